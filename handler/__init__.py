@@ -1,0 +1,6 @@
+"""What runs in AWS Lambda: the standard library and this package, nothing else.
+
+Its contract with the tool that ships it is files only (see docs/FORMAT.md):
+``model/package.json``, ``model/schema.json``, ``model/metrics.json`` and
+``model/model.safetensors``, beside this package in the zip.
+"""

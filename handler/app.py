@@ -1,0 +1,121 @@
+"""The Lambda entry point, ``handler.app.lambda_handler``: routes, responses, the log line.
+
+It takes API Gateway HTTP API events (payload format 2.0) and answers every one of them with a
+response in that format; no exception leaves it.
+Format: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+"""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+from handler.features import Refused, read_body, read_rows
+from handler.service import Service
+
+# A synchronous Lambda response may hold 6 MB; headers and the JSON escaping of the body need room.
+MAX_RESPONSE_CHARACTERS = 5_000_000
+
+SERVICE = Service.load(Path(__file__).resolve().parent.parent / "model")
+
+
+def lambda_handler(event, context):
+    """Answer one API Gateway event with ``{"statusCode", "headers", "body"}``; write one log line."""
+    started = time.perf_counter()
+    request_id = getattr(context, "aws_request_id", None) or ""
+    method, path = _route(event)
+    trace = None
+    try:
+        status, payload, headers = _answer(method, path, event, started)
+        body = json.dumps(payload)
+        if len(body) > MAX_RESPONSE_CHARACTERS:
+            raise Refused(413, "response_too_large", "The answer would be too large. Send fewer instances in one request.")
+    except Refused as refusal:
+        status, headers = refusal.status, refusal.headers
+        payload = {"error": refusal.as_dict(), "request_id": request_id}
+        body = json.dumps(payload)
+    except Exception:  # the last barrier: the trace goes to the log, never to the caller
+        import traceback
+
+        trace = traceback.format_exc()
+        status, headers = 500, {}
+        error = {"code": "internal_error", "message": "The prediction failed. The log has the details.", "details": []}
+        payload = {"error": error, "request_id": request_id}
+        body = json.dumps(payload)
+    _log(request_id, f"{method} {path}", status, started, payload, trace)
+    return {
+        "statusCode": status,
+        "headers": {
+            "content-type": "application/json",
+            "x-model-version": SERVICE.version,
+            "x-request-id": request_id,
+            **headers,
+        },
+        "body": body,
+    }
+
+
+def _route(event):
+    """The method and path of an event; anything that is no HTTP event gives ``("?", "?")``."""
+    try:
+        http = event["requestContext"]["http"]
+        method, path = http["method"], event["rawPath"]
+        stage = event["requestContext"].get("stage", "$default")
+        # A named API stage is part of rawPath: /prod/predict.
+        if stage != "$default" and path.startswith(f"/{stage}/"):
+            path = path[len(stage) + 1 :]
+        return str(method), str(path)
+    except (KeyError, TypeError, AttributeError):
+        return "?", "?"
+
+
+def _answer(method, path, event, started):
+    if path == "/predict":
+        _allow(method, "POST", path)
+        return 200, _predict(event, started), {}
+    if path == "/health":
+        _allow(method, "GET", path)
+        return 200, {"status": "ok", "model_version": SERVICE.version, "engine": SERVICE.engine}, {}
+    if path == "/model":
+        _allow(method, "GET", path)
+        return 200, SERVICE.description(), {}
+    raise Refused(
+        404, "not_found", f"There is nothing at {path[:200]}. Known: POST /predict, GET /health, GET /model."
+    )
+
+
+def _allow(method, allowed, path):
+    if method != allowed:
+        message = f"{path} takes {allowed}, not {method[:20]}."
+        raise Refused(405, "method_not_allowed", message, headers={"allow": allowed})
+
+
+def _predict(event, started):
+    document = read_body(event)
+    rows, single = read_rows(document, SERVICE.schema)
+    answers = [SERVICE.predict(values, warnings, position) for position, (values, warnings) in enumerate(rows)]
+    answer = answers[0] if single else {"predictions": answers}
+    answer["latency_ms"] = round((time.perf_counter() - started) * 1000, 3)
+    return answer
+
+
+def _log(request_id, route, status, started, payload, trace):
+    now = time.time()
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
+    line = {
+        "timestamp": f"{stamp}.{int(now * 1000) % 1000:03d}Z",
+        "level": "INFO" if status < 400 else "WARNING" if status < 500 else "ERROR",
+        "message": "request" if status < 400 else payload["error"]["message"],
+        "request_id": request_id,
+        "route": route[:200],
+        "status": status,
+        "latency_ms": round((time.perf_counter() - started) * 1000, 3),
+        "model_version": SERVICE.version,
+    }
+    if status >= 400:
+        line["error"] = payload["error"]["code"]
+    if trace:
+        line["exception"] = trace
+    # Standard output, looked up at each call: the runtime replaces it, and CloudWatch Logs reads it.
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,31 @@
+"""The operations of a portable model, a module a family; a family is imported when a model uses it."""
+
+# operation → family module. The compilers that write them are in the tool, mlctl/portable/.
+FAMILIES = {
+    "standard_scaler": "scaling",
+    "minmax_scaler": "scaling",
+    "forest": "trees",
+    "logistic": "linear",
+}
+
+
+class InvalidModel(ValueError):
+    """A model file that breaks the format; nothing of it is executed."""
+
+
+class OutOfRange(ValueError):
+    """A row whose values leave what the model can compute with, as scikit-learn refuses it too."""
+
+
+class Tensors:
+    """The tensors of a model file by name, with the checks every operation needs."""
+
+    def __init__(self, tensors):
+        self._tensors = tensors
+
+    def get(self, name, code, length=None):
+        """The flat memoryview ``name``; raises InvalidModel for another type or length."""
+        tensor = self._tensors.get(name)
+        if tensor is None or tensor.format != code or (length is not None and len(tensor) != length):
+            raise InvalidModel(f"tensor {name!r} is missing, or not of the type and length its step needs")
+        return tensor

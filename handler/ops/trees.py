@@ -1,0 +1,98 @@
+"""Decision trees, random forests and extra trees: equal to scikit-learn to the last bit.
+
+scikit-learn casts a row to float32, compares it with float64 thresholds (``x <= threshold`` goes
+left), adds the class fractions of the leaves tree by tree in float64, and divides once by the
+number of trees. The same sums in the same order give the same bits.
+Source: sklearn/tree/_tree.pyx (``_apply_dense``), sklearn/ensemble/_forest.py (``predict_proba``).
+"""
+
+import struct
+from operator import gt
+
+from handler.ops import InvalidModel, OutOfRange
+
+
+def forest(step, tensors, n_features, generated):
+    """A forest of ``n_trees`` trees over ``n_classes`` classes; a single tree is a forest of one.
+
+    Node i with ``feature[i] >= 0`` tests that feature and goes to ``child[i]`` or ``child[i] + 1``;
+    with ``feature[i] == -1`` it is a leaf and ``child[i]`` is its row in ``values``.
+    """
+    n_trees = int(step["n_trees"])
+    if n_trees < 1:
+        raise InvalidModel("a forest has one tree or more")
+    to_float32 = _float32(n_features)
+    if generated:
+        from handler.generated import forest as sums
+    else:
+        sums = _walker(step, tensors, n_features, n_trees)
+
+    def predict(row):
+        probabilities = [total / n_trees for total in sums(to_float32(row))]
+        return probabilities.index(max(probabilities)), probabilities
+
+    return "predictor", predict
+
+
+def _walker(step, tensors, n_features, n_trees):
+    """A function from a float32 row to the leaves' class fractions, summed tree by tree."""
+    n_classes = int(step["n_classes"])
+    feature = tensors.get(step["feature"], "i").tolist()
+    threshold = tensors.get(step["threshold"], "d", len(feature)).tolist()
+    child = tensors.get(step["child"], "I", len(feature)).tolist()
+    roots = tensors.get(step["roots"], "I", n_trees).tolist()
+    flat = tensors.get(step["values"], "d").tolist()
+    if n_classes < 1 or len(flat) % n_classes:
+        raise InvalidModel("a forest needs classes and whole rows of values")
+    values = [tuple(flat[start : start + n_classes]) for start in range(0, len(flat), n_classes)]
+    _check(feature, child, roots, len(values), n_features)
+
+    def sums(row):
+        total = [0.0] * n_classes
+        for node in roots:
+            tested = feature[node]
+            while tested >= 0:
+                node = child[node] + (row[tested] > threshold[node])
+                tested = feature[node]
+            position = 0
+            for value in values[child[node]]:
+                total[position] += value
+                position += 1
+        return total
+
+    return sums
+
+
+def _float32(n_features):
+    """A function that rounds a row to float32 as a C cast does, and refuses what overflows it."""
+    packer = struct.Struct(f"<{n_features}f")
+    pack, unpack = packer.pack, packer.unpack
+
+    def to_float32(row):
+        try:
+            return unpack(pack(*row))
+        except OverflowError:
+            raise OutOfRange("a scaled value is too large for float32, which trees compute with") from None
+
+    return to_float32
+
+
+def _check(feature, child, roots, n_values, n_features):
+    """Refuse a tree that could loop or point outside its arrays: children always lie behind their parent."""
+    nodes = len(feature)
+    inner = [node for node in range(nodes) if feature[node] >= 0]
+    children = [child[node] for node in inner]
+    sound = (
+        nodes > 0
+        and max(roots) < nodes
+        and min(feature) >= -1
+        and max(feature) < n_features
+        and all(map(gt, children, inner))
+        and (not children or max(children) + 1 < nodes)
+        and all(child[node] < n_values for node in range(nodes) if feature[node] < 0)
+    )
+    if not sound:
+        raise InvalidModel("a tree points outside its arrays or back to itself")
+
+
+BUILDERS = {"forest": forest}

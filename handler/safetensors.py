@@ -1,0 +1,62 @@
+"""Reads a safetensors file with the standard library.
+
+Layout: 8 bytes little-endian header length, a JSON header of
+``{name: {"dtype", "shape", "data_offsets": [begin, end]}}`` plus ``__metadata__``, then the data.
+Source: https://github.com/huggingface/safetensors#format
+"""
+
+import json
+import sys
+from math import prod
+
+MAX_HEADER_BYTES = 100_000_000
+# safetensors name → (format character of memoryview.cast, bytes an item)
+DTYPES = {"F64": ("d", 8), "I32": ("i", 4), "U32": ("I", 4)}
+
+
+def read(path):
+    """``(metadata, tensors)`` of a file: the string map, and a flat memoryview a tensor (C order).
+
+    Raises ValueError for anything that is not a whole, well-formed safetensors file.
+    """
+    if sys.byteorder != "little":
+        raise ValueError("portable models are little-endian; this machine is not")
+    data = memoryview(path.read_bytes())
+    if len(data) < 8:
+        raise ValueError("not a safetensors file: shorter than 8 bytes")
+    length = int.from_bytes(data[:8], "little")
+    if length > MAX_HEADER_BYTES or 8 + length > len(data):
+        raise ValueError("not a safetensors file: the header is longer than the file")
+    try:
+        header = json.loads(bytes(data[8 : 8 + length]))
+    except (ValueError, RecursionError):
+        raise ValueError("not a safetensors file: the header is not JSON") from None
+    if not isinstance(header, dict):
+        raise ValueError("not a safetensors file: the header is not an object")
+    metadata = header.pop("__metadata__", {})
+    return metadata, _tensors(header, data[8 + length :])
+
+
+def _tensors(header, data):
+    tensors = {}
+    expected = 0
+    spans = []
+    for name, entry in header.items():
+        try:
+            code, size = DTYPES[entry["dtype"]]
+            shape, (begin, end) = entry["shape"], entry["data_offsets"]
+            whole = all(type(number) is int and number >= 0 for number in (*shape, begin, end))
+        except (KeyError, TypeError, ValueError):
+            raise ValueError(f"tensor {name!r} has a header entry this reader does not know") from None
+        if not whole or end - begin != prod(shape) * size or end > len(data):
+            raise ValueError(f"tensor {name!r} does not fit its bytes")
+        tensors[name] = data[begin:end].cast(code)
+        spans.append((begin, end))
+    # The format allows neither overlaps nor holes.
+    for begin, end in sorted(spans):
+        if begin != expected:
+            raise ValueError("the tensors overlap or leave a hole")
+        expected = end
+    if expected != len(data):
+        raise ValueError("bytes follow the last tensor")
+    return tensors

@@ -1,0 +1,63 @@
+"""What one Lambda process serves: a model version, read once when the process starts."""
+
+import json
+
+from handler.engine import OutOfRange, load
+from handler.features import Refused, Schema
+
+PACKAGE_FORMAT = 1
+
+
+class Service:
+    """A loaded model version: its identity, schema and engine."""
+
+    def __init__(self, package, schema, metrics, model):
+        self.version = package["version"]
+        self.engine = package["engine"]
+        self.package = package
+        self.schema = Schema(schema)
+        self.metrics = metrics
+        self.model = model
+        self.labels = schema["target"]["labels"]
+        self.class_names = schema["target"]["class_names"]
+
+    @classmethod
+    def load(cls, folder):
+        """Read ``package.json``, ``schema.json``, ``metrics.json`` and the model from ``folder`` (a Path).
+
+        Raises ValueError for a format this handler does not know, OSError for a missing file.
+        """
+        package = json.loads((folder / "package.json").read_bytes())
+        if package.get("format") != PACKAGE_FORMAT:
+            raise ValueError(f"package format {package.get('format')!r}; this handler reads format {PACKAGE_FORMAT}")
+        schema = json.loads((folder / "schema.json").read_bytes())
+        metrics = json.loads((folder / "metrics.json").read_bytes())
+        model = load(folder / "model.safetensors", n_features=len(schema["features"]), generated=package["generated"])
+        return cls(package, schema, metrics, model)
+
+    def predict(self, values, warnings, position):
+        """The answer for one row: ``prediction``, ``class_name``, ``probabilities``, and ``warnings`` if any."""
+        try:
+            index, probabilities = self.model.predict(values)
+        except OutOfRange as error:
+            raise Refused(422, "invalid_features", f"instance {position}: {error}.") from None
+        answer = {
+            "prediction": self.labels[index],
+            "class_name": self.class_names[index],
+            "probabilities": probabilities,
+        }
+        if warnings:
+            answer["warnings"] = warnings
+        return answer
+
+    def description(self):
+        """The answer of ``GET /model``; it holds no row of the data."""
+        return {
+            "version": self.version,
+            "project": self.package["project"],
+            "engine": self.engine,
+            "parity": self.package["parity"],
+            "estimator": self.package["estimator"],
+            "schema": self.schema.document,
+            "metrics": self.metrics,
+        }

@@ -1,0 +1,30 @@
+"""Invokes one published version by its number, past API and alias."""
+
+import base64
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from mlctl.aws.names import Names
+from mlctl.aws.session import Aws
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """What a version returned; ``error`` is set when the function failed, though AWS answered 200."""
+
+    payload: Any
+    error: str | None
+    log_tail: str
+
+
+def invoke(aws: Aws, names: Names, release: str, event: dict[str, Any]) -> Invocation:
+    """Invoke release ``release`` with ``event`` and wait for its answer."""
+    response = aws.lambda_.invoke(
+        FunctionName=names.function, Qualifier=release, Payload=json.dumps(event).encode(), LogType="Tail"
+    )
+    return Invocation(
+        payload=json.loads(response["Payload"].read() or b"null"),
+        error=response.get("FunctionError"),
+        log_tail=base64.b64decode(response.get("LogResult", "")).decode(errors="replace"),
+    )

@@ -1,0 +1,96 @@
+"""AWS clients for one account and region, or for an emulator of it."""
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError
+
+from mlctl.errors import ExitCode, MlctlError
+
+if TYPE_CHECKING:
+    from types_boto3_apigatewayv2 import ApiGatewayV2Client
+    from types_boto3_iam import IAMClient
+    from types_boto3_lambda import LambdaClient
+    from types_boto3_logs import CloudWatchLogsClient
+    from types_boto3_sts import STSClient
+
+_EMULATED_REGION = "us-east-1"
+
+
+class Aws:
+    """The clients, made on first use. ``pace`` scales every wait: 1 on AWS, less where nothing is slow."""
+
+    def __init__(self, session: boto3.Session, endpoint: str | None, *, pace: float = 1.0) -> None:
+        self._session = session
+        self._endpoint = endpoint
+        self.pace = pace
+
+    @classmethod
+    def connect(cls, *, region: str | None, profile: str | None) -> "Aws":
+        """AWS itself, with the usual chain of credentials. Raises MlctlError (exit 5) without a region."""
+        try:
+            session = boto3.Session(region_name=region, profile_name=profile)
+        except BotoCoreError as error:
+            raise MlctlError(
+                f"AWS cannot be reached: {error}.",
+                code="aws_profile",
+                exit_code=ExitCode.AWS,
+                hint="Check [deploy] profile against ~/.aws/config.",
+            ) from None
+        if session.region_name is None:
+            raise MlctlError(
+                "No AWS region is set.",
+                code="aws_no_region",
+                exit_code=ExitCode.AWS,
+                hint='Set [deploy] region = "eu-west-1", or AWS_REGION.',
+            )
+        return cls(session, None)
+
+    @classmethod
+    def emulated(cls, endpoint: str, *, region: str | None) -> "Aws":
+        """An emulator at ``endpoint``, with credentials that mean nothing anywhere else."""
+        session = boto3.Session(
+            aws_access_key_id="test", aws_secret_access_key="test", region_name=region or _EMULATED_REGION
+        )
+        return cls(session, endpoint, pace=0.05)
+
+    @property
+    def region(self) -> str:
+        """The region of all clients."""
+        return str(self._session.region_name)
+
+    @cached_property
+    def iam(self) -> "IAMClient":
+        """IAM."""
+        return self._client("iam")
+
+    @cached_property
+    def lambda_(self) -> "LambdaClient":
+        """Lambda."""
+        return self._client("lambda")
+
+    @cached_property
+    def api(self) -> "ApiGatewayV2Client":
+        """API Gateway, HTTP APIs. Creating one is not idempotent, so nothing is retried behind our back."""
+        return self._client("apigatewayv2", retries=False)
+
+    @cached_property
+    def logs(self) -> "CloudWatchLogsClient":
+        """CloudWatch Logs."""
+        return self._client("logs")
+
+    @cached_property
+    def sts(self) -> "STSClient":
+        """STS."""
+        return self._client("sts")
+
+    def _client(self, service: str, *, retries: bool = True) -> Any:
+        config = Config(
+            retries={"mode": "standard", "total_max_attempts": 5 if retries else 1},
+            # An emulator on loopback is not behind the user's proxy.
+            proxies={} if self._endpoint else None,
+            read_timeout=60,
+        )
+        return self._session.client(service, endpoint_url=self._endpoint, config=config)  # type: ignore[call-overload]  # the stubs list one overload a service

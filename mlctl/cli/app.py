@@ -1,0 +1,125 @@
+"""``mlctl``: the commands, and what happens to their errors."""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from typer.exceptions import TyperException
+
+from mlctl import __version__
+from mlctl.cli import data, deploy, destroy, evaluate, invoke, local, logs, models, package, status, train, up
+from mlctl.cli.help import GroupedHelp
+from mlctl.cli.session import Globals, LogFormat
+from mlctl.errors import ExitCode, MlctlError
+
+app = typer.Typer(
+    name="mlctl",
+    cls=GroupedHelp,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("up")(up.up)
+app.add_typer(data.app, name="data")
+app.command("train")(train.train)
+app.command("evaluate")(evaluate.evaluate)
+app.add_typer(models.app, name="models")
+app.command("package")(package.package)
+app.command("deploy")(deploy.deploy)
+app.command("invoke", context_settings=invoke.CONTEXT)(invoke.invoke)
+app.command("logs")(logs.logs)
+app.command("status")(status.status)
+app.command("destroy")(destroy.destroy)
+app.add_typer(local.app, name="local")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mlctl {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    ctx: typer.Context,
+    project_dir: Annotated[
+        Path | None,
+        typer.Option("--project-dir", "-C", help="The project's folder, instead of this one or a parent with mlctl.toml."),
+    ] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the trace of an error.")] = False,
+    log_format: Annotated[
+        LogFormat, typer.Option("--log-format", help="How progress is told on stderr: for people, or a JSON object a line.")
+    ] = LogFormat.text,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and end.")
+    ] = False,
+) -> None:
+    """From a table of data to a live prediction API on AWS Lambda, and what comes after.
+
+    Start with `mlctl up`: it trains, packages and deploys on this machine, with no AWS account.
+    """
+    ctx.obj = Globals(project_dir=project_dir, debug=debug, log_format=log_format)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code; every error becomes one or two lines, or JSON."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    as_json = "--json" in words
+    try:
+        code = app(words, prog_name="mlctl", standalone_mode=False)
+    except MlctlError as error:
+        return _fail(error, as_json, debug="--debug" in words)
+    except TyperException as error:
+        usage = MlctlError(
+            error.format_message(), code="usage", exit_code=ExitCode.USAGE, hint=_usage_hint(error)
+        )
+        return _fail(usage, as_json, debug=False)
+    except (KeyboardInterrupt, typer.Abort):
+        stopped = MlctlError("Interrupted.", code="interrupted", exit_code=ExitCode.INTERRUPTED)
+        return _fail(stopped, as_json, debug=False)
+    except BrokenPipeError:
+        # The reader of a pipe (head, less) has had enough; Python must not try to flush into it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.OK
+    except Exception as error:  # the last barrier: one line for a person, the trace on request
+        unexpected = MlctlError(
+            f"Unexpected {type(error).__name__}: {error}",
+            code="unexpected",
+            exit_code=ExitCode.UNEXPECTED,
+            hint="This is a defect of mlctl. `mlctl --debug …` shows the trace; please report it.",
+        )
+        unexpected.__cause__ = error
+        return _fail(unexpected, as_json, debug="--debug" in words)
+    if code == ExitCode.INTERRUPTED:
+        # Typer turns Ctrl-C into this code and says nothing.
+        return _fail(MlctlError("Interrupted.", code="interrupted", exit_code=ExitCode.INTERRUPTED), as_json, debug=False)
+    return int(code or ExitCode.OK)
+
+
+def _fail(error: MlctlError, as_json: bool, *, debug: bool) -> int:
+    if debug:
+        import traceback
+
+        traceback.print_exception(error, file=sys.stderr)
+    if as_json:
+        document = {"error": {"code": error.code, "message": error.message, "hint": error.hint}}
+        typer.echo(json.dumps(document))
+    typer.echo(f"{typer.style('Error:', fg='red', bold=True)} {error.message}", err=True)
+    if error.hint:
+        typer.echo(f"{typer.style('Next:', bold=True)}  {error.hint}", err=True)
+    return int(error.exit_code)
+
+
+def _usage_hint(error: TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    return f"`{context.command_path} --help` shows how it is used." if context else "`mlctl --help` lists the commands."
+
+
+def run() -> NoReturn:
+    """The console script."""
+    raise SystemExit(main())

@@ -1,0 +1,129 @@
+"""``mlctl invoke``."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mlctl.cli.session import JsonFlag, Session, StageName
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from mlctl.core.invoke import Invoked
+
+# Without this, -1.0 would be taken for an option.
+CONTEXT = {"ignore_unknown_options": True}
+_SHOWN_PROBABILITIES = 10
+
+
+def invoke(
+    ctx: typer.Context,
+    values: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[VALUE]...", help="The features in order, or NAME=VALUE each; - reads rows from stdin."),
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", "-f", help="Rows in CSV (with a header or without) or JSON.")
+    ] = None,
+    stage: StageName = "local",
+    as_json: JsonFlag = False,
+) -> None:
+    """Ask the deployed API for a prediction.
+
+    mlctl invoke 5.1 3.5 1.4 0.2, or by name: mlctl invoke sepal_length=5.1 …, or many rows:
+    mlctl invoke --file rows.csv
+    """
+    session = Session(ctx, as_json)
+    payload = _payload(values or [], file)
+    settings = session.settings(stage=stage)
+    from mlctl.core import invoke as core
+
+    with session.progress() as report:
+        invoked = core.run(session.folder, settings, stage, payload, report)
+    refused = invoked.refused
+    if refused and invoked.document is None:
+        raise refused
+    session.emit(invoked.document, lambda console: None if refused else _render(console, invoked))
+    if refused:
+        session.fail_after_output(refused)
+
+
+def _payload(values: list[str], file: Path | None) -> dict[str, Any]:
+    from mlctl.core import invoke as core
+    from mlctl.errors import ExitCode, MlctlError
+
+    if file is not None and values:
+        raise typer.BadParameter("Give values or --file, not both.")
+    if values == ["-"] or file == Path("-"):
+        return core.payload_from_text(sys.stdin.read(), "stdin")
+    if file is not None:
+        try:
+            return core.payload_from_text(file.read_text(encoding="utf-8"), str(file))
+        except (OSError, UnicodeDecodeError) as error:
+            raise MlctlError(
+                f"{file} cannot be read: {getattr(error, 'strerror', None) or error}.",
+                code="file_unreadable",
+                exit_code=ExitCode.BAD_INPUT,
+                hint="Give --file a CSV or JSON file in UTF-8.",
+            ) from None
+    if not values:
+        raise typer.BadParameter("Give the features of a row, or --file.")
+    strange = [word for word in values if word.startswith("-") and not _is_number(word)]
+    if strange:
+        raise typer.BadParameter(f"No such option: {strange[0]}")
+    return core.payload_from_words(values)
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
+def _render(console: "Console", invoked: "Invoked") -> None:
+    from rich.markup import escape
+
+    from mlctl.cli import render
+
+    document = invoked.document
+    predictions = document.get("predictions") or [document]
+    if len(predictions) == 1:
+        from mlctl.core.invoke import class_names
+
+        _render_one(console, predictions[0], class_names(invoked))
+    else:
+        made = render.table("row", "class", "probability", "", right=("row",))
+        for number, each in enumerate(predictions, start=1):
+            best = max(each["probabilities"])
+            name = escape(str(each["class_name"]))
+            made.add_row(str(number), f"[bold]{name}[/]", f"{best:.3f}", f"[cyan]{render.bar(best)}[/]")
+        console.print(made)
+    for number, each in enumerate(predictions, start=1):
+        for warning in each.get("warnings", []):
+            row = f"row {number}: " if len(predictions) > 1 else ""
+            console.print(f"[yellow]![/] {row}{escape(warning['feature'])}: {escape(warning['message'])}")
+    headers = invoked.response.headers
+    console.print(
+        f"\n[dim]{invoked.response.elapsed_ms:.0f} ms, of them {document['latency_ms']:g} ms in the handler; "
+        f"model {render.short(headers.get('x-model-version', ''))}; request {headers.get('x-request-id', '')}[/]"
+    )
+
+
+def _render_one(console: "Console", prediction: dict[str, Any], class_names: list[str]) -> None:
+    """One row: every class with its probability as a bar, at most the ten likeliest."""
+    from rich.markup import escape
+
+    from mlctl.cli import render
+
+    made = render.table("class", "probability", "", right=("probability",))
+    pairs = list(zip(class_names, prediction["probabilities"], strict=True))
+    likeliest = sorted(pairs, key=lambda pair: -pair[1])[:_SHOWN_PROBABILITIES]
+    for name, probability in pairs if len(pairs) <= _SHOWN_PROBABILITIES else likeliest:
+        chosen = name == prediction["class_name"]
+        text = f"[bold green]{escape(name)}[/]" if chosen else escape(name)
+        made.add_row(text, f"{probability:.3f}", f"[{'green' if chosen else 'cyan'}]{render.bar(probability)}[/]")
+    console.print(made)

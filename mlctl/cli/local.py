@@ -1,0 +1,60 @@
+"""``mlctl local start``, ``stop``, ``status``."""
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from mlctl.cli.session import JsonFlag, Session
+
+if TYPE_CHECKING:
+    from mlctl.core.local import LocalStatus
+
+app = typer.Typer(
+    rich_markup_mode=None, no_args_is_help=True, help="Start, stop or look at the AWS emulator behind stage local."
+)
+
+
+@app.command("start")
+def start(ctx: typer.Context, as_json: JsonFlag = False) -> None:
+    """Start the emulator. Other commands do this themselves where they need it."""
+    session = Session(ctx, as_json)
+    settings = session.settings(stage="local")
+    from mlctl.core import local as core
+
+    with session.progress() as report:
+        found = core.start(session.folder, settings, report)
+    text = f"Running at {found.endpoint}." if found.changed else f"Running already, at {found.endpoint}."
+    session.emit(_document(found), lambda console: console.print(text))
+
+
+@app.command("stop")
+def stop(ctx: typer.Context, as_json: JsonFlag = False) -> None:
+    """Stop the emulator; what is deployed is kept for the next start."""
+    session = Session(ctx, as_json)
+    from mlctl.core import local as core
+
+    found = core.stop(session.folder)
+    text = "Stopped; what is deployed is kept." if found.changed else "It was not running."
+    session.emit(_document(found), lambda console: console.print(text))
+
+
+@app.command("status")
+def status(ctx: typer.Context, as_json: JsonFlag = False) -> None:
+    """Tell whether the emulator is running; starts nothing."""
+    session = Session(ctx, as_json)
+    from mlctl.core import local as core
+
+    found = core.status(session.folder)
+    text = f"Running at {found.endpoint}, process {found.pid}." if found.running else "Not running."
+    if found.lost_state:
+        text += " An emulator was killed and its state is lost; `mlctl deploy` rebuilds it."
+    session.emit(_document(found), lambda console: console.print(text))
+
+
+def _document(found: "LocalStatus") -> dict[str, Any]:
+    return {
+        "running": found.running,
+        "endpoint": found.endpoint,
+        "pid": found.pid,
+        "lost_state": found.lost_state,
+    }

@@ -1,0 +1,76 @@
+"""``mlctl package``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mlctl.cli.session import JsonFlag, Session, VersionArgument
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from mlctl.core.package import Packaged
+
+EngineFlag = Annotated[
+    str | None,
+    typer.Option("--engine", metavar="auto|portable|sklearn", help="What executes the model; see docs/CONCEPTS.md."),
+]
+
+
+def package(
+    ctx: typer.Context,
+    version: VersionArgument = "latest",
+    engine: EngineFlag = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Where to write the zip.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Build the zip that Lambda runs, and prove that it answers as scikit-learn does."""
+    session = Session(ctx, as_json)
+    settings = session.settings(flags=engine_flags(engine))
+    from mlctl.core import package as core
+
+    packaged = core.run(session.folder, settings, version=version, output=output)
+    session.emit(_document(packaged), lambda console: _render(console, packaged))
+
+
+def engine_flags(engine: str | None) -> dict[str, Any] | None:
+    """``--engine`` as settings."""
+    return {"deploy": {"engine": engine}} if engine else None
+
+
+def _document(packaged: "Packaged") -> dict[str, Any]:
+    made = packaged.package
+    return {
+        "version": made.version,
+        "path": str(packaged.path),
+        "engine": made.engine,
+        "reason": made.reason,
+        "parity": made.parity,
+        "python": made.python,
+        "digest": made.digest,
+        "sha256": made.sha256,
+        "zip_bytes": len(made.zip),
+        "unzipped_bytes": made.unzipped_bytes,
+    }
+
+
+def _render(console: "Console", packaged: "Packaged") -> None:
+    from rich.markup import escape
+
+    from mlctl.cli import render
+
+    made = packaged.package
+    console.print(f"[bold]{escape(str(packaged.path))}[/]")
+    console.print(
+        render.facts(
+            [
+                ("model", render.short(made.version)),
+                ("engine", f"{made.engine}: {made.reason}"),
+                ("checked", "in a clean Python: every golden example and held-out row answered as scikit-learn does"),
+                ("size", f"{len(made.zip) / 1000:.1f} kB zipped, {made.unzipped_bytes / 1000:.1f} kB unzipped"),
+                ("python", made.python),
+                ("sha256", made.sha256),
+            ]
+        )
+    )

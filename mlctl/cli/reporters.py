@@ -1,0 +1,92 @@
+"""Progress on stderr: a live line on a terminal, plain lines elsewhere, or JSON."""
+
+import logging
+import sys
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, SpinnerColumn, TaskID, TextColumn
+from rich.progress import Task, TimeRemainingColumn
+from rich.text import Text
+
+from mlctl.progress import Event, Report
+
+
+class TerminalReport:
+    """A Report that shows what is going on: a spinner or a bar with time left, then one line a part."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            _WhereCounted(BarColumn(bar_width=24)),
+            _WhereCounted(MofNCompleteColumn()),
+            _WhereCounted(TimeRemainingColumn()),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._parts: dict[str, tuple[str, TaskID]] = {}
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for _, task in self._parts.values():
+            self._progress.remove_task(task)
+        self._progress.stop()
+
+    def __call__(self, event: Event) -> None:
+        """Show one event."""
+        if event.kind == "start":
+            self._parts[event.name] = (event.text, self._progress.add_task(escape(event.text), total=event.total))
+        elif event.kind == "advance" and event.name in self._parts:
+            self._progress.update(self._parts[event.name][1], completed=event.done)
+        elif event.kind == "finish" and event.name in self._parts:
+            text, task = self._parts.pop(event.name)
+            self._progress.remove_task(task)
+            self._console.print(f"[green]✓[/] {escape(text)}: [dim]{escape(event.text)}[/]")
+        elif event.kind == "note":
+            self._console.print(f"[dim]{escape(event.text)}[/]")
+
+
+class _WhereCounted(ProgressColumn):
+    """A column that stays empty for a part that counts nothing."""
+
+    def __init__(self, column: ProgressColumn) -> None:
+        super().__init__()
+        self._column = column
+
+    def render(self, task: Task) -> "Text":
+        return Text() if task.total is None else self._column.render(task)  # type: ignore[return-value]  # a bar renders too
+
+
+def json_report() -> Report:
+    """A Report that writes each event as a JSON object on a line of stderr."""
+    from pythonjsonlogger.json import JsonFormatter
+
+    logger = logging.getLogger("mlctl.progress")
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        JsonFormatter(
+            "{asctime}{levelname}{message}",
+            style="{",
+            rename_fields={"asctime": "timestamp", "levelname": "level"},
+            datefmt="%Y-%m-%dT%H:%M:%S%z",
+        )
+    )
+    logger.handlers = [handler]
+
+    def report(event: Event) -> None:
+        counted = {"done": event.done, "total": event.total} if event.total else {}
+        logger.info(event.text, extra={"event": event.kind, "part": event.name, **counted})
+
+    return report

@@ -1,0 +1,114 @@
+"""What every command needs: the project, its settings, and where output goes."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from rich.console import Console
+
+    from mlctl.errors import MlctlError
+    from mlctl.progress import Report
+    from mlctl.settings import Settings
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+StageName = Annotated[str, typer.Option("--stage", "-s", help="Where: local, or the name of a stage on AWS.")]
+VersionArgument = Annotated[
+    str, typer.Argument(metavar="[VERSION]", help="A model version: an id, the beginning of one, or latest.")
+]
+
+
+class LogFormat(StrEnum):
+    """How progress is told on stderr."""
+
+    text = "text"
+    json = "json"
+
+
+@dataclass(frozen=True)
+class Globals:
+    """The options before the command."""
+
+    project_dir: Path | None
+    debug: bool
+    log_format: LogFormat
+
+
+class Session:
+    """One run of one command. Results go to stdout, progress and prose to stderr."""
+
+    def __init__(self, ctx: typer.Context, as_json: bool) -> None:
+        self._globals: Globals = ctx.obj
+        self._as_json = as_json
+
+    @cached_property
+    def folder(self) -> Path:
+        """The project's folder."""
+        from mlctl.errors import ExitCode, MlctlError
+        from mlctl.settings import find_project
+
+        chosen = self._globals.project_dir
+        if chosen is not None and not chosen.is_dir():
+            raise MlctlError(
+                f"There is no folder {chosen}.",
+                code="project_not_found",
+                exit_code=ExitCode.NOT_FOUND,
+                hint="Give -C the folder of a project.",
+            )
+        return chosen.resolve() if chosen else find_project(Path.cwd())
+
+    def settings(self, stage: str | None = None, flags: Mapping[str, Any] | None = None) -> Settings:
+        """The settings for ``stage``, with what the command line sets in ``flags``."""
+        from mlctl.settings import load
+
+        return load(self.folder, stage=stage, flags=flags)
+
+    @cached_property
+    def out(self) -> Console:
+        """Standard output."""
+        from rich.console import Console
+
+        return Console(highlight=False, soft_wrap=True)
+
+    @cached_property
+    def err(self) -> Console:
+        """Standard error."""
+        from rich.console import Console
+
+        return Console(stderr=True, highlight=False, soft_wrap=True)
+
+    def emit(self, document: Any, render: Callable[[Console], None]) -> None:
+        """The result: ``document`` as JSON where that was asked for, else what ``render`` makes of it."""
+        if self._as_json:
+            typer.echo(json.dumps(document))
+        else:
+            render(self.out)
+
+    def fail_after_output(self, error: MlctlError) -> NoReturn:
+        """End with ``error`` when the result, which holds it too, stands on stdout already."""
+        if not self._as_json:
+            raise error
+        raise typer.Exit(int(error.exit_code))
+
+    @contextmanager
+    def progress(self) -> Iterator[Report]:
+        """A Report for the core, shown on stderr while the block runs."""
+        if self._globals.log_format is LogFormat.json:
+            from mlctl.cli.reporters import json_report
+
+            yield json_report()
+        else:
+            from mlctl.cli.reporters import TerminalReport
+
+            with TerminalReport(self.err) as report:
+                yield report

@@ -1,0 +1,66 @@
+"""``mlctl up``."""
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from mlctl.cli.deploy import curl_line, print_plan
+from mlctl.cli.session import JsonFlag, Session, StageName
+from mlctl.cli.train import ParamFlags, parse_params
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from mlctl.core.flows import Up
+
+
+def up(ctx: typer.Context, stage: StageName = "local", param: ParamFlags = None, as_json: JsonFlag = False) -> None:
+    """Train, package, deploy, and ask for a first prediction.
+
+    Does whatever of it is still missing, in order. Running it again changes nothing.
+    """
+    session = Session(ctx, as_json)
+    settings = session.settings(stage=stage, flags={"model": {"params": parse_params(param)}} if param else None)
+    from mlctl.core import flows
+
+    with session.progress() as report:
+        done = flows.up(
+            session.folder, settings, stage, on_plan=lambda plan: print_plan(session.err, plan), report=report
+        )
+    session.emit(_document(done), lambda console: _render(console, done, session))
+
+
+def _document(done: "Up") -> dict[str, Any]:
+    return {
+        "version": done.deployed.version,
+        "url": done.deployed.url,
+        "release": done.deployed.release,
+        "stage": done.deployed.stage,
+        "trained": done.trained,
+        "changed": done.deployed.changed,
+        "prediction": done.invoked.document,
+    }
+
+
+def _render(console: "Console", done: "Up", session: Session) -> None:
+    from rich.markup import escape
+
+    from mlctl.cli import render
+
+    deployed, answer = done.deployed, done.invoked.document
+    state = "Live" if deployed.changed else "Live already, nothing to change"
+    console.print(f"\n[bold green]{state}:[/] [bold]{escape(deployed.url)}[/]")
+    features = " ".join(f"{value:g}" for value in deployed.example)
+    console.print(f"A first prediction, for a row that was held out ({features}):\n")
+    best = max(answer["probabilities"])
+    console.print(f"  [bold]{escape(str(answer['class_name']))}[/]  [green]{render.bar(best)}[/] {best:.3f}")
+    console.print(f"\n[dim]Ask it yourself:[/]\n{escape(curl_line(deployed))}")
+    where = "" if deployed.stage == "local" else f" --stage {deployed.stage}"
+    render.next_steps(
+        console,
+        (f"mlctl invoke{where} {features}", "the same, as a table"),
+        (f"mlctl logs{where}", "what the API logged"),
+        (f"mlctl status{where}", "what is live, and whether it answers"),
+        ("mlctl train -p n_estimators=300", "another model; `mlctl deploy` then makes it live"),
+        *((("mlctl local stop", "end the local AWS emulator"),) if not where else ()),
+    )

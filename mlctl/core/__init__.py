@@ -1,0 +1,1 @@
+"""One module a verb: values in, records out, progress through a callback. Nothing here prints or exits."""

@@ -1,0 +1,34 @@
+"""``mlctl destroy``: everything of a stage, gone."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlctl.aws import read
+from mlctl.aws.errors import explained
+from mlctl.aws.ownership import check_ownership
+from mlctl.aws.remove import remove
+from mlctl.progress import Report, silent
+from mlctl.settings import Settings
+from mlctl.stages import open_stage
+
+
+@dataclass(frozen=True)
+class Destroyed:
+    """``removed``: (resource, name) of what was deleted, in order; empty when nothing was left."""
+
+    stage: str
+    removed: tuple[tuple[str, str], ...]
+
+
+def run(project_folder: Path, settings: Settings, stage_name: str, report: Report = silent) -> Destroyed:
+    """Delete the API, the function with all its releases, the role and the log group of a stage.
+
+    Model versions on disk stay. Raises MlctlError (exit 5) when AWS refuses; running it again
+    goes on with what is left.
+    """
+    stage = open_stage(project_folder, settings, stage_name, report)
+    with explained():
+        actual = read.actual(stage.aws, stage.names)
+        check_ownership(actual, stage.names)
+        removed = remove(stage.aws, stage.names, actual, report)
+    return Destroyed(stage=stage_name, removed=removed)

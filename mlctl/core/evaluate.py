@@ -1,0 +1,59 @@
+"""``mlctl evaluate``: the metrics of a version, computed again on its held-out rows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mlctl.model import gates, metrics
+from mlctl.model.gates import Gate
+from mlctl.data import builtin
+from mlctl.errors import ExitCode, MlctlError
+from mlctl.model.registry import LATEST, Registry
+from mlctl.settings import Settings
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The metrics of one version, with the gates that they were held against."""
+
+    version: str
+    rows: int
+    class_names: tuple[str, ...]
+    metrics: dict[str, Any]
+    confusion_matrix: list[list[int]]
+    gates: tuple[Gate, ...]
+
+
+def run(
+    project_folder: Path, settings: Settings, *, version: str = LATEST, minimum: Mapping[str, float] | None = None
+) -> Evaluation:
+    """Evaluate ``version``. ``minimum`` adds to the gates of the settings, and wins over them.
+
+    Raises MlctlError: exit 3 when the data is not what the version was trained on, exit 4 when the
+    version is corrupt, exit 6 when there is no such version. A missed gate is in the result.
+    """
+    found = Registry(project_folder, settings.project).get(version)
+    fitted = found.load_pipeline()
+    recorded = found.manifest.data
+    dataset = builtin.load(recorded["source"])
+    if dataset.digest != recorded["digest"]:
+        raise MlctlError(
+            f"The data '{recorded['source']}' is not what model version {found.id[:12]} was trained on: "
+            f"its digest is {dataset.digest[:12]}, not {recorded['digest'][:12]}.",
+            code="data_changed",
+            exit_code=ExitCode.BAD_INPUT,
+            hint="Metrics of different data cannot be compared. Run `mlctl train` to make a version of this data.",
+        )
+    rows = np.asarray(found.read_json("split.json")["test_rows"], dtype=np.int64)
+    measured = metrics.compute(dataset.target[rows], fitted.predict(dataset.features[rows]), dataset.class_names)
+    return Evaluation(
+        version=found.id,
+        rows=len(rows),
+        class_names=dataset.class_names,
+        metrics=measured,
+        confusion_matrix=measured["confusion_matrix"],
+        gates=gates.check(measured, {**settings.gates, **(minimum or {})}),
+    )

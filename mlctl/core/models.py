@@ -1,0 +1,92 @@
+"""``mlctl models``: the versions of a project."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlctl.aws import read
+from mlctl.aws.errors import explained
+from mlctl.errors import ExitCode, MlctlError
+from mlctl.model.gates import METRICS
+from mlctl.model.manifest import Manifest
+from mlctl.model.registry import LATEST, ModelVersion, Registry
+from mlctl.settings import Settings
+from mlctl.stages import LOCAL, open_if_running
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One version. ``deployed``: the stages where it is live; only a running local stage is asked."""
+
+    version: str
+    created_at: str
+    estimator: str
+    metrics: dict[str, float]
+    deployed: tuple[str, ...]
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Everything about one version but its rows."""
+
+    version: ModelVersion
+    manifest: Manifest
+    metrics: dict[str, Any]
+    schema: dict[str, Any]
+
+
+def run(project_folder: Path, settings: Settings) -> tuple[Listed, ...]:
+    """All versions, the newest first. One that cannot be read is listed with its ``problem``."""
+    live = _live_locally(project_folder, settings)
+    return tuple(_listed(version, live) for version in Registry(project_folder, settings.project).versions())
+
+
+def show(project_folder: Path, settings: Settings, reference: str = LATEST) -> Shown:
+    """One version. Raises MlctlError: exit 6 when there is none, exit 4 when it was changed."""
+    version = Registry(project_folder, settings.project).get(reference)
+    return Shown(
+        version=version,
+        manifest=version.manifest,
+        metrics=version.read_json("metrics.json"),
+        schema=version.read_json("schema.json"),
+    )
+
+
+def verify(project_folder: Path, settings: Settings, reference: str = LATEST) -> ModelVersion:
+    """Check every byte of a version against its manifest. Raises MlctlError (exit 4) with all that differs."""
+    version = Registry(project_folder, settings.project).get(reference)
+    problems = version.problems()
+    if problems:
+        raise MlctlError(
+            "\n".join(problems),
+            code="version_corrupt",
+            exit_code=ExitCode.VERIFICATION,
+            hint=f"Delete {version.path} and run `mlctl train`: the same settings give the same version.",
+        )
+    return version
+
+
+def _listed(version: ModelVersion, live: str | None) -> Listed:
+    try:
+        metrics = version.read_json("metrics.json")
+        estimator, problem = version.manifest.estimator, None
+    except MlctlError as error:
+        metrics, estimator, problem = {}, "", error.message
+    return Listed(
+        version=version.id,
+        created_at=version.created_at,
+        estimator=estimator,
+        metrics={name: metrics[name] for name in METRICS if name in metrics},
+        deployed=(LOCAL,) if version.id == live else (),
+        problem=problem,
+    )
+
+
+def _live_locally(project_folder: Path, settings: Settings) -> str | None:
+    stage = open_if_running(project_folder, settings)
+    if stage is None:
+        return None
+    with explained():
+        release = read.live_release(stage.aws, stage.names)
+    return release.text.model if release and release.text else None

@@ -1,0 +1,33 @@
+"""``mlctl package``: the Lambda zip of a version, on disk."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlctl.files import write_atomic
+from mlctl.model.registry import LATEST, Registry
+from mlctl.packaging import build
+from mlctl.packaging.build import Package
+from mlctl.settings import Settings
+
+FOLDER = Path(".mlctl") / "packages"
+
+
+@dataclass(frozen=True)
+class Packaged:
+    """A package and the file it was written to."""
+
+    package: Package
+    path: Path
+
+
+def run(project_folder: Path, settings: Settings, *, version: str = LATEST, output: Path | None = None) -> Packaged:
+    """Build the package of ``version``, prove it, and write it to ``output`` or under ``.mlctl/packages``.
+
+    Raises MlctlError as ``mlctl.packaging.build.build`` does.
+    """
+    found = Registry(project_folder, settings.project).get(version)
+    package = build.build(found, engine=settings.deploy.engine, python=settings.deploy.python)
+    name = f"{settings.project}-{found.id[:12]}-{package.engine}-py{package.python}.zip"
+    path = output or project_folder / FOLDER / name
+    write_atomic(path, package.zip)
+    return Packaged(package=package, path=path)

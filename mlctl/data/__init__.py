@@ -1,0 +1,1 @@
+"""Tables: reading them, describing them, holding rows out."""

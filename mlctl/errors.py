@@ -1,0 +1,39 @@
+"""The one exception that the tool raises on purpose, and the exit codes."""
+
+import difflib
+from collections.abc import Iterable
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What each exit code means; scripts rely on them."""
+
+    OK = 0
+    UNEXPECTED = 1
+    USAGE = 2
+    BAD_INPUT = 3
+    VERIFICATION = 4
+    AWS = 5
+    NOT_FOUND = 6
+    INTERRUPTED = 130
+
+
+class MlctlError(Exception):
+    """A failure a user can act on.
+
+    ``message`` says what and where, ``hint`` what to do next, ``code`` is a stable snake_case
+    name for scripts, ``exit_code`` the process's exit code.
+    """
+
+    def __init__(self, message: str, *, code: str, exit_code: ExitCode, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.code = code
+        self.exit_code = exit_code
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """``" Did you mean 'x'?"``, or an empty string when nothing known is near ``name``."""
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f" Did you mean '{near[0]}'?" if near else ""

@@ -1,0 +1,55 @@
+"""One HTTP request to a deployed API."""
+
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from mlctl.errors import ExitCode, MlctlError
+
+_TIMEOUT_SECONDS = 35  # an HTTP API answers within 30
+
+
+@dataclass(frozen=True)
+class Response:
+    """``headers`` with names in lower case; ``elapsed_ms`` is what the caller waited."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    elapsed_ms: float
+
+
+def request(method: str, url: str, body: bytes | None = None) -> Response:
+    """Send one request and return the response, whatever its status.
+
+    Raises MlctlError (exit 5) when nothing answers at ``url``.
+    """
+    # A server on this machine is not behind the user's proxy.
+    local = urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
+    opener = urllib.request.build_opener(*([urllib.request.ProxyHandler({})] if local else []))
+    headers = {"content-type": "application/json"} if body is not None else {}
+    started = time.perf_counter()
+    try:
+        with opener.open(
+            urllib.request.Request(url, data=body, headers=headers, method=method), timeout=_TIMEOUT_SECONDS
+        ) as answer:
+            status, received, content = answer.status, answer.headers, answer.read()
+    except urllib.error.HTTPError as error:
+        status, received, content = error.code, error.headers, error.read()
+        error.close()
+    except (urllib.error.URLError, OSError) as error:
+        reason = getattr(error, "reason", error)
+        raise MlctlError(
+            f"The API at {url} does not answer: {reason}.",
+            code="api_unreachable",
+            exit_code=ExitCode.AWS,
+            hint="`mlctl status` tells whether it is deployed.",
+        ) from None
+    return Response(
+        status=status,
+        headers={name.lower(): value for name, value in received.items()},
+        body=content,
+        elapsed_ms=(time.perf_counter() - started) * 1000,
+    )

@@ -1,0 +1,1 @@
+"""Model versions: what they hold, how they are made, and the registry that keeps them."""

@@ -1,0 +1,67 @@
+"""``manifest.json``: what a model version is. Its SHA-256 is the version's id."""
+
+import platform
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from mlctl.files import canonical_json, sha256
+
+FORMAT = 1
+FILE_NAME = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The facts of a model version. Nothing here tells of a time or a place.
+
+    ``files`` maps each file's name to its SHA-256; ``portable`` says whether the pipeline compiled,
+    with ``parity`` (``exact`` or ``close``) or the ``reason`` why not.
+    """
+
+    project: str
+    estimator: str
+    preprocess: list[str]
+    settings: dict[str, Any]
+    data: dict[str, Any]
+    libraries: dict[str, str]
+    platform: str
+    portable: dict[str, Any]
+    files: dict[str, str]
+
+    def to_bytes(self) -> bytes:
+        """The canonical JSON whose digest is the id."""
+        return canonical_json({"format": FORMAT, **self.__dict__})
+
+    @property
+    def id(self) -> str:
+        """The version's id: 64 hexadecimal digits."""
+        return sha256(self.to_bytes())
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> "Manifest":
+        """Raises KeyError or ValueError for a document that is no manifest of this format."""
+        if document["format"] != FORMAT:
+            raise ValueError(f"manifest format {document['format']!r}; this mlctl reads format {FORMAT}")
+        return cls(**{name: document[name] for name in cls.__dataclass_fields__})
+
+
+def library_versions() -> dict[str, str]:
+    """The versions that a pickled pipeline depends on."""
+    import joblib
+    import numpy
+    import scipy  # type: ignore[import-untyped]  # scipy ships no types
+    import sklearn
+
+    return {
+        "python": platform.python_version(),
+        "scikit-learn": str(sklearn.__version__),
+        "numpy": numpy.__version__,
+        "scipy": str(scipy.__version__),
+        "joblib": str(joblib.__version__),
+    }
+
+
+def platform_tag() -> str:
+    """Operating system and processor: floating-point libraries differ between them."""
+    return f"{sys.platform}-{platform.machine()}"

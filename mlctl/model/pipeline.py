@@ -1,0 +1,83 @@
+"""From settings to a scikit-learn pipeline, and back to one thread for predictions that must repeat."""
+
+import importlib
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from sklearn.base import BaseEstimator
+from sklearn.pipeline import Pipeline
+from sklearn.utils import all_estimators
+
+from mlctl.errors import ExitCode, MlctlError, did_you_mean
+from mlctl.settings import ModelSettings
+
+ESTIMATOR_STEP = "model"
+
+
+def build(settings: ModelSettings, seed: int) -> Pipeline:
+    """The unfitted pipeline that ``[model]`` describes; the last step is named ``model``.
+
+    An estimator that takes ``random_state`` gets ``seed`` unless the settings give one. Raises
+    MlctlError (exit 2) for a name or a parameter that does not exist, naming the nearest.
+    """
+    steps: list[tuple[str, BaseEstimator]] = []
+    for dotted in settings.preprocess:
+        made = _make(dotted, {}, seed)
+        name = type(made).__name__.lower()
+        steps.append((name if name not in dict(steps) else f"{name}{len(steps)}", made))
+    steps.append((ESTIMATOR_STEP, _make(settings.estimator, settings.params, seed)))
+    return Pipeline(steps)
+
+
+@contextmanager
+def one_thread(pipeline: Pipeline) -> Iterator[None]:
+    """Within it, every ``n_jobs`` of the pipeline is 1: threads add a forest's trees in any order."""
+    before = {key: value for key, value in pipeline.get_params().items() if key.endswith("n_jobs")}
+    pipeline.set_params(**dict.fromkeys(before, 1))
+    try:
+        yield
+    finally:
+        pipeline.set_params(**before)
+
+
+def _make(dotted: str, params: Mapping[str, Any], seed: int) -> BaseEstimator:
+    found = _find(dotted)
+    known = found._get_param_names()  # type: ignore[attr-defined]  # scikit-learn's own listing of a class's parameters
+    for name in params:
+        if name not in known:
+            raise MlctlError(
+                f"{found.__name__} has no parameter '{name}'.{did_you_mean(name, known)}",
+                code="parameter_unknown",
+                exit_code=ExitCode.USAGE,
+                hint=f"It takes: {', '.join(sorted(known))}.",
+            )
+    given = {name: _plain(value) for name, value in params.items()}
+    if "random_state" in known:
+        given.setdefault("random_state", seed)
+    return found(**given)
+
+
+def _plain(value: Any) -> Any:
+    # One object a string, wherever it was read: pickle writes a string that it meets twice only
+    # once, so the bytes of the model would depend on whether a flag or a file had set it.
+    return sys.intern(value) if isinstance(value, str) else value
+
+
+def _find(dotted: str) -> type[BaseEstimator]:
+    module_name, _, class_name = dotted.rpartition(".")
+    try:
+        found = getattr(importlib.import_module(module_name), class_name)
+    except (ImportError, AttributeError, ValueError):
+        found = None
+    if not (isinstance(found, type) and issubclass(found, BaseEstimator)):
+        names = [f"{each.__module__.split('._')[0]}.{name}" for name, each in all_estimators()]
+        nearest = did_you_mean(dotted, names) or did_you_mean(class_name, [name.rpartition(".")[2] for name in names])
+        raise MlctlError(
+            f"There is no estimator '{dotted}'.{nearest}",
+            code="estimator_unknown",
+            exit_code=ExitCode.USAGE,
+            hint="Give the dotted name of a scikit-learn class, such as sklearn.linear_model.LogisticRegression.",
+        )
+    return found

@@ -1,0 +1,210 @@
+"""The registry: the only reader and writer of ``artifacts/<project>/``.
+
+A version is a folder named by its id. It is written under a temporary name and renamed, so it is
+whole or absent; every byte that is read from it has matched its SHA-256 first. What is not part of
+the identity (times) stands beside it in ``<id>.info.json``.
+"""
+
+import io
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from mlctl.errors import ExitCode, MlctlError
+from mlctl.files import canonical_json, sha256, write_atomic
+from mlctl.model import manifest as manifests
+from mlctl.model.manifest import Manifest
+
+FOLDER = "artifacts"
+LATEST = "latest"
+_TEMPORARY = ".new-"
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """One version on disk. ``created_at`` and ``trained_at`` are RFC 3339 times in UTC."""
+
+    id: str
+    path: Path
+    created_at: str
+    trained_at: str
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        """The manifest, after its digest matched the id. Raises MlctlError (exit 4)."""
+        data = self._bytes(manifests.FILE_NAME)
+        if sha256(data) != self.id:
+            raise self._changed(manifests.FILE_NAME)
+        try:
+            return Manifest.from_document(json.loads(data))
+        except (KeyError, ValueError) as error:
+            raise MlctlError(
+                f"Model version {self.id[:12]} cannot be read: {error}.",
+                code="version_unreadable",
+                exit_code=ExitCode.VERIFICATION,
+                hint="It was written by another release of mlctl; train again.",
+            ) from None
+
+    def read(self, name: str) -> bytes:
+        """The bytes of one file, after their SHA-256 matched the manifest. Raises MlctlError (exit 4)."""
+        data = self._bytes(name)
+        if sha256(data) != self.manifest.files.get(name):
+            raise self._changed(name)
+        return data
+
+    def read_json(self, name: str) -> Any:
+        """The content of one JSON file, verified like ``read``."""
+        return json.loads(self.read(name))
+
+    def load_pipeline(self) -> Any:
+        """The fitted scikit-learn pipeline.
+
+        The pickle is opened only after its digest matched and the library versions agree: a pickle
+        is a program, and scikit-learn promises nothing across versions. Raises MlctlError (exit 4).
+        """
+        data = self.read("model.joblib")
+        here, there = manifests.library_versions(), self.manifest.libraries
+        for name in there:
+            if _series(name, here.get(name, "")) != _series(name, there[name]):
+                raise MlctlError(
+                    f"Model version {self.id[:12]} was trained with {name} {there[name]}; "
+                    f"installed here is {here.get(name, 'none')}.",
+                    code="library_mismatch",
+                    exit_code=ExitCode.VERIFICATION,
+                    hint=f"Install {name}=={there[name]}, or run `mlctl train` to make a version with what is here.",
+                )
+        import joblib
+
+        return joblib.load(io.BytesIO(data))
+
+    def problems(self) -> list[str]:
+        """Every way in which the folder differs from the manifest; empty when it is intact."""
+        try:
+            expected = self.manifest.files
+        except MlctlError as error:
+            return [error.message]
+        found = []
+        for name in sorted(expected):
+            try:
+                self.read(name)
+            except MlctlError as error:
+                found.append(error.message)
+        strangers = sorted({each.name for each in self.path.iterdir()} - {*expected, manifests.FILE_NAME})
+        return found + [f"{name} does not belong to model version {self.id[:12]}." for name in strangers]
+
+    def _bytes(self, name: str) -> bytes:
+        try:
+            return (self.path / name).read_bytes()
+        except OSError:
+            raise self._changed(name, "is missing from") from None
+
+    def _changed(self, name: str, what: str = "was changed in") -> MlctlError:
+        return MlctlError(
+            f"{name} {what} model version {self.id[:12]} since it was written; nothing of it was opened.",
+            code="version_corrupt",
+            exit_code=ExitCode.VERIFICATION,
+            hint=f"Delete {self.path} and run `mlctl train`: the same settings give the same version.",
+        )
+
+
+class Registry:
+    """The versions of one project."""
+
+    def __init__(self, project_folder: Path, project: str) -> None:
+        self.folder = project_folder / FOLDER / project
+        self._project = project
+
+    def versions(self) -> list[ModelVersion]:
+        """All versions, the newest first; one that was trained again counts as new."""
+        if not self.folder.is_dir():
+            return []
+        found = [
+            self._version(entry.name)
+            for entry in self.folder.iterdir()
+            if entry.is_dir() and not entry.name.startswith(".")
+        ]
+        return sorted(found, key=lambda version: (version.trained_at, version.id), reverse=True)
+
+    def get(self, reference: str = LATEST) -> ModelVersion:
+        """The version that an id, the beginning of one, or ``latest`` names. Raises MlctlError (exit 6)."""
+        versions = self.versions()
+        if not versions:
+            raise MlctlError(
+                f"Project '{self._project}' has no model version yet.",
+                code="no_version",
+                exit_code=ExitCode.NOT_FOUND,
+                hint="Run `mlctl train` to make one.",
+            )
+        if reference == LATEST:
+            return versions[0]
+        matching = [version for version in versions if version.id.startswith(reference.lower())]
+        if len(matching) == 1:
+            return matching[0]
+        what = f"{len(matching)} model versions begin" if matching else "No model version begins"
+        raise MlctlError(
+            f"{what} with '{reference}'.",
+            code="version_ambiguous" if matching else "version_not_found",
+            exit_code=ExitCode.NOT_FOUND,
+            hint="Give more characters of the id." if matching else "`mlctl models` lists what there is.",
+        )
+
+    def write(self, manifest: Manifest, files: Mapping[str, bytes]) -> tuple[ModelVersion, bool]:
+        """Add a version; ``(version, False)`` when it was there already.
+
+        ``files`` are its files without the manifest. Raises OSError when the disk refuses; then
+        nothing is left of it.
+        """
+        now = datetime.now(UTC).isoformat(timespec="microseconds")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.folder / ".lock"):
+            for leftover in self.folder.glob(f"{_TEMPORARY}*"):
+                shutil.rmtree(leftover, ignore_errors=True)
+            target = self.folder / manifest.id
+            is_new = not target.is_dir()
+            if is_new:
+                self._write_folder(target, {**files, manifests.FILE_NAME: manifest.to_bytes()})
+            created_at = now if is_new else self._version(manifest.id).created_at
+            write_atomic(self._info_path(manifest.id), canonical_json({"created_at": created_at, "trained_at": now}))
+        return self._version(manifest.id), is_new
+
+    def _write_folder(self, target: Path, files: Mapping[str, bytes]) -> None:
+        temporary = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=self.folder))
+        try:
+            for name, data in files.items():
+                with (temporary / name).open("wb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+            temporary.chmod(0o755)
+            temporary.rename(target)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+
+    def _info_path(self, version_id: str) -> Path:
+        return self.folder / f"{version_id}.info.json"
+
+    def _version(self, version_id: str) -> ModelVersion:
+        path = self.folder / version_id
+        try:
+            info = json.loads(self._info_path(version_id).read_bytes())
+            created_at, trained_at = str(info["created_at"]), str(info["trained_at"])
+        except (OSError, ValueError, KeyError):
+            # Killed between the two writes, or copied without it: the folder's own time will do.
+            stamp = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+            created_at = trained_at = stamp.isoformat(timespec="microseconds")
+        return ModelVersion(id=version_id, path=path, created_at=created_at, trained_at=trained_at)
+
+
+def _series(name: str, version: str) -> str:
+    """The part of a version that must agree: all of it, but for Python, whose patch releases do not matter."""
+    return ".".join(version.split(".")[:2]) if name == "python" else version

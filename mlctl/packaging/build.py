@@ -1,0 +1,139 @@
+"""Assembles a package: chooses the engine, lays out the files, proves that the zip answers as it should."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from mlctl.errors import ExitCode, MlctlError
+from mlctl.files import canonical_json, sha256
+from mlctl.model import answers
+from mlctl.model.answers import Example, Parity
+from mlctl.model.registry import ModelVersion
+from mlctl.packaging import archive, bytecode, bundle, parity
+
+PACKAGE_FORMAT = 1
+PORTABLE_FILE = "model.safetensors"
+GENERATED_FILE = "generated.py"
+Engine = Literal["portable", "sklearn"]
+
+
+@dataclass(frozen=True)
+class Package:
+    """A zip ready for Lambda. ``digest`` is its identity, ``sha256`` that of the zip's own bytes."""
+
+    version: str
+    project: str
+    engine: Engine
+    reason: str
+    parity: Parity
+    python: str
+    digest: str
+    zip: bytes
+    unzipped_bytes: int
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the zip, in hexadecimal."""
+        return sha256(self.zip)
+
+
+def choose_engine(portable: Mapping[str, Any], wanted: str) -> tuple[Engine, str]:
+    """``(engine, reason)`` for a manifest's ``portable`` entry and the engine that the settings want."""
+    if wanted == "sklearn":
+        return "sklearn", "the settings ask for it"
+    if portable["compiled"]:
+        why = "the settings ask for it" if wanted == "portable" else "the whole pipeline compiles"
+        return "portable", f"{why}; parity {portable['parity']}"
+    return "sklearn", str(portable["reason"])
+
+
+def build(version: ModelVersion, *, engine: str, python: str) -> Package:
+    """The package of a version, checked in a clean Python on its golden examples and held-out rows.
+
+    Raises MlctlError: exit 2 when the engine asked for cannot run this version, exit 4 when the
+    package's answers differ from scikit-learn's.
+    """
+    manifest = version.manifest
+    chosen, reason = choose_engine(manifest.portable, engine)
+    if chosen == "sklearn":
+        raise _no_sklearn_engine(version, reason, asked=engine == "sklearn")
+    schema = version.read_json("schema.json")
+    files = layout(
+        {
+            "version": version.id,
+            "project": manifest.project,
+            "estimator": manifest.estimator,
+            "parity": manifest.portable["parity"],
+        },
+        {name: version.read(name) for name in ("schema.json", "metrics.json", PORTABLE_FILE)},
+        generated=version.read(GENERATED_FILE) if GENERATED_FILE in manifest.files else None,
+        python=python,
+    )
+    zipped = archive.write(files)
+    checks = [
+        example
+        for name in ("golden.json", "heldout.json")
+        for example in answers.from_document(version.read_json(name))
+    ]
+    prove(zipped, checks, schema["target"]["labels"], manifest.portable["parity"])
+    return Package(
+        version=version.id,
+        project=manifest.project,
+        engine=chosen,
+        reason=reason,
+        parity=manifest.portable["parity"],
+        python=python,
+        digest=archive.identity(files),
+        zip=zipped,
+        unzipped_bytes=sum(map(len, files.values())),
+    )
+
+
+def layout(
+    identity: Mapping[str, str], model_files: Mapping[str, bytes], *, generated: bytes | None, python: str
+) -> dict[str, bytes]:
+    """The package's files by path: the handler, its bytecode, and the model under ``model/``.
+
+    ``generated`` is shipped only with bytecode: compiling it at a cold start costs more than it saves.
+    """
+    sources = bundle.handler_sources()
+    extra = {} if generated is None else {f"handler/{GENERATED_FILE}": generated}
+    pyc = bytecode.compiled({**sources, **extra}, python)
+    if not pyc:
+        extra = {}
+    package = {"format": PACKAGE_FORMAT, "engine": "portable", "generated": bool(extra), **identity}
+    return {
+        **sources,
+        **extra,
+        **pyc,
+        **{f"model/{name}": data for name, data in model_files.items()},
+        "model/package.json": canonical_json(package),
+    }
+
+
+def prove(zipped: bytes, examples: Sequence[Example], labels: Sequence[int | str], expected: Parity) -> None:
+    """Raise MlctlError (exit 4) when the zip's answers are not scikit-learn's."""
+    difference = parity.first_difference(zipped, examples, labels, expected)
+    if difference is not None:
+        raise MlctlError(
+            f"The portable engine does not agree with scikit-learn: {difference}.",
+            code="parity_failed",
+            exit_code=ExitCode.VERIFICATION,
+            hint="Nothing was packaged. This is a defect of mlctl; please report it with the settings used.",
+        )
+
+
+def _no_sklearn_engine(version: ModelVersion, reason: str, *, asked: bool) -> MlctlError:
+    what = (
+        "The sklearn engine (scikit-learn inside the zip) is not part of this release of mlctl."
+        if asked
+        else f"Model version {version.id[:12]} does not compile to the portable engine: {reason}. "
+        "The sklearn engine, which could run it, is not part of this release of mlctl."
+    )
+    return MlctlError(
+        what,
+        code="engine_unavailable",
+        exit_code=ExitCode.USAGE,
+        hint="Use the portable engine: a decision tree, random forest, extra trees or logistic regression, "
+        "after StandardScaler or MinMaxScaler.",
+    )

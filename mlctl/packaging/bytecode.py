@@ -1,0 +1,50 @@
+"""Bytecode for the zip, so that a cold start compiles nothing.
+
+``.pyc`` files checked by time would always be stale once the zip's times are fixed, and Lambda's
+code folder cannot be written; unchecked hash-based ones (PEP 552) are taken as they are.
+"""
+
+import base64
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+
+# A fresh interpreter, because the bytes also tell which objects the compiling process shares:
+# the same sources in the same Python must give the same zip.
+_COMPILER = """
+import base64, importlib.util, json, marshal, sys
+files = {}
+for path, source in json.load(sys.stdin).items():
+    source = source.encode()
+    folder, _, name = path.rpartition("/")
+    code = compile(source, path, "exec", dont_inherit=True, optimize=0)
+    data = importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little") + importlib.util.source_hash(source) + marshal.dumps(code)
+    target = f"{folder}/__pycache__/{name[:-3]}.{sys.implementation.cache_tag}.pyc"
+    files[target] = base64.b64encode(data).decode()
+json.dump({"python": "%d.%d" % sys.version_info[:2], "files": files}, sys.stdout)
+"""
+
+
+def compiled(sources: Mapping[str, bytes], python: str) -> dict[str, bytes]:
+    """``__pycache__`` files for ``sources``; empty when no Python ``python`` (a minor version) is at hand."""
+    interpreter = _interpreter(python)
+    if interpreter is None:
+        return {}
+    texts = {path: source.decode() for path, source in sorted(sources.items())}
+    finished = subprocess.run(
+        [interpreter, "-I", "-S", "-c", _COMPILER], input=json.dumps(texts), capture_output=True, text=True, check=False
+    )
+    # A name on PATH may be a shim for a version that is not installed, or another version altogether.
+    if finished.returncode != 0:
+        return {}
+    answer = json.loads(finished.stdout)
+    if answer["python"] != python:
+        return {}
+    return {path: base64.b64decode(data) for path, data in answer["files"].items()}
+
+
+def _interpreter(python: str) -> str | None:
+    running = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return sys.executable if python == running else shutil.which(f"python{python}")

@@ -1,0 +1,86 @@
+"""Runs the very zip in a clean Python and compares its answers with scikit-learn's."""
+
+import json
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+from mlctl.errors import ExitCode, MlctlError
+from mlctl.model.answers import Answer, Example, Parity, agrees
+
+# Runs in the subprocess, in the unpacked zip: no site-packages, no environment, one HTTP event a row.
+_RUNNER = """
+import json, sys
+sys.path.insert(0, ".")
+from handler.app import SERVICE, lambda_handler
+rows = json.load(sys.stdin)
+answers, log = [], sys.stdout
+class Nowhere:
+    def write(self, text): pass
+    def flush(self): pass
+sys.stdout = Nowhere()
+for row in rows:
+    event = {"rawPath": "/predict", "requestContext": {"http": {"method": "POST"}}, "body": json.dumps({"features": row})}
+    response = lambda_handler(event, None)
+    answers.append({"status": response["statusCode"], "body": json.loads(response["body"])})
+json.dump(answers, log)
+"""
+_TIMEOUT_SECONDS = 600
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A row on which the package and scikit-learn disagree."""
+
+    row: int
+    expected: Answer
+    answered: str
+
+    def __str__(self) -> str:
+        return f"row {self.row}: scikit-learn says {self.expected}, the package {self.answered}"
+
+
+def answers_of(package: bytes, rows: Sequence[Sequence[float]], *, python: str = sys.executable) -> list[dict[str, object]]:
+    """What the zip answers to each row: ``{"status", "body"}``, from ``python -I -S`` in an empty folder.
+
+    Raises MlctlError (exit 4) when the package does not run there at all.
+    """
+    with tempfile.TemporaryDirectory(prefix="mlctl-parity-") as folder:
+        with zipfile.ZipFile(BytesIO(package)) as archive:
+            archive.extractall(folder)
+        try:
+            finished = subprocess.run(
+                [python, "-I", "-S", "-c", _RUNNER],
+                input=json.dumps([list(row) for row in rows]),
+                capture_output=True,
+                text=True,
+                cwd=Path(folder),
+                timeout=_TIMEOUT_SECONDS,
+                check=True,
+            )
+        except subprocess.CalledProcessError as error:
+            last = (error.stderr.strip().splitlines() or ["no message"])[-1]
+            raise MlctlError(
+                f"The package does not run in a clean Python: {last}",
+                code="package_broken",
+                exit_code=ExitCode.VERIFICATION,
+                hint="This is a defect of mlctl; please report it with the settings used.",
+            ) from None
+    answers: list[dict[str, object]] = json.loads(finished.stdout)
+    return answers
+
+
+def first_difference(
+    package: bytes, examples: Sequence[Example], labels: Sequence[int | str], parity: Parity
+) -> Difference | None:
+    """The first row whose answer breaks ``parity``, or None when all agree."""
+    answers = answers_of(package, [example.features for example in examples])
+    for number, (answer, example) in enumerate(zip(answers, examples, strict=True)):
+        if answer["status"] != 200 or not agrees(answer["body"], example.answer, labels, parity):
+            return Difference(row=number, expected=example.answer, answered=json.dumps(answer["body"])[:300])
+    return None

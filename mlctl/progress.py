@@ -1,0 +1,28 @@
+"""How long jobs tell what they do: a callback that takes events. Nothing below the CLI prints."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened.
+
+    ``start``: the job named ``name`` begins a part called ``text``; ``total`` units where they are
+    counted. ``advance``: ``done`` of ``total`` units of it are through. ``finish``: the part is over,
+    ``text`` says with what. ``note``: a sentence that belongs to no part.
+    """
+
+    kind: Literal["start", "advance", "finish", "note"]
+    name: str
+    text: str = ""
+    done: int = 0
+    total: int | None = None
+
+
+Report = Callable[[Event], None]
+
+
+def silent(event: Event) -> None:
+    """The Report of a caller that wants none."""

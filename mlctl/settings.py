@@ -1,0 +1,223 @@
+"""Settings, resolved in one place.
+
+Flags win over ``MLCTL_*`` variables (nested: ``MLCTL_DEPLOY__MEMORY``), those over ``.env``, then
+``[stage.X]``, then the rest of ``mlctl.toml``, then the defaults below.
+"""
+
+import sys
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from mlctl.errors import ExitCode, MlctlError, did_you_mean
+
+FILE_NAME = "mlctl.toml"
+
+# https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
+LAMBDA_PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+# https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
+LogRetention = Literal[
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
+]
+# Names of functions and roles are made of these; both are limited to 64 characters.
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=40)]
+
+
+def default_python() -> str:
+    """This interpreter's minor version where Lambda has it, else the nearest one it has."""
+    running = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return running if running in LAMBDA_PYTHONS else LAMBDA_PYTHONS[-1]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataSettings(_Strict):
+    """``[data]``: the table, its target, and how rows are held out."""
+
+    source: str = "iris"
+    target: str | None = None
+    test_size: float = Field(0.2, gt=0, lt=1)
+    seed: int = Field(42, ge=0, le=2**32 - 1)
+
+
+class ModelSettings(_Strict):
+    """``[model]``: the pipeline by dotted names, and the number of cross-validation folds."""
+
+    estimator: str = "sklearn.ensemble.RandomForestClassifier"
+    params: dict[str, Any] = Field(default_factory=dict)
+    preprocess: tuple[str, ...] = ("sklearn.preprocessing.StandardScaler",)
+    cv: int = Field(5, ge=2)
+
+
+class Throttle(_Strict):
+    """Requests a second that API Gateway lets through (``rate``), and in a burst (``burst``)."""
+
+    rate: float = Field(50, gt=0)
+    burst: int = Field(100, gt=0)
+
+
+class DeploySettings(_Strict):
+    """``[deploy]``, and with any of its keys ``[stage.X]``."""
+
+    engine: Literal["auto", "portable", "sklearn"] = "auto"
+    auth: Literal["none"] = "none"
+    memory: int = Field(256, ge=128, le=10240)
+    timeout: int = Field(10, ge=1, le=29)
+    architecture: Literal["arm64", "x86_64"] = "arm64"
+    python: Literal["3.11", "3.12", "3.13", "3.14"] = Field(default_factory=default_python)  # type: ignore[assignment]  # a str by type, one of these by value
+    log_retention: LogRetention = 14
+    region: str | None = None
+    profile: str | None = None
+    throttle: Throttle = Throttle()
+
+
+class Settings(BaseSettings):
+    """All settings of a project, for one stage where the command has one."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="MLCTL_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
+    )
+
+    project: Name = "iris"
+    data: DataSettings = DataSettings()
+    model: ModelSettings = ModelSettings()
+    gates: dict[str, float] = Field(default_factory=dict)
+    deploy: DeploySettings = Field(default_factory=DeploySettings)
+    stage: dict[Name, dict[str, Any]] = Field(default_factory=dict)
+    local_port: int | None = Field(None, ge=1, le=65535)
+    local_endpoint: str | None = None
+
+    def identity(self) -> dict[str, Any]:
+        """The settings that a model version depends on, as plain JSON values."""
+        return {"data": self.data.model_dump(mode="json"), "model": self.model.model_dump(mode="json")}
+
+
+def find_project(start: Path) -> Path:
+    """The nearest folder at or above ``start`` that holds ``mlctl.toml``, else ``start``."""
+    for folder in (start, *start.parents):
+        if (folder / FILE_NAME).is_file():
+            return folder
+    return start
+
+
+def load(folder: Path, *, stage: str | None = None, flags: Mapping[str, Any] | None = None) -> Settings:
+    """The settings of the project in ``folder``, for ``stage`` where given.
+
+    ``flags`` holds what the command line sets, nested like the file. Raises MlctlError (exit 2)
+    for a file that is no TOML, an unknown key (naming the nearest), or a value that is not allowed.
+    """
+    document = _read_file(folder / FILE_NAME)
+    _check_stages(document)
+    merged = _for_stage(document, stage)
+
+    class _Resolved(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            dotenv = _OwnDotEnv(settings_cls, env_file=folder / ".env")
+            return init_settings, env_settings, dotenv, InitSettingsSource(settings_cls, init_kwargs=merged)
+
+    try:
+        return _Resolved(**(flags or {}))
+    except ValidationError as error:
+        raise _explain(error, document) from None
+
+
+class _OwnDotEnv(DotEnvSettingsSource):
+    """``.env`` without the variables that belong to other programs."""
+
+    def __call__(self) -> dict[str, Any]:
+        return {key: value for key, value in super().__call__().items() if key in Settings.model_fields}
+
+
+def _check_stages(document: dict[str, Any]) -> None:
+    """Check the table of every stage, not only of the one in use: a typo is found where it is made."""
+    stages = document.get("stage", {})
+    for name, own in stages.items() if isinstance(stages, dict) else ():
+        try:
+            DeploySettings.model_validate(own)
+        except ValidationError as error:
+            raise _explain(error, document, ("stage", name)) from None
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise MlctlError(
+            f"{path.name} is not valid TOML: {error}.",
+            code="settings_invalid",
+            exit_code=ExitCode.USAGE,
+            hint="Mend that line; docs/CONCEPTS.md shows a whole file.",
+        ) from None
+
+
+def _for_stage(document: dict[str, Any], stage: str | None) -> dict[str, Any]:
+    """The document with ``[stage.X]`` laid over ``[deploy]``."""
+    stages = document.get("stage")
+    own = stages.get(stage) if isinstance(stages, dict) and stage else None
+    if not isinstance(own, dict):
+        return document
+    deploy = document.get("deploy")
+    return {**document, "deploy": {**(deploy if isinstance(deploy, dict) else {}), **own}}
+
+
+def _explain(error: ValidationError, document: dict[str, Any], table: tuple[str, ...] = ()) -> MlctlError:
+    """The first problem of a ValidationError in one line, with where it was read and the nearest key."""
+    first = error.errors(include_url=False)[0]
+    path = [*table, *(str(part) for part in first["loc"])]
+    dotted = ".".join(path)
+    where = FILE_NAME if _holds(document, path) else f"{FILE_NAME}, MLCTL_* or a flag"
+    if first["type"] == "extra_forbidden":
+        known = _keys_at(path[:-1])
+        message = f"{where}: unknown key '{dotted}'.{did_you_mean(path[-1], known)}"
+        hint = f"Known here: {', '.join(sorted(known))}."
+    else:
+        message = f"{where}: {dotted} = {first['input']!r}: {first['msg']}."
+        hint = "Correct the value and run the command again."
+    return MlctlError(message, code="settings_invalid", exit_code=ExitCode.USAGE, hint=hint)
+
+
+def _holds(document: Any, path: list[str]) -> bool:
+    for part in path:
+        if not isinstance(document, dict) or part not in document:
+            return False
+        document = document[part]
+    return True
+
+
+def _keys_at(path: list[str]) -> list[str]:
+    """The keys that are known at a place in the file."""
+    if path[:1] == ["stage"]:
+        path = ["deploy", *path[2:]]
+    model: type[BaseModel] = Settings
+    for part in path:
+        field = model.model_fields.get(part)
+        if field is None or not isinstance(field.annotation, type) or not issubclass(field.annotation, BaseModel):
+            return []
+        model = field.annotation
+    return list(model.model_fields)

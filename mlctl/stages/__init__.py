@@ -1,0 +1,106 @@
+"""Stages: where a release runs. ``open_stage`` gives settings, AWS clients and the URL of an API.
+
+Stage ``local`` is the AWS code path pointed at an embedded emulator; nothing else knows that.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlctl.aws import read
+from mlctl.aws.errors import explained
+from mlctl.aws.names import Names
+from mlctl.aws.session import Aws
+from mlctl.errors import ExitCode, MlctlError
+from mlctl.progress import Report, silent
+from mlctl.settings import Settings
+from mlctl.stages.emulator import LocalEmulator
+
+LOCAL = "local"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """An open stage. ``settings`` are those of this stage; ``endpoint`` is None on AWS itself."""
+
+    name: str
+    project_folder: Path
+    settings: Settings
+    aws: Aws
+    endpoint: str | None
+
+    @property
+    def names(self) -> Names:
+        """What the project's things are called here."""
+        return Names(self.settings.project, self.name)
+
+    def live_url(self) -> str:
+        """The base URL of the deployed API. Raises MlctlError (exit 6) when nothing is deployed here."""
+        with explained():
+            address = read.api_address(self.aws, self.names)
+        if address is None:
+            raise self.not_deployed()
+        return self.api_url(*address)
+
+    def api_url(self, api_id: str, api_endpoint: str) -> str:
+        """The base URL of an HTTP API: what ``/predict`` is added to."""
+        if self.endpoint is None:
+            return api_endpoint
+        # The emulator's own *.execute-api.localhost names do not resolve everywhere.
+        return f"{self.endpoint}/_aws/execute-api/{api_id}/$default"
+
+    def not_deployed(self) -> MlctlError:
+        """The error of a verb that needs a deployment where there is none (exit 6)."""
+        lost = self.name == LOCAL and LocalEmulator(self.project_folder).lost_state
+        why = (
+            "Stage 'local' has lost its deployment: its emulator was killed."
+            if lost
+            else f"Nothing is deployed to stage '{self.name}' yet."
+        )
+        deploy = "mlctl deploy" if self.name == LOCAL else f"mlctl deploy --stage {self.name}"
+        return MlctlError(
+            why,
+            code="not_deployed",
+            exit_code=ExitCode.NOT_FOUND,
+            hint=f"Run `{deploy}`" + (" to rebuild it from the model versions on disk." if lost else "."),
+        )
+
+    def deployed(self) -> None:
+        """Called after a deploy: a loss, if there was one, is made good."""
+        if self.name == LOCAL:
+            LocalEmulator(self.project_folder).forget_loss()
+
+
+def open_stage(project_folder: Path, settings: Settings, name: str, report: Report = silent) -> Stage:
+    """Open stage ``name``; ``local`` starts its emulator where it is not running.
+
+    ``settings`` must have been resolved for this stage. Raises MlctlError when the emulator does
+    not start, or when AWS has no region or credentials to use.
+    """
+    _check_name(settings.project, name)
+    if name != LOCAL:
+        aws = Aws.connect(region=settings.deploy.region, profile=settings.deploy.profile)
+        return Stage(name=name, project_folder=project_folder, settings=settings, aws=aws, endpoint=None)
+    endpoint = settings.local_endpoint
+    if endpoint is None:
+        endpoint = LocalEmulator(project_folder).start(settings.local_port, report).endpoint
+    endpoint = endpoint.rstrip("/")
+    aws = Aws.emulated(endpoint, region=settings.deploy.region)
+    return Stage(name=name, project_folder=project_folder, settings=settings, aws=aws, endpoint=endpoint)
+
+
+def open_if_running(project_folder: Path, settings: Settings) -> Stage | None:
+    """Stage ``local`` when it is up already, for verbs that can do without it."""
+    if settings.local_endpoint is None and LocalEmulator(project_folder).running() is None:
+        return None
+    return open_stage(project_folder, settings, LOCAL)
+
+
+def _check_name(project: str, stage: str) -> None:
+    plain = stage.replace("-", "").replace("_", "")
+    if not (plain.isascii() and plain.isalnum() and Names(project, stage).fit):
+        raise MlctlError(
+            f"'{stage}' cannot be a stage of project '{project}'.",
+            code="stage_invalid",
+            exit_code=ExitCode.USAGE,
+            hint="Use letters, digits, - and _; project and stage together at most 56 characters.",
+        )
