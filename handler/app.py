@@ -5,6 +5,8 @@ response in that format; no exception leaves it.
 Format: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 """
 
+from __future__ import annotations
+
 import json
 import sys
 import time
@@ -13,13 +15,20 @@ from pathlib import Path
 from handler.features import Refused, read_body, read_rows
 from handler.service import Service
 
+# Not from typing: importing it would cost a cold start some milliseconds.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Json = dict[str, Any]
+
 # A synchronous Lambda response may hold 6 MB; headers and the JSON escaping of the body need room.
 MAX_RESPONSE_CHARACTERS = 5_000_000
 
 SERVICE = Service.load(Path(__file__).resolve().parent.parent / "model")
 
 
-def lambda_handler(event, context):
+def lambda_handler(event: Any, context: Any) -> Json:
     """Answer one API Gateway event with ``{"statusCode", "headers", "body"}``; write one log line."""
     started = time.perf_counter()
     request_id = getattr(context, "aws_request_id", None) or ""
@@ -29,7 +38,9 @@ def lambda_handler(event, context):
         status, payload, headers = _answer(method, path, event, started)
         body = json.dumps(payload)
         if len(body) > MAX_RESPONSE_CHARACTERS:
-            raise Refused(413, "response_too_large", "The answer would be too large. Send fewer instances in one request.")
+            raise Refused(
+                413, "response_too_large", "The answer would be too large. Send fewer instances in one request."
+            )
     except Refused as refusal:
         status, headers = refusal.status, refusal.headers
         payload = {"error": refusal.as_dict(), "request_id": request_id}
@@ -55,7 +66,7 @@ def lambda_handler(event, context):
     }
 
 
-def _route(event):
+def _route(event: Any) -> tuple[str, str]:
     """The method and path of an event; anything that is no HTTP event gives ``("?", "?")``."""
     try:
         http = event["requestContext"]["http"]
@@ -69,7 +80,7 @@ def _route(event):
         return "?", "?"
 
 
-def _answer(method, path, event, started):
+def _answer(method: str, path: str, event: Any, started: float) -> tuple[int, Json, dict[str, str]]:
     if path == "/predict":
         _allow(method, "POST", path)
         return 200, _predict(event, started), {}
@@ -79,27 +90,25 @@ def _answer(method, path, event, started):
     if path == "/model":
         _allow(method, "GET", path)
         return 200, SERVICE.description(), {}
-    raise Refused(
-        404, "not_found", f"There is nothing at {path[:200]}. Known: POST /predict, GET /health, GET /model."
-    )
+    raise Refused(404, "not_found", f"There is nothing at {path[:200]}. Known: POST /predict, GET /health, GET /model.")
 
 
-def _allow(method, allowed, path):
+def _allow(method: str, allowed: str, path: str) -> None:
     if method != allowed:
         message = f"{path} takes {allowed}, not {method[:20]}."
         raise Refused(405, "method_not_allowed", message, headers={"allow": allowed})
 
 
-def _predict(event, started):
+def _predict(event: Json, started: float) -> Json:
     document = read_body(event)
     rows, single = read_rows(document, SERVICE.schema)
     answers = [SERVICE.predict(values, warnings, position) for position, (values, warnings) in enumerate(rows)]
-    answer = answers[0] if single else {"predictions": answers}
+    answer: Json = answers[0] if single else {"predictions": answers}
     answer["latency_ms"] = round((time.perf_counter() - started) * 1000, 3)
     return answer
 
 
-def _log(request_id, route, status, started, payload, trace):
+def _log(request_id: str, route: str, status: int, started: float, payload: Json, trace: str | None) -> None:
     now = time.time()
     stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
     line = {

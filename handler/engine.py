@@ -1,10 +1,21 @@
 """Loads a portable model (docs/FORMAT.md) and predicts one row at a time."""
 
+from __future__ import annotations
+
 import json
 from importlib import import_module
 
 from handler.ops import FAMILIES, InvalidModel, OutOfRange, Tensors
 from handler.safetensors import read
+
+# Not from typing: importing it would cost a cold start some milliseconds.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+    from typing import Any
+
+    from handler.ops import Predictor, Transformer
 
 MODEL_FORMAT = 1
 MAX_STEPS = 1000
@@ -15,11 +26,11 @@ __all__ = ["InvalidModel", "OutOfRange", "PortableModel", "load"]
 class PortableModel:
     """A chain of transformers and one predictor; the arithmetic of the fitted pipeline it came from."""
 
-    def __init__(self, transformers, predictor):
+    def __init__(self, transformers: list[Transformer], predictor: Predictor) -> None:
         self._transformers = transformers
         self._predictor = predictor
 
-    def predict(self, row):
+    def predict(self, row: Sequence[float]) -> tuple[int, list[float]]:
         """``(class index, probabilities)`` for a list of floats in the schema's order.
 
         Raises OutOfRange when a value leaves float32 on the way to a tree.
@@ -29,7 +40,7 @@ class PortableModel:
         return self._predictor(row)
 
 
-def load(path, n_features, generated=False):
+def load(path: Path, n_features: int, generated: bool = False) -> PortableModel:
     """The PortableModel in the safetensors file at ``path``.
 
     ``generated``: the package ships ``handler.generated``, the forest as Python code.
@@ -56,9 +67,10 @@ def load(path, n_features, generated=False):
     return PortableModel([function for _, function in built[:-1]], built[-1][1])
 
 
-def _build(step, tensors, n_features, generated):
+def _build(step: Any, tensors: Tensors, n_features: int, generated: bool) -> tuple[str, Callable[..., Any]]:
     operation = step["op"]
     if operation not in FAMILIES:
         raise InvalidModel(f"unknown operation {operation!r}")
     family = import_module(f"handler.ops.{FAMILIES[operation]}")
-    return family.BUILDERS[operation](step, tensors, n_features, generated)
+    built: tuple[str, Callable[..., Any]] = family.BUILDERS[operation](step, tensors, n_features, generated)
+    return built

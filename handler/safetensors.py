@@ -5,16 +5,24 @@ Layout: 8 bytes little-endian header length, a JSON header of
 Source: https://github.com/huggingface/safetensors#format
 """
 
+from __future__ import annotations
+
 import json
 import sys
 from math import prod
 
+# Not from typing: importing it would cost a cold start some milliseconds.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Any
+
 MAX_HEADER_BYTES = 100_000_000
 # safetensors name → (format character of memoryview.cast, bytes an item)
-DTYPES = {"F64": ("d", 8), "I32": ("i", 4), "U32": ("I", 4)}
+DTYPES: dict[str, tuple[Any, int]] = {"F64": ("d", 8), "I32": ("i", 4), "U32": ("I", 4)}
 
 
-def read(path):
+def read(path: Path) -> tuple[Any, dict[str, memoryview[Any]]]:
     """``(metadata, tensors)`` of a file: the string map, and a flat memoryview a tensor (C order).
 
     Raises ValueError for anything that is not a whole, well-formed safetensors file.
@@ -37,8 +45,8 @@ def read(path):
     return metadata, _tensors(header, data[8 + length :])
 
 
-def _tensors(header, data):
-    tensors = {}
+def _tensors(header: dict[str, Any], data: memoryview[int]) -> dict[str, memoryview[Any]]:
+    tensors: dict[str, memoryview[Any]] = {}
     expected = 0
     spans = []
     for name, entry in header.items():

@@ -1,9 +1,21 @@
 """What one Lambda process serves: a model version, read once when the process starts."""
 
+from __future__ import annotations
+
 import json
 
 from handler.engine import OutOfRange, load
 from handler.features import Refused, Schema
+
+# Not from typing: importing it would cost a cold start some milliseconds.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Any
+
+    from handler.engine import PortableModel
+
+    Json = dict[str, Any]
 
 PACKAGE_FORMAT = 1
 
@@ -11,9 +23,9 @@ PACKAGE_FORMAT = 1
 class Service:
     """A loaded model version: its identity, schema and engine."""
 
-    def __init__(self, package, schema, metrics, model):
-        self.version = package["version"]
-        self.engine = package["engine"]
+    def __init__(self, package: Json, schema: Json, metrics: Json, model: PortableModel) -> None:
+        self.version: str = package["version"]
+        self.engine: str = package["engine"]
         self.package = package
         self.schema = Schema(schema)
         self.metrics = metrics
@@ -22,7 +34,7 @@ class Service:
         self.class_names = schema["target"]["class_names"]
 
     @classmethod
-    def load(cls, folder):
+    def load(cls, folder: Path) -> Service:
         """Read ``package.json``, ``schema.json``, ``metrics.json`` and the model from ``folder`` (a Path).
 
         Raises ValueError for a format this handler does not know, OSError for a missing file.
@@ -35,7 +47,7 @@ class Service:
         model = load(folder / "model.safetensors", n_features=len(schema["features"]), generated=package["generated"])
         return cls(package, schema, metrics, model)
 
-    def predict(self, values, warnings, position):
+    def predict(self, values: list[float], warnings: list[Json], position: int) -> Json:
         """The answer for one row: ``prediction``, ``class_name``, ``probabilities``, and ``warnings`` if any."""
         try:
             index, probabilities = self.model.predict(values)
@@ -50,7 +62,7 @@ class Service:
             answer["warnings"] = warnings
         return answer
 
-    def description(self):
+    def description(self) -> Json:
         """The answer of ``GET /model``; it holds no row of the data."""
         return {
             "version": self.version,

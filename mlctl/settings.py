@@ -8,7 +8,7 @@ import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import (
@@ -24,7 +24,8 @@ from mlctl.errors import ExitCode, MlctlError, did_you_mean
 FILE_NAME = "mlctl.toml"
 
 # https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
-LAMBDA_PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+LambdaPython = Literal["3.11", "3.12", "3.13", "3.14"]
+LAMBDA_PYTHONS: tuple[LambdaPython, ...] = get_args(LambdaPython)
 # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
 LogRetention = Literal[
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
@@ -33,10 +34,10 @@ LogRetention = Literal[
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=40)]
 
 
-def default_python() -> str:
-    """This interpreter's minor version where Lambda has it, else the nearest one it has."""
+def default_python() -> LambdaPython:
+    """This interpreter's minor version where Lambda has it, else the newest one that it has."""
     running = f"{sys.version_info.major}.{sys.version_info.minor}"
-    return running if running in LAMBDA_PYTHONS else LAMBDA_PYTHONS[-1]
+    return next((python for python in LAMBDA_PYTHONS if python == running), LAMBDA_PYTHONS[-1])
 
 
 class _Strict(BaseModel):
@@ -76,7 +77,7 @@ class DeploySettings(_Strict):
     memory: int = Field(256, ge=128, le=10240)
     timeout: int = Field(10, ge=1, le=29)
     architecture: Literal["arm64", "x86_64"] = "arm64"
-    python: Literal["3.11", "3.12", "3.13", "3.14"] = Field(default_factory=default_python)  # type: ignore[assignment]  # a str by type, one of these by value
+    python: LambdaPython = Field(default_factory=default_python)
     log_retention: LogRetention = 14
     region: str | None = None
     profile: str | None = None

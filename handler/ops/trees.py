@@ -6,13 +6,23 @@ number of trees. The same sums in the same order give the same bits.
 Source: sklearn/tree/_tree.pyx (``_apply_dense``), sklearn/ensemble/_forest.py (``predict_proba``).
 """
 
+from __future__ import annotations
+
 import struct
 from operator import gt
 
 from handler.ops import InvalidModel, OutOfRange
 
+# Not from typing: importing it would cost a cold start some milliseconds.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
 
-def forest(step, tensors, n_features, generated):
+    from handler.ops import Predictor, Tensors
+
+
+def forest(step: Any, tensors: Tensors, n_features: int, generated: bool) -> tuple[str, Predictor]:
     """A forest of ``n_trees`` trees over ``n_classes`` classes; a single tree is a forest of one.
 
     Node i with ``feature[i] >= 0`` tests that feature and goes to ``child[i]`` or ``child[i] + 1``;
@@ -27,14 +37,14 @@ def forest(step, tensors, n_features, generated):
     else:
         sums = _walker(step, tensors, n_features, n_trees)
 
-    def predict(row):
+    def predict(row: Sequence[float]) -> tuple[int, list[float]]:
         probabilities = [total / n_trees for total in sums(to_float32(row))]
         return probabilities.index(max(probabilities)), probabilities
 
     return "predictor", predict
 
 
-def _walker(step, tensors, n_features, n_trees):
+def _walker(step: Any, tensors: Tensors, n_features: int, n_trees: int) -> Callable[[Sequence[float]], Sequence[float]]:
     """A function from a float32 row to the leaves' class fractions, summed tree by tree."""
     n_classes = int(step["n_classes"])
     feature = tensors.get(step["feature"], "i").tolist()
@@ -47,28 +57,27 @@ def _walker(step, tensors, n_features, n_trees):
     values = [tuple(flat[start : start + n_classes]) for start in range(0, len(flat), n_classes)]
     _check(feature, child, roots, len(values), n_features)
 
-    def sums(row):
+    def sums(row: Sequence[float]) -> Sequence[float]:
         total = [0.0] * n_classes
-        for node in roots:
+        for root in roots:
+            node = root
             tested = feature[node]
             while tested >= 0:
                 node = child[node] + (row[tested] > threshold[node])
                 tested = feature[node]
-            position = 0
-            for value in values[child[node]]:
+            for position, value in enumerate(values[child[node]]):
                 total[position] += value
-                position += 1
         return total
 
     return sums
 
 
-def _float32(n_features):
+def _float32(n_features: int) -> Callable[[Sequence[float]], Sequence[float]]:
     """A function that rounds a row to float32 as a C cast does, and refuses what overflows it."""
     packer = struct.Struct(f"<{n_features}f")
     pack, unpack = packer.pack, packer.unpack
 
-    def to_float32(row):
+    def to_float32(row: Sequence[float]) -> Sequence[float]:
         try:
             return unpack(pack(*row))
         except OverflowError:
@@ -77,7 +86,7 @@ def _float32(n_features):
     return to_float32
 
 
-def _check(feature, child, roots, n_values, n_features):
+def _check(feature: list[int], child: list[int], roots: list[int], n_values: int, n_features: int) -> None:
     """Refuse a tree that could loop or point outside its arrays: children always lie behind their parent."""
     nodes = len(feature)
     inner = [node for node in range(nodes) if feature[node] >= 0]

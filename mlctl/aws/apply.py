@@ -121,11 +121,11 @@ class Deployment:
         return f"release {self.release} answers as scikit-learn does"
 
     def _alias(self, step: Step) -> str:
-        target = {"FunctionName": self._desired.names.function, "Name": ALIAS, "FunctionVersion": self.release}
+        function, client = self._desired.names.function, self._aws.lambda_
         if step.action == "create":
-            self._aws.lambda_.create_alias(**target)  # type: ignore[arg-type]  # a TypedDict of the stubs
+            client.create_alias(FunctionName=function, Name=ALIAS, FunctionVersion=self.release)
         else:
-            self._aws.lambda_.update_alias(**target, RoutingConfig={})  # type: ignore[arg-type]  # as above
+            client.update_alias(FunctionName=function, Name=ALIAS, FunctionVersion=self.release, RoutingConfig={})
         return f"live → release {self.release}"
 
     def _api(self, step: Step) -> str:
@@ -167,11 +167,13 @@ class Deployment:
         return f"at most {throttling.rate:g} requests a second"
 
     def _permission(self, step: Step) -> str:
-        target = {"FunctionName": self._desired.names.function, "Qualifier": ALIAS, "StatementId": STATEMENT}
+        function, client = self._desired.names.function, self._aws.lambda_
         if step.action == "update":
-            self._aws.lambda_.remove_permission(**target)
-        self._aws.lambda_.add_permission(
-            **target,
+            client.remove_permission(FunctionName=function, Qualifier=ALIAS, StatementId=STATEMENT)
+        client.add_permission(
+            FunctionName=function,
+            Qualifier=ALIAS,
+            StatementId=STATEMENT,
             Action="lambda:InvokeFunction",
             Principal="apigateway.amazonaws.com",
             SourceArn=source_arn(self._desired, self.api_id),
@@ -195,5 +197,5 @@ class Deployment:
         self._aws.lambda_.get_waiter(waiter).wait(
             FunctionName=self._desired.names.function,
             **target,
-            WaiterConfig={"Delay": self._aws.pace, "MaxAttempts": 300},  # type: ignore[typeddict-item]  # seconds; a part of one works
+            WaiterConfig={"Delay": self._aws.pace, "MaxAttempts": 300},
         )

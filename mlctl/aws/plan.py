@@ -5,6 +5,7 @@ from typing import Literal
 
 from mlctl.aws.names import Names, ReleaseText
 
+Architecture = Literal["arm64", "x86_64"]
 Action = Literal["create", "update", "unchanged", "verify"]
 
 
@@ -13,7 +14,7 @@ class FunctionConfig:
     """The part of a function that a release is made with. Memory in MB, timeout in seconds."""
 
     runtime: str
-    architecture: str
+    architecture: Architecture
     handler: str
     memory: int
     timeout: int
@@ -139,9 +140,7 @@ class Plan:
 
 def alias_arn(desired: Desired) -> str:
     """The ARN that the API integrates with."""
-    return (
-        f"arn:{desired.partition}:lambda:{desired.region}:{desired.account}:function:{desired.names.function}:live"
-    )
+    return f"arn:{desired.partition}:lambda:{desired.region}:{desired.account}:function:{desired.names.function}:live"
 
 
 def source_arn(desired: Desired, api_id: str) -> str:

@@ -72,7 +72,8 @@ def live(aws: Aws, names: Names) -> str | None:
     try:
         return aws.lambda_.get_alias(FunctionName=names.function, Name=ALIAS)["FunctionVersion"]
     except ClientError as error:
-        return _none_if_absent(error)
+        raise_unless_absent(error)
+        return None
 
 
 def live_release(aws: Aws, names: Names) -> ReleaseState | None:
@@ -80,7 +81,8 @@ def live_release(aws: Aws, names: Names) -> ReleaseState | None:
     try:
         version = aws.lambda_.get_function_configuration(FunctionName=names.function, Qualifier=ALIAS)
     except ClientError as error:
-        return _none_if_absent(error)
+        raise_unless_absent(error)
+        return None
     return ReleaseState(
         number=version["Version"],
         config=_config(version),
@@ -89,7 +91,10 @@ def live_release(aws: Aws, names: Names) -> ReleaseState | None:
 
 
 def api_address(aws: Aws, names: Names) -> tuple[str, str] | None:
-    """``(id, endpoint)`` of our API, found by its tags: API names are not unique. The oldest, should there be several."""
+    """``(id, endpoint)`` of our API, the oldest should there be several.
+
+    It is found by its tags: API names are not unique.
+    """
     ours = []
     for page in aws.api.get_paginator("get_apis").paginate():
         ours += [api for api in page["Items"] if names.tags.items() <= api.get("Tags", {}).items()]
@@ -128,18 +133,23 @@ def _role(aws: Aws, names: Names) -> RoleState | None:
     try:
         role = aws.iam.get_role(RoleName=names.role)["Role"]
     except ClientError as error:
-        return _none_if_absent(error)
-    try:
-        policy = canonical(aws.iam.get_role_policy(RoleName=names.role, PolicyName=POLICY)["PolicyDocument"])
-    except ClientError as error:
-        policy = _none_if_absent(error)
+        raise_unless_absent(error)
+        return None
     tags = {tag["Key"]: tag["Value"] for tag in role.get("Tags", [])}
     return RoleState(
         arn=role["Arn"],
-        policy=policy,
+        policy=_role_policy(aws, names),
         trust=canonical(role["AssumeRolePolicyDocument"]),
         ours=names.tags.items() <= tags.items(),
     )
+
+
+def _role_policy(aws: Aws, names: Names) -> str | None:
+    try:
+        return canonical(aws.iam.get_role_policy(RoleName=names.role, PolicyName=POLICY)["PolicyDocument"])
+    except ClientError as error:
+        raise_unless_absent(error)
+        return None
 
 
 def _log_group(aws: Aws, names: Names) -> LogGroupState | None:
@@ -155,7 +165,8 @@ def _function(aws: Aws, names: Names) -> FunctionState | None:
     try:
         found = aws.lambda_.get_function(FunctionName=names.function)
     except ClientError as error:
-        return _none_if_absent(error)
+        raise_unless_absent(error)
+        return None
     configuration = found["Configuration"]
     return FunctionState(
         arn=configuration["FunctionArn"],
@@ -169,7 +180,8 @@ def _allowed_source(aws: Aws, names: Names) -> str | None:
     try:
         policy = json.loads(aws.lambda_.get_policy(FunctionName=names.function, Qualifier=ALIAS)["Policy"])
     except ClientError as error:
-        return _none_if_absent(error)
+        raise_unless_absent(error)
+        return None
     for statement in policy["Statement"]:
         if statement["Sid"] == STATEMENT:
             return str(statement.get("Condition", {}).get("ArnLike", {}).get("AWS:SourceArn", ""))
@@ -190,6 +202,7 @@ def _config(version: "Mapping[str, Any]") -> FunctionConfig:
     )
 
 
-def _none_if_absent(error: ClientError) -> None:
+def raise_unless_absent(error: ClientError) -> None:
+    """Let an error pass that says only that a thing is not there."""
     if code_of(error) not in _ABSENT:
         raise error

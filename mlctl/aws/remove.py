@@ -1,11 +1,14 @@
 """Takes a stage down: traffic first, then what served it. Each step is skipped where nothing is left."""
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from mlctl.aws.names import POLICY, Names
 from mlctl.aws.plan import Actual
 from mlctl.aws.session import Aws
 from mlctl.progress import Event, Report
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def remove(aws: Aws, names: Names, actual: Actual, report: Report) -> tuple[tuple[str, str], ...]:

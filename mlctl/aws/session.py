@@ -1,7 +1,7 @@
 """AWS clients for one account and region, or for an emulator of it."""
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
@@ -52,7 +52,9 @@ class Aws:
     def emulated(cls, endpoint: str, *, region: str | None) -> "Aws":
         """An emulator at ``endpoint``, with credentials that mean nothing anywhere else."""
         session = boto3.Session(
-            aws_access_key_id="test", aws_secret_access_key="test", region_name=region or _EMULATED_REGION
+            aws_access_key_id="test",
+            aws_secret_access_key="test",  # noqa: S106  # means nothing: the emulator takes any
+            region_name=region or _EMULATED_REGION,
         )
         return cls(session, endpoint, pace=0.05)
 
@@ -64,33 +66,32 @@ class Aws:
     @cached_property
     def iam(self) -> "IAMClient":
         """IAM."""
-        return self._client("iam")
+        return self._session.client("iam", endpoint_url=self._endpoint, config=self._config())
 
     @cached_property
     def lambda_(self) -> "LambdaClient":
         """Lambda."""
-        return self._client("lambda")
+        return self._session.client("lambda", endpoint_url=self._endpoint, config=self._config())
 
     @cached_property
     def api(self) -> "ApiGatewayV2Client":
         """API Gateway, HTTP APIs. Creating one is not idempotent, so nothing is retried behind our back."""
-        return self._client("apigatewayv2", retries=False)
+        return self._session.client("apigatewayv2", endpoint_url=self._endpoint, config=self._config(retries=False))
 
     @cached_property
     def logs(self) -> "CloudWatchLogsClient":
         """CloudWatch Logs."""
-        return self._client("logs")
+        return self._session.client("logs", endpoint_url=self._endpoint, config=self._config())
 
     @cached_property
     def sts(self) -> "STSClient":
         """STS."""
-        return self._client("sts")
+        return self._session.client("sts", endpoint_url=self._endpoint, config=self._config())
 
-    def _client(self, service: str, *, retries: bool = True) -> Any:
-        config = Config(
+    def _config(self, *, retries: bool = True) -> Config:
+        return Config(
             retries={"mode": "standard", "total_max_attempts": 5 if retries else 1},
             # An emulator on loopback is not behind the user's proxy.
             proxies={} if self._endpoint else None,
             read_timeout=60,
         )
-        return self._session.client(service, endpoint_url=self._endpoint, config=config)  # type: ignore[call-overload]  # the stubs list one overload a service

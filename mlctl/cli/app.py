@@ -49,11 +49,14 @@ def root(
     ctx: typer.Context,
     project_dir: Annotated[
         Path | None,
-        typer.Option("--project-dir", "-C", help="The project's folder, instead of this one or a parent with mlctl.toml."),
+        typer.Option(
+            "--project-dir", "-C", help="The project's folder, instead of this one or a parent with mlctl.toml."
+        ),
     ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show the trace of an error.")] = False,
     log_format: Annotated[
-        LogFormat, typer.Option("--log-format", help="How progress is told on stderr: for people, or a JSON object a line.")
+        LogFormat,
+        typer.Option("--log-format", help="How progress is told on stderr: for people, or a JSON object a line."),
     ] = LogFormat.text,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and end.")
@@ -75,9 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MlctlError as error:
         return _fail(error, as_json, debug="--debug" in words)
     except TyperException as error:
-        usage = MlctlError(
-            error.format_message(), code="usage", exit_code=ExitCode.USAGE, hint=_usage_hint(error)
-        )
+        usage = MlctlError(error.format_message(), code="usage", exit_code=ExitCode.USAGE, hint=_usage_hint(error))
         return _fail(usage, as_json, debug=False)
     except (KeyboardInterrupt, typer.Abort):
         stopped = MlctlError("Interrupted.", code="interrupted", exit_code=ExitCode.INTERRUPTED)
@@ -97,7 +98,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(unexpected, as_json, debug="--debug" in words)
     if code == ExitCode.INTERRUPTED:
         # Typer turns Ctrl-C into this code and says nothing.
-        return _fail(MlctlError("Interrupted.", code="interrupted", exit_code=ExitCode.INTERRUPTED), as_json, debug=False)
+        return _fail(
+            MlctlError("Interrupted.", code="interrupted", exit_code=ExitCode.INTERRUPTED), as_json, debug=False
+        )
     return int(code or ExitCode.OK)
 
 

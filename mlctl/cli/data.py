@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Describe, validate and split the dataset.")
 
 SourceFlag = Annotated[
-    str | None, typer.Option("--source", help="A built-in set (iris, wine, breast_cancer, digits) instead of the project's.")
+    str | None,
+    typer.Option("--source", help="A built-in set (iris, wine, breast_cancer, digits) instead of the project's."),
 ]
 
 

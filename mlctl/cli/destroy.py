@@ -28,7 +28,11 @@ def destroy(
                 exit_code=ExitCode.USAGE,
                 hint="Add --yes to do it without being asked.",
             )
-        typer.confirm(f"Delete the API, the function, the role and the logs of {settings.project} on {stage}?", abort=True, err=True)
+        typer.confirm(
+            f"Delete the API, the function, the role and the logs of {settings.project} on {stage}?",
+            abort=True,
+            err=True,
+        )
     with session.progress() as report:
         destroyed = core.run(session.folder, settings, stage, report)
     document = {

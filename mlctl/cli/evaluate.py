@@ -17,7 +17,9 @@ def evaluate(
     version: VersionArgument = "latest",
     minimum: Annotated[
         list[str] | None,
-        typer.Option("--min", metavar="METRIC=VALUE", help="The least a metric must be, or exit 4; may be given again."),
+        typer.Option(
+            "--min", metavar="METRIC=VALUE", help="The least a metric must be, or exit 4; may be given again."
+        ),
     ] = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -50,7 +52,9 @@ def _parse(words: list[str]) -> dict[str, float]:
         try:
             minimum[name] = float(value)
         except ValueError:
-            raise typer.BadParameter(f"'{word}' is not METRIC=VALUE, such as accuracy=0.9.", param_hint="--min") from None
+            raise typer.BadParameter(
+                f"'{word}' is not METRIC=VALUE, such as accuracy=0.9.", param_hint="--min"
+            ) from None
     return minimum
 
 
@@ -76,7 +80,13 @@ def _render(console: "Console", evaluation: "Evaluation") -> None:
     overview = render.table("metric", "value", "minimum", right=("value", "minimum"))
     for name in METRICS:
         gate = minimum.get(name)
-        mark = "" if gate is None else f"{gate.minimum:g} [green]✓[/]" if gate.passed else f"{gate.minimum:g} [bold red]✗[/]"
+        mark = (
+            ""
+            if gate is None
+            else f"{gate.minimum:g} [green]✓[/]"
+            if gate.passed
+            else f"{gate.minimum:g} [bold red]✗[/]"
+        )
         overview.add_row(name, f"{evaluation.metrics[name]:.4f}", mark)
     console.print(overview)
     console.print()

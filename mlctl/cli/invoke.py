@@ -22,7 +22,9 @@ def invoke(
     ctx: typer.Context,
     values: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[VALUE]...", help="The features in order, or NAME=VALUE each; - reads rows from stdin."),
+        typer.Argument(
+            metavar="[VALUE]...", help="The features in order, or NAME=VALUE each; - reads rows from stdin."
+        ),
     ] = None,
     file: Annotated[
         Path | None, typer.Option("--file", "-f", help="Rows in CSV (with a header or without) or JSON.")

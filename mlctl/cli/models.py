@@ -119,7 +119,10 @@ def _render_one(console: "Console", shown: "Shown") -> None:
                 ("folder", escape(str(shown.version.path))),
                 ("estimator", escape(f"{manifest.estimator} ({params})")),
                 ("preprocess", escape(", ".join(manifest.preprocess)) or "none"),
-                ("data", f"{manifest.data['source']}, {manifest.data['rows']} rows, digest {manifest.data['digest'][:12]}"),
+                (
+                    "data",
+                    f"{manifest.data['source']}, {manifest.data['rows']} rows, digest {manifest.data['digest'][:12]}",
+                ),
                 ("portable", escape(engine)),
                 ("libraries", ", ".join(f"{name} {version}" for name, version in manifest.libraries.items())),
                 ("platform", manifest.platform),

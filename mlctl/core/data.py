@@ -101,9 +101,7 @@ def check(dataset: Dataset, folds: int) -> Validation:
     duplicates = dataset.rows - len(np.unique(np.column_stack([dataset.features, dataset.target]), axis=0))
     if duplicates:
         warnings.append(f"{duplicates} rows repeat another row; one of a pair may be in training, the other in test.")
-    return Validation(
-        source=dataset.name, rows=dataset.rows, problems=tuple(problems), warnings=tuple(warnings)
-    )
+    return Validation(source=dataset.name, rows=dataset.rows, problems=tuple(problems), warnings=tuple(warnings))
 
 
 def split(settings: Settings) -> SplitSummary:

@@ -140,7 +140,8 @@ def _verify(stage: Stage, release: str, version: ModelVersion, package: Package,
             log = f"\n{invocation.log_tail.strip()}" if invocation.log_tail.strip() else ""
             raise MlctlError(
                 f"Release {release} answers golden example {number} of {len(golden)} wrongly: "
-                f"expected class {labels[example.answer.index]} with {example.answer.probabilities}, got {answered}.{log}",
+                f"expected class {labels[example.answer.index]} with {example.answer.probabilities}, "
+                f"got {answered}.{log}",
                 code="verification_failed",
                 exit_code=ExitCode.VERIFICATION,
                 hint="It gets no traffic; what was live before still is.",

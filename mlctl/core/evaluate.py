@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from mlctl.model import gates, metrics
-from mlctl.model.gates import Gate
 from mlctl.data import builtin
 from mlctl.errors import ExitCode, MlctlError
+from mlctl.model import gates, metrics
+from mlctl.model.gates import Gate
 from mlctl.model.registry import LATEST, Registry
 from mlctl.settings import Settings
 

@@ -44,9 +44,7 @@ def up(
     else:
         report(Event("note", "train", f"Model version {version.id[:12]} is made with these settings already."))
         version_id, trained = version.id, False
-    deployed = deploy.run(
-        project_folder, settings, stage_name, version=version_id, on_plan=on_plan, report=report
-    )
+    deployed = deploy.run(project_folder, settings, stage_name, version=version_id, on_plan=on_plan, report=report)
     invoked = invoke.run(project_folder, settings, stage_name, {"features": list(deployed.example)}, report)
     if invoked.refused:
         raise invoked.refused

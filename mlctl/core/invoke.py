@@ -30,12 +30,15 @@ class Invoked:
             return None
         error = self.document.get("error") if isinstance(self.document, dict) else None
         own = error if isinstance(error, dict) else {}
+        said = own.get("message", self.response.body[:200].decode(errors="replace"))
         is_ours = self.response.status < 500
         return MlctlError(
-            f"The API answered {self.response.status}: {own.get('message', self.response.body[:200].decode(errors='replace'))}",
+            f"The API answered {self.response.status}: {said}",
             code=str(own.get("code", "api_error")),
             exit_code=ExitCode.BAD_INPUT if is_ours else ExitCode.AWS,
-            hint="Correct the values; `mlctl data describe` shows the features." if is_ours else "`mlctl logs` tells why.",
+            hint="Correct the values; `mlctl data describe` shows the features."
+            if is_ours
+            else "`mlctl logs` tells why.",
         )
 
 
@@ -96,7 +99,9 @@ def payload_from_text(text: str, source: str) -> dict[str, Any]:
         except ValueError as error:
             raise _bad_rows(f"{source} is not valid JSON: {error}.") from None
     lines = [line for line in csv.reader(io.StringIO(stripped)) if line]
-    header = None if all(isinstance(_value(cell), int | float) for cell in lines[0]) else [cell.strip() for cell in lines[0]]
+    header = (
+        None if all(isinstance(_value(cell), int | float) for cell in lines[0]) else [cell.strip() for cell in lines[0]]
+    )
     rows: list[Any] = []
     for number, line in enumerate(lines[1:] if header else lines, start=2 if header else 1):
         if len(line) != len(lines[0]):

@@ -152,7 +152,12 @@ def _compile(
     if source is not None:
         made[build.GENERATED_FILE] = source.encode()
     candidate = build.layout(
-        {"version": "0" * 64, "project": settings.project, "estimator": settings.model.estimator, "parity": model.parity},
+        {
+            "version": "0" * 64,
+            "project": settings.project,
+            "estimator": settings.model.estimator,
+            "parity": model.parity,
+        },
         {
             "schema.json": files["schema.json"],
             "metrics.json": files["metrics.json"],

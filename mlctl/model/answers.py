@@ -59,8 +59,10 @@ def from_document(document: dict[str, Any]) -> list[Example]:
 
 
 def agrees(body: object, expected: Answer, labels: Sequence[int | str], parity: Parity) -> bool:
-    """Whether an answer of ``POST /predict`` is scikit-learn's: the same class, and its numbers
-    equal to the last bit (``exact``), or off by at most CLOSE times the largest of them (``close``).
+    """Whether an answer of ``POST /predict`` is scikit-learn's.
+
+    The class must be the same, and the numbers equal to the last bit (``exact``), or off by at most
+    CLOSE times the largest of them (``close``).
     """
     if not isinstance(body, dict) or body.get("prediction") != labels[expected.index]:
         return False

@@ -9,7 +9,6 @@ from mlctl.data.dataset import Integers
 from mlctl.model.gates import METRICS
 
 
-
 def compute(expected: Integers, predicted: Integers, class_names: tuple[str, ...]) -> dict[str, Any]:
     """Accuracy; precision, recall and F1, macro-averaged and per class; the confusion matrix.
 
@@ -18,9 +17,7 @@ def compute(expected: Integers, predicted: Integers, class_names: tuple[str, ...
     """
     classes = np.arange(len(class_names))
     each = precision_recall_fscore_support(expected, predicted, labels=classes, zero_division=0.0)
-    macro = precision_recall_fscore_support(
-        expected, predicted, labels=classes, average="macro", zero_division=0.0
-    )
+    macro = precision_recall_fscore_support(expected, predicted, labels=classes, average="macro", zero_division=0.0)
     per_class = {
         name: {
             "precision": float(each[0][row]),

@@ -44,7 +44,7 @@ def one_thread(pipeline: Pipeline) -> Iterator[None]:
 
 def _make(dotted: str, params: Mapping[str, Any], seed: int) -> BaseEstimator:
     found = _find(dotted)
-    known = found._get_param_names()  # type: ignore[attr-defined]  # scikit-learn's own listing of a class's parameters
+    known = found._get_param_names()
     for name in params:
         if name not in known:
             raise MlctlError(

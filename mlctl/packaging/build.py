@@ -9,7 +9,7 @@ from mlctl.files import canonical_json, sha256
 from mlctl.model import answers
 from mlctl.model.answers import Example, Parity
 from mlctl.model.registry import ModelVersion
-from mlctl.packaging import archive, bytecode, bundle, parity
+from mlctl.packaging import archive, bundle, bytecode, parity
 
 PACKAGE_FORMAT = 1
 PORTABLE_FILE = "model.safetensors"

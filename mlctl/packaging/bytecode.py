@@ -20,7 +20,8 @@ for path, source in json.load(sys.stdin).items():
     source = source.encode()
     folder, _, name = path.rpartition("/")
     code = compile(source, path, "exec", dont_inherit=True, optimize=0)
-    data = importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little") + importlib.util.source_hash(source) + marshal.dumps(code)
+    head = importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little") + importlib.util.source_hash(source)
+    data = head + marshal.dumps(code)
     target = f"{folder}/__pycache__/{name[:-3]}.{sys.implementation.cache_tag}.pyc"
     files[target] = base64.b64encode(data).decode()
 json.dump({"python": "%d.%d" % sys.version_info[:2], "files": files}, sys.stdout)

@@ -25,7 +25,8 @@ class Nowhere:
     def flush(self): pass
 sys.stdout = Nowhere()
 for row in rows:
-    event = {"rawPath": "/predict", "requestContext": {"http": {"method": "POST"}}, "body": json.dumps({"features": row})}
+    http = {"http": {"method": "POST"}}
+    event = {"rawPath": "/predict", "requestContext": http, "body": json.dumps({"features": row})}
     response = lambda_handler(event, None)
     answers.append({"status": response["statusCode"], "body": json.loads(response["body"])})
 json.dump(answers, log)
@@ -45,7 +46,9 @@ class Difference:
         return f"row {self.row}: scikit-learn says {self.expected}, the package {self.answered}"
 
 
-def answers_of(package: bytes, rows: Sequence[Sequence[float]], *, python: str = sys.executable) -> list[dict[str, object]]:
+def answers_of(
+    package: bytes, rows: Sequence[Sequence[float]], *, python: str = sys.executable
+) -> list[dict[str, object]]:
     """What the zip answers to each row: ``{"status", "body"}``, from ``python -I -S`` in an empty folder.
 
     Raises MlctlError (exit 4) when the package does not run there at all.

@@ -13,7 +13,10 @@ def standard_scaler(scaler: StandardScaler) -> Step:
     """``(x - mean_) / scale_``, each part only where the scaler has it."""
     params: dict[str, Any] = {}
     tensors = {}
-    for parameter, wanted, array in (("mean", scaler.with_mean, scaler.mean_), ("scale", scaler.with_std, scaler.scale_)):
+    for parameter, wanted, array in (
+        ("mean", scaler.with_mean, scaler.mean_),
+        ("scale", scaler.with_std, scaler.scale_),
+    ):
         if wanted:
             tensors[parameter] = np.asarray(array, dtype="<f8")
         else:

@@ -117,7 +117,7 @@ class LocalEmulator:
                     f"The local emulator (process {emulator.pid}) does not end.",
                     code="emulator_stuck",
                     exit_code=ExitCode.UNEXPECTED,
-                    hint=f"End process {emulator.pid} yourself; what is deployed locally is then rebuilt by `mlctl deploy`.",
+                    hint=f"End process {emulator.pid} yourself; `mlctl deploy` then rebuilds the stage.",
                 ) from None
         self._record.unlink(missing_ok=True)
 

@@ -64,7 +64,11 @@ def _make(folder: Path, python: Path) -> None:
 
 
 def _explain(error: subprocess.CalledProcessError | OSError) -> MlctlError:
-    output = f"{error.stdout or ''}\n{error.stderr or ''}" if isinstance(error, subprocess.CalledProcessError) else str(error)
+    output = (
+        f"{error.stdout or ''}\n{error.stderr or ''}"
+        if isinstance(error, subprocess.CalledProcessError)
+        else str(error)
+    )
     errors = [line for line in output.strip().splitlines() if "ERROR" in line] or output.strip().splitlines()[-1:]
     reason = errors[0] if errors else "no message"
     if "ensurepip" in output:
