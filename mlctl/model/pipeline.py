@@ -1,5 +1,6 @@
 """From settings to a scikit-learn pipeline, and back to one thread for predictions that must repeat."""
 
+import difflib
 import importlib
 import sys
 from collections.abc import Iterator, Mapping
@@ -72,8 +73,11 @@ def _find(dotted: str) -> type[BaseEstimator]:
     except (ImportError, AttributeError, ValueError):
         found = None
     if not (isinstance(found, type) and issubclass(found, BaseEstimator)):
-        names = [f"{each.__module__.split('._')[0]}.{name}" for name, each in all_estimators()]
-        nearest = did_you_mean(dotted, names) or did_you_mean(class_name, [name.rpartition(".")[2] for name in names])
+        public = {name: f"{each.__module__.split('._')[0]}.{name}" for name, each in all_estimators()}
+        nearest = did_you_mean(dotted, public.values())
+        if not nearest:
+            like = difflib.get_close_matches(class_name, public, n=1)
+            nearest = f" Did you mean '{public[like[0]]}'?" if like else ""
         raise MlctlError(
             f"There is no estimator '{dotted}'.{nearest}",
             code="estimator_unknown",

@@ -1,0 +1,147 @@
+"""What the tests share: projects in temporary folders, the command line, a trained version, a loaded handler."""
+
+import importlib
+import json
+import os
+import shutil
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from mlctl import settings
+from mlctl.cli.app import main
+from mlctl.core import train
+from mlctl.model.registry import ModelVersion, Registry
+from mlctl.packaging import build
+
+ROOT = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one run of the command line gave."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Standard output as one JSON document."""
+        return json.loads(self.out)
+
+
+Cli = Callable[..., Result]
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of whoever runs the tests reaches them; the emulator's environment may be shared."""
+    for name in list(os.environ):
+        if name.startswith(("MLCTL_", "AWS_")) and name != "MLCTL_CACHE_DIR":
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("COLUMNS", "120")
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty project folder, which is the current folder too."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
+    """Runs ``mlctl`` in this process."""
+
+    def run(*words: str) -> Result:
+        capsys.readouterr()
+        code = main(words)
+        captured = capsys.readouterr()
+        return Result(code, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def iris_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with one model version, the default one. Only to be read."""
+    folder = tmp_path_factory.mktemp("iris")
+    train.run(folder, settings.load(folder))
+    return folder
+
+
+@pytest.fixture
+def trained(project: Path, iris_folder: Path) -> Path:
+    """A project of the test's own with one model version."""
+    shutil.copytree(iris_folder, project, dirs_exist_ok=True)
+    return project
+
+
+@pytest.fixture(scope="session")
+def iris(iris_folder: Path) -> ModelVersion:
+    """The default model version of Iris. Only to be read."""
+    return Registry(iris_folder, "iris").get()
+
+
+@pytest.fixture(scope="session")
+def iris_package(iris: ModelVersion) -> build.Package:
+    """The package of that version."""
+    return build.build(iris, engine="auto", python=settings.default_python())
+
+
+@pytest.fixture(scope="session")
+def unpacked(iris_package: build.Package, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package, unzipped."""
+    folder = tmp_path_factory.mktemp("package")
+    zipfile.ZipFile(BytesIO(iris_package.zip)).extractall(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def handler_app(unpacked: Path) -> Iterator[ModuleType]:
+    """``handler.app`` as the zip holds it, imported into this process."""
+    yield from import_handler(unpacked)
+
+
+def import_handler(folder: Path) -> Iterator[ModuleType]:
+    """Import ``handler.app`` from ``folder``, and forget it afterwards."""
+    before = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "handler"}
+    for name in before:
+        del sys.modules[name]
+    sys.path.insert(0, str(folder))
+    try:
+        yield importlib.import_module("handler.app")
+    finally:
+        sys.path.remove(str(folder))
+        for name in [name for name in sys.modules if name.split(".")[0] == "handler"]:
+            del sys.modules[name]
+        sys.modules.update(before)
+
+
+class LambdaContext:
+    """The part of Lambda's context that the handler reads."""
+
+    aws_request_id = "11111111-2222-3333-4444-555555555555"
+
+
+def http_event(method: str, path: str, body: str | None = None, **more: Any) -> dict[str, Any]:
+    """An API Gateway HTTP API event, payload format 2.0."""
+    return {
+        "version": "2.0",
+        "rawPath": path,
+        "headers": {"content-type": "application/json"},
+        "requestContext": {"http": {"method": method, "path": path}, "stage": "$default"},
+        "body": body,
+        "isBase64Encoded": False,
+        **more,
+    }

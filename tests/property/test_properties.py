@@ -1,0 +1,114 @@
+"""Laws that hold for any input."""
+
+import importlib
+import json
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sklearn.pipeline import Pipeline
+
+from mlctl.aws.logs import LATE_MS
+from mlctl.model import reference
+from mlctl.model.registry import ModelVersion
+from mlctl.packaging import archive
+from tests.conftest import LambdaContext, http_event
+from tests.unit.test_logs import FakeLogs, messages, reader
+
+COMMON = settings(
+    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+NUMBERS = st.floats(-1e6, 1e6) | st.integers(-1000, 1000).map(float) | st.floats(width=32, allow_nan=False, allow_infinity=False)
+
+
+@pytest.fixture(scope="module")
+def pipeline(iris: ModelVersion) -> Pipeline:
+    return iris.load_pipeline()
+
+
+@COMMON
+@given(row=st.lists(NUMBERS, min_size=4, max_size=4))
+def test_the_handler_gives_the_bits_of_scikit_learn(handler_app: ModuleType, pipeline: Pipeline, row: list[float]) -> None:
+    response = handler_app.lambda_handler(http_event("POST", "/predict", json.dumps({"features": row})), LambdaContext())
+    if response["statusCode"] == 422:
+        # Only what leaves float32 is refused, and scikit-learn refuses it too.
+        with pytest.raises(ValueError, match="too large|infinity"):
+            reference.examples(pipeline, np.array([row]))
+        return
+    (example,) = reference.examples(pipeline, np.array([row]))
+    answer = json.loads(response["body"])
+    assert tuple(answer["probabilities"]) == example.answer.probabilities
+    assert answer["prediction"] == example.answer.index
+
+
+@COMMON
+@given(document=JSON)
+def test_any_json_gets_an_answer_that_is_no_500(handler_app: ModuleType, document: Any) -> None:
+    for body in (document, {"features": document}, {"instances": document}):
+        response = handler_app.lambda_handler(http_event("POST", "/predict", json.dumps(body)), LambdaContext())
+        answer = json.loads(response["body"])
+        assert response["statusCode"] in (200, 400, 413, 422)
+        if response["statusCode"] != 200:
+            assert set(answer) == {"error", "request_id"}
+            assert answer["error"]["message"]
+
+
+@COMMON
+@given(body=st.text(max_size=200), encoded=st.booleans(), method=st.text(max_size=6), path=st.text(max_size=20))
+def test_any_text_gets_an_answer_that_is_no_500(
+    handler_app: ModuleType, body: str, encoded: bool, method: str, path: str
+) -> None:
+    for where in (("POST", "/predict"), (method, path)):
+        response = handler_app.lambda_handler(http_event(*where, body, isBase64Encoded=encoded), LambdaContext())
+        assert response["statusCode"] in (200, 400, 404, 405, 422)
+        json.loads(response["body"])
+
+
+@COMMON
+@given(st.dictionaries(st.from_regex(r"[a-z]{1,5}(/[a-z]{1,5})?", fullmatch=True), st.binary(max_size=50), max_size=6))
+def test_an_archive_does_not_depend_on_the_order_of_its_files(files: dict[str, bytes]) -> None:
+    shuffled = dict(sorted(files.items(), key=lambda item: hash(item[1])))
+    assert archive.write(files) == archive.write(shuffled)
+    assert archive.identity(files) == archive.identity(shuffled)
+
+
+@COMMON
+@given(
+    events=st.lists(st.tuples(st.integers(0, LATE_MS - 1), st.sampled_from("ab"), st.sampled_from("xy")), max_size=30),
+    cuts=st.lists(st.integers(0, 30), max_size=5),
+    with_ids=st.booleans(),
+)
+def test_a_tail_gives_each_event_once_however_they_arrive(
+    events: list[tuple[int, str, str]], cuts: list[int], with_ids: bool
+) -> None:
+    fake = FakeLogs(with_ids)
+    read = reader(fake)
+    got: list[str] = []
+    for number, (timestamp, message, stream) in enumerate(events):
+        fake.add(timestamp, message, stream)
+        if number in cuts:
+            got += messages(read)
+    got += messages(read)
+    assert sorted(got) == sorted(message for _, message, _ in events)
+
+
+@COMMON
+@given(data=st.binary(max_size=300), length=st.integers(0, 400))
+def test_no_bytes_make_the_reader_fail_otherwise_than_by_refusing(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes, length: int
+) -> None:
+    path = tmp_path_factory.mktemp("fuzz") / "model"
+    handler = importlib.import_module("handler.engine")
+    for content in (data, length.to_bytes(8, "little") + data):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match="."):
+            handler.load(path, n_features=4)

@@ -1,0 +1,204 @@
+"""What a user sees: help, errors, JSON, tables."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mlctl import __version__
+from mlctl.cli import render
+from mlctl.cli.app import app
+from mlctl.cli.help import GROUPS
+from tests.conftest import ROOT, Cli
+
+
+def test_help_shows_every_command_once(cli: Cli) -> None:
+    shown = cli("--help")
+    assert shown.code == 0
+    names = [name for group in GROUPS.values() for name in group]
+    registered = [command.name for command in app.registered_commands] + [group.name for group in app.registered_groups]
+    assert sorted(names) == sorted(str(name) for name in registered)
+    for name in names:
+        assert f"\n  {name} " in shown.out
+
+
+@pytest.mark.parametrize("name", [name for group in GROUPS.values() for name in group])
+def test_every_command_has_help_and_json(cli: Cli, name: str) -> None:
+    shown = cli(name, "--help")
+    assert shown.code == 0
+    if name not in ("data", "local"):
+        assert "--json" in shown.out
+
+
+def test_version(cli: Cli) -> None:
+    assert cli("--version").out == f"mlctl {__version__}\n"
+
+
+def test_an_unknown_command_names_the_nearest(cli: Cli) -> None:
+    result = cli("trian")
+    assert result.code == 2
+    assert "No such command 'trian'. Did you mean 'train'?" in result.err
+    assert json.loads(cli("trian", "--json").out)["error"]["code"] == "usage"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("-p", "n_estimatrs=3"), "RandomForestClassifier has no parameter 'n_estimatrs'. Did you mean 'n_estimators'?"),
+        (("-p", "n_estimators"), "'n_estimators' is not NAME=VALUE."),
+    ],
+)
+def test_wrong_parameters(project: Path, cli: Cli, words: tuple[str, ...], message: str) -> None:
+    result = cli("train", *words)
+    assert result.code == 2
+    assert message in result.err
+
+
+def test_a_value_that_scikit_learn_refuses_is_bad_input(project: Path, cli: Cli) -> None:
+    result = cli("train", "-p", "n_estimators=-1")
+    assert result.code == 3
+    assert "scikit-learn refused to train sklearn.ensemble.RandomForestClassifier" in result.err
+    assert list((project / "artifacts").rglob("manifest.json")) == []
+
+
+@pytest.mark.parametrize(
+    ("estimator", "nearest"),
+    [
+        ("sklearn.ensemble.RandomForestClasifier", "Did you mean 'sklearn.ensemble.RandomForestClassifier'?"),
+        ("sklearn.linear.LogisticRegression", "Did you mean 'sklearn.linear_model.LogisticRegression'?"),
+        ("RandomForestClasifier", "Did you mean 'sklearn.ensemble.RandomForestClassifier'?"),
+        ("os.path", ""),
+    ],
+)
+def test_an_estimator_that_does_not_exist(project: Path, cli: Cli, estimator: str, nearest: str) -> None:
+    (project / "mlctl.toml").write_text(f'[model]\nestimator = "{estimator}"\n')
+    result = cli("train")
+    assert result.code == 2
+    assert f"There is no estimator '{estimator}'.{' ' if nearest else ''}{nearest}" in result.err
+
+
+def test_train_shows_metrics_and_the_confusion_matrix(project: Path, cli: Cli) -> None:
+    shown = cli("train")
+    assert shown.code == 0
+    rows = [" ".join(line.split()) for line in shown.out.splitlines()]
+    assert "accuracy 0.950 ± 0.031 0.900" in rows
+    assert "virginica 0 2 8" in rows
+    assert "mlctl deploy" in shown.out
+    assert "✓ Cross-validating, 5 folds: accuracy 0.950 ± 0.031" in shown.err
+
+
+def test_train_json_has_the_documented_keys(project: Path, cli: Cli) -> None:
+    document = cli("train", "--json", "-p", "n_estimators=10").json
+    assert {"version", "metrics", "cv", "engine", "path"} <= document.keys()
+    assert {"accuracy", "precision", "recall", "f1", "per_class", "confusion_matrix"} <= document["metrics"].keys()
+    assert document["cv"]["folds"] == len(document["cv"]["accuracy"]["scores"]) == 5
+    assert document["engine"] == "portable"
+    assert Path(document["path"]).name == document["version"]
+
+
+def test_progress_as_json_lines(project: Path, cli: Cli) -> None:
+    lines = [json.loads(line) for line in cli("--log-format", "json", "train", "--json").err.splitlines()]
+    folds = [line["done"] for line in lines if line["event"] == "advance"]
+    assert folds == [1, 2, 3, 4, 5]
+    assert {"timestamp", "level", "message", "event", "part"} <= lines[0].keys()
+
+
+def test_data_describe_validate_split(project: Path, cli: Cli) -> None:
+    described = cli("data", "describe", "--json").json
+    assert [column["name"] for column in described["columns"]] == [
+        "sepal_length",
+        "sepal_width",
+        "petal_length",
+        "petal_width",
+    ]
+    assert described["classes"] == {"setosa": 50, "versicolor": 50, "virginica": 50}
+    assert (described["columns"][0]["min"], described["columns"][0]["max"]) == (4.3, 7.9)
+    assert "▃▇▅█▅█▆▃▂▃" in cli("data", "describe").out
+    validated = cli("data", "validate", "--source", "digits", "--json").json
+    assert validated["valid"] is True
+    assert any("pixel_0_0 has the same value, 0" in warning for warning in validated["warnings"])
+    parts = cli("data", "split", "--json").json
+    assert parts["train"] == {"setosa": 40, "versicolor": 40, "virginica": 40}
+    assert len(parts["test_rows"]) == 30
+    assert parts == cli("data", "split", "--json").json
+    assert "all              120    30" in cli("data", "split").out
+
+
+def test_data_that_cannot_be_used(project: Path, cli: Cli) -> None:
+    unknown = cli("data", "describe", "--source", "irsi")
+    assert unknown.code == 3
+    assert "There is no built-in dataset 'irsi'. Did you mean 'iris'?" in unknown.err
+    (project / "mlctl.toml").write_text("[model]\ncv = 60\n")
+    invalid = cli("data", "validate")
+    assert invalid.code == 3
+    assert "class setosa has 50 rows, fewer than the 60 folds of cross-validation. (2 more problems.)" in invalid.err
+    (project / "mlctl.toml").write_text("[data]\ntest_size = 0.001\n")
+    assert cli("train").code == 3
+
+
+def test_models_show(trained: Path, cli: Cli) -> None:
+    shown = cli("models", "show").out
+    assert "sklearn.ensemble.RandomForestClassifier (defaults)" in shown
+    assert "compiles, parity exact" in shown
+    (listed,) = cli("models", "--json").json
+    assert {"version", "created_at", "estimator", "metrics", "deployed"} <= listed.keys()
+    assert listed["version"][:12] in cli("models").out
+
+
+def test_an_unexpected_error_is_one_line_and_debug_shows_the_trace(
+    project: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr("mlctl.core.data.describe", broken)
+    result = cli("data", "describe")
+    assert result.code == 1
+    assert result.err.splitlines()[0] == "Error: Unexpected RuntimeError: boom"
+    assert "Traceback" not in result.err
+    assert "Traceback" in cli("--debug", "data", "describe").err
+
+
+def test_ctrl_c_is_130_everywhere_but_in_a_tail(project: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mlctl.core.data.describe", interrupted)
+    result = cli("data", "describe")
+    assert (result.code, result.err) == (130, "Error: Interrupted.\n")
+
+
+def test_bars() -> None:
+    assert render.bar(0, 4) == "    "
+    assert render.bar(1, 4) == "████"
+    assert render.bar(0.5, 4) == "██  "
+    assert render.bar(1 / 32, 4) == "▏   "
+    assert render.bar(2, 4) == "████"
+    assert render.histogram([0, 1, 8]) == " ▂█"
+
+
+def test_no_color_and_no_terminal_mean_no_escape_codes(project: Path, cli: Cli) -> None:
+    shown = cli("data", "describe")
+    assert "\x1b" not in shown.out + shown.err
+
+
+def test_python_m(project: Path) -> None:
+    finished = subprocess.run(
+        [sys.executable, "-m", "mlctl", "--version"], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert finished.stdout == f"mlctl {__version__}\n"
+
+
+def test_a_closed_pipe_is_no_error(project: Path) -> None:
+    finished = subprocess.run(
+        f"{sys.executable} -m mlctl data describe --source breast_cancer | head -1",
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    )
+    assert finished.stderr == ""
+    assert finished.stdout.startswith("breast_cancer: 569 rows")

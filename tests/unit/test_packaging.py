@@ -1,0 +1,142 @@
+"""The zip: small, the same each time, proven before it is kept."""
+
+import json
+import subprocess
+import sys
+import zipfile
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from mlctl import settings
+from mlctl.core import package, train
+from mlctl.errors import ExitCode, MlctlError
+from mlctl.model import answers
+from mlctl.model.answers import Answer, Example
+from mlctl.model.registry import ModelVersion, Registry
+from mlctl.packaging import archive, build, bytecode, parity
+from tests.conftest import Cli
+
+FILES = {"b/x.py": b"x = 1\n", "a.txt": b"hello", "b/__pycache__/x.pyc": bytes(range(256))}
+
+
+def test_the_iris_package_is_at_most_100_kilobytes(iris_package: build.Package) -> None:
+    assert len(iris_package.zip) <= 100_000
+    assert (iris_package.engine, iris_package.parity) == ("portable", "exact")
+
+
+def test_it_holds_the_handler_the_model_and_no_row_of_the_data(unpacked: Path) -> None:
+    found = {path.relative_to(unpacked).as_posix() for path in unpacked.rglob("*") if path.is_file()}
+    assert {"handler/app.py", "handler/ops/trees.py", "handler/generated.py", "model/model.safetensors"} <= found
+    assert not any("golden" in name or "heldout" in name or "joblib" in name for name in found)
+    tag = sys.implementation.cache_tag
+    for source in [name for name in found if name.endswith(".py")]:
+        folder, _, name = source.rpartition("/")
+        pyc = (unpacked / f"{folder}/__pycache__/{name[:-3]}.{tag}.pyc").read_bytes()
+        assert pyc[4:8] == b"\x01\x00\x00\x00", "hash-based, unchecked"
+
+
+def test_a_zip_depends_on_content_alone() -> None:
+    one, other = archive.write(FILES), archive.write(dict(reversed(FILES.items())))
+    assert one == other
+    entries = zipfile.ZipFile(BytesIO(one)).infolist()
+    assert [entry.filename for entry in entries] == sorted(FILES)
+    assert {entry.date_time for entry in entries} == {(1980, 1, 1, 0, 0, 0)}
+    assert {entry.external_attr >> 16 for entry in entries} == {0o100644}
+
+
+def test_the_identity_changes_with_any_path_or_byte() -> None:
+    base = archive.identity(FILES)
+    assert base == archive.identity(dict(reversed(FILES.items())))
+    assert archive.identity({**FILES, "a.txt": b"hellp"}) != base
+    assert archive.identity({("c.txt" if name == "a.txt" else name): data for name, data in FILES.items()}) != base
+
+
+def test_two_processes_build_the_same_bytes(trained: Path, iris_package: build.Package) -> None:
+    for seed in ("1", "2"):
+        finished = subprocess.run(
+            [sys.executable, "-m", "mlctl", "package", "--json"],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=trained,
+            env={"PATH": "/usr/bin:/bin", "PYTHONHASHSEED": seed, "PYTHONPATH": str(Path(__file__).parents[2])},
+        )
+        assert json.loads(finished.stdout)["sha256"] == iris_package.sha256
+
+
+def test_no_bytecode_and_no_generated_code_for_a_python_that_is_not_at_hand(
+    iris: ModelVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    other = next(python for python in settings.LAMBDA_PYTHONS if python != settings.default_python())
+    made = build.build(iris, engine="portable", python=other)
+    names = zipfile.ZipFile(BytesIO(made.zip)).namelist()
+    assert not any(name.endswith(".pyc") or "generated" in name for name in names)
+
+
+def test_a_shim_for_another_python_gives_no_bytecode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda name: sys.executable)
+    assert bytecode.compiled({"a/b.py": b"x = 1\n"}, "3.99") == {}
+    broken = tmp_path / "python3.99"
+    broken.write_text("#!/bin/sh\nexit 1\n")
+    broken.chmod(0o755)
+    monkeypatch.setattr("shutil.which", lambda name: str(broken))
+    assert bytecode.compiled({"a/b.py": b"x = 1\n"}, "3.99") == {}
+
+
+def test_a_wrong_answer_is_no_parity(iris: ModelVersion, iris_package: build.Package) -> None:
+    examples = answers.from_document(iris.read_json("golden.json"))
+    wrong = Example(examples[0].features, Answer(index=2, probabilities=(0.0, 0.0, 1.0)))
+    labels = [0, 1, 2]
+    assert parity.first_difference(iris_package.zip, examples, labels, "exact") is None
+    found = parity.first_difference(iris_package.zip, [*examples, wrong], labels, "exact")
+    assert found is not None
+    assert found.row == len(examples)
+    with pytest.raises(MlctlError, match="does not agree with scikit-learn") as error:
+        build.prove(iris_package.zip, [wrong], labels, "exact")
+    assert error.value.exit_code == ExitCode.VERIFICATION
+
+
+def test_one_bit_is_a_difference_where_parity_is_exact_and_none_where_it_is_close() -> None:
+    want = Answer(index=1, probabilities=(0.25, 0.75))
+    body = {"prediction": "b", "probabilities": [0.25, 0.7500000000000001]}
+    assert not answers.agrees(body, want, ["a", "b"], "exact")
+    assert answers.agrees(body, want, ["a", "b"], "close")
+    assert not answers.agrees({**body, "probabilities": [0.25, 0.750000001]}, want, ["a", "b"], "close")
+    assert not answers.agrees({**body, "prediction": "a"}, want, ["a", "b"], "close")
+    assert not answers.agrees({**body, "probabilities": [0.25]}, want, ["a", "b"], "close")
+    assert not answers.agrees(None, want, ["a", "b"], "close")
+
+
+def test_a_package_that_does_not_start_is_told_with_its_last_words(iris_package: build.Package) -> None:
+    files = {entry: zipfile.ZipFile(BytesIO(iris_package.zip)).read(entry) for entry in ("handler/__init__.py",)}
+    with pytest.raises(MlctlError, match="does not run in a clean Python: ModuleNotFoundError"):
+        parity.answers_of(archive.write(files), [[1.0]])
+
+
+def test_engines(trained: Path, cli: Cli, project: Path) -> None:
+    refused = cli("package", "--engine", "sklearn")
+    assert refused.code == 2
+    assert "sklearn engine" in refused.err
+    (project / "mlctl.toml").write_text('[model]\nestimator = "sklearn.svm.SVC"\n')
+    made = train.run(project, settings.load(project))
+    assert made.engine == "sklearn"
+    assert "SVC (step 'model') is not supported" in made.engine_reason
+    refused = cli("package")
+    assert refused.code == 2
+    assert "SVC (step 'model') is not supported" in refused.err
+    assert "StandardScaler" in refused.err
+    assert cli("package", "--engine", "nonsense").code == 2
+
+
+def test_package_writes_where_it_is_told(trained: Path, cli: Cli) -> None:
+    made = cli("package", "--json", "-o", "out/model.zip").json
+    data = (trained / "out" / "model.zip").read_bytes()
+    assert made["zip_bytes"] == len(data)
+    assert {"version", "path", "engine", "reason", "parity", "sha256", "zip_bytes", "unzipped_bytes"} <= made.keys()
+    assert made["version"] == Registry(trained, "iris").get().id
+    shown = cli("package")
+    assert "portable: the whole pipeline compiles; parity exact" in shown.out
+    assert package.FOLDER.as_posix() in shown.out
