@@ -1,0 +1,101 @@
+"""The real command in its own process, against the real emulator."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.conftest import Result
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Project:
+    """A project folder, and ``mlctl`` run in it as a user would."""
+
+    def __init__(self, folder: Path, command: list[str]) -> None:
+        self.folder = folder
+        self._command = command
+        self._env = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "MLCTL_"))}
+        if "MLCTL_CACHE_DIR" in os.environ:
+            self._env["MLCTL_CACHE_DIR"] = os.environ["MLCTL_CACHE_DIR"]
+        # What a user's shell may hold must reach neither the emulator nor its clients.
+        self._env |= {"HTTP_PROXY": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9", "COLUMNS": "120"}
+        self._env |= {"MLCTL_LOCAL_PORT": str(free_port()), "PYTHONPATH": ""}
+
+    def run(self, *words: str, stdin: str = "", **env: str) -> Result:
+        """Run ``mlctl`` to its end."""
+        finished = subprocess.run(
+            [*self._command, *words],
+            cwd=self.folder,
+            env={**self._env, **env},
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+        return Result(finished.returncode, finished.stdout, finished.stderr)
+
+    def ok(self, *words: str, **env: str) -> Any:
+        """Run ``mlctl … --json``, which must succeed, and return the document."""
+        result = self.run(*words, "--json", **env)
+        assert result.code == 0, result.err
+        return result.json
+
+    def start(self, *words: str) -> "subprocess.Popen[str]":
+        """Start ``mlctl`` and leave it running."""
+        return subprocess.Popen(
+            [*self._command, *words],
+            cwd=self.folder,
+            env={**self._env, "PYTHONUNBUFFERED": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def kill_emulator(self) -> None:
+        """What the machine's out-of-memory killer would do."""
+        record = json.loads((self.folder / ".mlctl" / "local" / "emulator.json").read_text())
+        process = psutil.Process(record["pid"])
+        family = [process, *process.children(recursive=True)]
+        for each in family:
+            each.send_signal(signal.SIGKILL)
+        psutil.wait_procs(family, timeout=10)
+
+
+def make_project(folder: Path, command: list[str] | None = None) -> Iterator[Project]:
+    """A Project whose emulator is stopped in the end."""
+    made = Project(folder, command or [str(Path(sys.executable).with_name("mlctl"))])
+    try:
+        yield made
+    finally:
+        made.run("local", "stop")
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[Project]:
+    """A project with nothing in it."""
+    yield from make_project(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """A project that ``mlctl up`` has brought live."""
+    for made in make_project(tmp_path_factory.mktemp("live")):
+        made.ok("up")
+        yield made
