@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from importlib import import_module
 
 from handler.ops import FAMILIES, InvalidModel, OutOfRange, Tensors
 from handler.safetensors import read
@@ -12,7 +11,6 @@ from handler.safetensors import read
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
     from typing import Any
 
     from handler.ops import Predictor, Transformer
@@ -40,7 +38,7 @@ class PortableModel:
         return self._predictor(row)
 
 
-def load(path: Path, n_features: int, generated: bool = False) -> PortableModel:
+def load(path: str, n_features: int, generated: bool = False) -> PortableModel:
     """The PortableModel in the safetensors file at ``path``.
 
     ``generated``: the package ships ``handler.generated``, the forest as Python code.
@@ -71,6 +69,7 @@ def _build(step: Any, tensors: Tensors, n_features: int, generated: bool) -> tup
     operation = step["op"]
     if operation not in FAMILIES:
         raise InvalidModel(f"unknown operation {operation!r}")
-    family = import_module(f"handler.ops.{FAMILIES[operation]}")
+    # Not importlib, which is itself an import: this is what it does for a module of a package.
+    family = __import__(f"handler.ops.{FAMILIES[operation]}", fromlist=("BUILDERS",))
     built: tuple[str, Callable[..., Any]] = family.BUILDERS[operation](step, tensors, n_features, generated)
     return built

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from math import isinf, isnan
 
 # Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
@@ -21,6 +20,7 @@ MAX_PROBLEMS = 20
 
 # From here on a float64 rounds to infinity as float32 (largest float32 plus half a unit in its last place).
 FLOAT32_LIMIT = 3.4028235677973366e38
+INFINITY = float("inf")
 
 
 class Refused(Exception):
@@ -168,9 +168,9 @@ def _place(schema: Schema, position: int) -> Json:
 def _why_not(value: Any) -> str:
     if isinstance(value, bool):
         return f"must be a number, not {'true' if value else 'false'}"
-    if isinstance(value, float) and isnan(value):
+    if isinstance(value, float) and not -INFINITY <= value <= INFINITY:
         return "must be a number, not NaN"
-    if isinstance(value, float) and isinf(value):
+    if isinstance(value, float) and value in (INFINITY, -INFINITY):
         return "must be finite, not infinite"
     if isinstance(value, (int, float)):
         return "is too large: the model reads numbers as float32, up to 3.4e38"

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import json
 import sys
-from math import prod
 
 # Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pathlib import Path
     from typing import Any
 
 MAX_HEADER_BYTES = 100_000_000
@@ -22,14 +20,15 @@ MAX_HEADER_BYTES = 100_000_000
 DTYPES: dict[str, tuple[Any, int]] = {"F64": ("d", 8), "I32": ("i", 4), "U32": ("I", 4)}
 
 
-def read(path: Path) -> tuple[Any, dict[str, memoryview[Any]]]:
+def read(path: str) -> tuple[Any, dict[str, memoryview[Any]]]:
     """``(metadata, tensors)`` of a file: the string map, and a flat memoryview a tensor (C order).
 
     Raises ValueError for anything that is not a whole, well-formed safetensors file.
     """
     if sys.byteorder != "little":
         raise ValueError("portable models are little-endian; this machine is not")
-    data = memoryview(path.read_bytes())
+    with open(path, "rb") as file:
+        data = memoryview(file.read())
     if len(data) < 8:
         raise ValueError("not a safetensors file: shorter than 8 bytes")
     length = int.from_bytes(data[:8], "little")
@@ -45,6 +44,13 @@ def read(path: Path) -> tuple[Any, dict[str, memoryview[Any]]]:
     return metadata, _tensors(header, data[8 + length :])
 
 
+def _product(shape: list[int]) -> int:
+    product = 1
+    for length in shape:
+        product *= length
+    return product
+
+
 def _tensors(header: dict[str, Any], data: memoryview[int]) -> dict[str, memoryview[Any]]:
     tensors: dict[str, memoryview[Any]] = {}
     expected = 0
@@ -56,7 +62,7 @@ def _tensors(header: dict[str, Any], data: memoryview[int]) -> dict[str, memoryv
             whole = all(type(number) is int and number >= 0 for number in (*shape, begin, end))
         except (KeyError, TypeError, ValueError):
             raise ValueError(f"tensor {name!r} has a header entry this reader does not know") from None
-        if not whole or end - begin != prod(shape) * size or end > len(data):
+        if not whole or end - begin != _product(shape) * size or end > len(data):
             raise ValueError(f"tensor {name!r} does not fit its bytes")
         tensors[name] = data[begin:end].cast(code)
         spans.append((begin, end))

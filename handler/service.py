@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 from handler.engine import OutOfRange, load
 from handler.features import Refused, Schema
@@ -10,7 +11,6 @@ from handler.features import Refused, Schema
 # Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pathlib import Path
     from typing import Any
 
     from handler.engine import PortableModel
@@ -34,17 +34,21 @@ class Service:
         self.class_names = schema["target"]["class_names"]
 
     @classmethod
-    def load(cls, folder: Path) -> Service:
-        """Read ``package.json``, ``schema.json``, ``metrics.json`` and the model from ``folder`` (a Path).
+    def load(cls, folder: str) -> Service:
+        """Read ``package.json``, ``schema.json``, ``metrics.json`` and the model from ``folder``.
 
         Raises ValueError for a format this handler does not know, OSError for a missing file.
         """
-        package = json.loads((folder / "package.json").read_bytes())
+        package = _read(folder, "package.json")
         if package.get("format") != PACKAGE_FORMAT:
             raise ValueError(f"package format {package.get('format')!r}; this handler reads format {PACKAGE_FORMAT}")
-        schema = json.loads((folder / "schema.json").read_bytes())
-        metrics = json.loads((folder / "metrics.json").read_bytes())
-        model = load(folder / "model.safetensors", n_features=len(schema["features"]), generated=package["generated"])
+        schema = _read(folder, "schema.json")
+        metrics = _read(folder, "metrics.json")
+        model = load(
+            os.path.join(folder, "model.safetensors"),
+            n_features=len(schema["features"]),
+            generated=package["generated"],
+        )
         return cls(package, schema, metrics, model)
 
     def predict(self, values: list[float], warnings: list[Json], position: int) -> Json:
@@ -73,3 +77,8 @@ class Service:
             "schema": self.schema.document,
             "metrics": self.metrics,
         }
+
+
+def _read(folder: str, name: str) -> Any:
+    with open(os.path.join(folder, name), "rb") as file:
+        return json.loads(file.read())

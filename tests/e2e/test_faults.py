@@ -82,7 +82,11 @@ def test_ctrl_c_in_training_leaves_nothing(empty: Project) -> None:
 
 
 def test_two_trainings_at_once(empty: Project) -> None:
-    words = [("train", "--json", "-p", "n_estimators=30"), ("train", "--json", "-p", "n_estimators=30"), ("train", "--json")]
+    words = [
+        ("train", "--json", "-p", "n_estimators=30"),
+        ("train", "--json", "-p", "n_estimators=30"),
+        ("train", "--json"),
+    ]
     running = [empty.start(*each) for each in words]
     versions = []
     for process in running:
@@ -134,6 +138,8 @@ def test_a_tail_waits_follows_and_ends_with_ctrl_c(empty: Project) -> None:
     assert process.wait(30) == 0
     for reader in readers:
         reader.join()
+    process.stdout.close()
+    process.stderr.close()
     requests = [json.loads(line)["request_id"] for line in got]
     assert len(requests) == len(set(requests))
     # Twelve golden examples, the one of `up`, those sent here, and the refused one.

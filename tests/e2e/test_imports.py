@@ -29,7 +29,12 @@ def test_no_scientific_library_is_imported(live: Project, words: tuple[str, ...]
         f"print('IMPORTED', [name for name in {HEAVY} if name in sys.modules], code)"
     )
     finished = subprocess.run(
-        [sys.executable, "-c", script, *words], cwd=live.folder, env=live._env, capture_output=True, text=True, check=True
+        [sys.executable, "-c", script, *words],
+        cwd=live.folder,
+        env=live._env,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert finished.stdout.splitlines()[-1] == "IMPORTED [] 0"
 

@@ -84,7 +84,9 @@ def test_invoke_in_every_form(live: Project) -> None:
     assert live.ok("invoke", *names)["probabilities"] == by_position["probabilities"]
     negative = live.ok("invoke", "-1.0", "3.5", "-1e-3", "-.5")
     assert [warning["feature"] for warning in negative["warnings"]] == ["sepal_length", "petal_length", "petal_width"]
-    (live.folder / "rows.csv").write_text(f"{','.join(name.split('=')[0] for name in names)}\n5.1,3.5,1.4,0.2\n6,3,5,2\n")
+    (live.folder / "rows.csv").write_text(
+        f"{','.join(name.split('=')[0] for name in names)}\n5.1,3.5,1.4,0.2\n6,3,5,2\n"
+    )
     (live.folder / "rows.json").write_text(json.dumps([ROW, [6, 3, 5, 2]]))
     expected = ["setosa", "virginica"]
     for words in (("--file", "rows.csv"), ("--file", "rows.json")):
@@ -115,7 +117,9 @@ def test_status_models_and_logs_agree(live: Project) -> None:
     assert (listed["version"], listed["deployed"]) == (status["version"], ["local"])
     refused = live.run("invoke", "1", "--json").json
     lines = [json.loads(line) for line in live.run("logs", "--json").out.splitlines()]
-    assert {"timestamp", "level", "message", "request_id", "route", "status", "latency_ms", "model_version"} <= lines[-1].keys()
+    assert {"timestamp", "level", "message", "request_id", "route", "status", "latency_ms", "model_version"} <= lines[
+        -1
+    ].keys()
     assert {line["model_version"] for line in lines} == {status["version"]}
     (one,) = live.run("logs", "--json", "--request-id", refused["request_id"]).out.splitlines()
     assert json.loads(one)["status"] == 422

@@ -95,7 +95,7 @@ def test_a_first_deploy_builds_what_the_design_says(stage: Stage, iris_package: 
     assert not plan(desired, actual).changed
     assert actual.live_release is not None
     assert actual.live_release.text == desired.release
-    role = stage.aws.iam.get_role_policy(RoleName="iris-prod-lambda", PolicyName="logs")["PolicyDocument"]
+    role: Any = stage.aws.iam.get_role_policy(RoleName="iris-prod-lambda", PolicyName="logs")["PolicyDocument"]
     assert role["Statement"] == [
         {
             "Effect": "Allow",
@@ -219,23 +219,27 @@ def test_destroy_leaves_nothing_and_can_be_repeated(stage: Stage, iris_package: 
 
 
 @pytest.mark.parametrize("cut", range(1, 9))
-def test_a_deploy_that_is_cut_off_anywhere_is_finished_by_the_next(stage: Stage, iris_package: Package, cut: int) -> None:
+def test_a_deploy_that_is_cut_off_anywhere_is_finished_by_the_next(
+    stage: Stage, iris_package: Package, cut: int
+) -> None:
     desired = deploy._desired(stage, iris_package)
 
     class Killed(Exception):
         pass
 
+    finished: list[Event] = []
+
     def kill_after(event: Event) -> None:
-        nonlocal done
         if event.kind == "finish":
-            done += 1
-            if done == cut:
+            finished.append(event)
+            if len(finished) == cut:
                 raise Killed
 
-    done = 0
     actual = read.actual(stage.aws, stage.names)
     with pytest.raises(Killed):
-        Deployment(stage.aws, desired, actual, iris_package.zip, lambda release: None).run(plan(desired, actual), kill_after)
+        Deployment(stage.aws, desired, actual, iris_package.zip, lambda release: None).run(
+            plan(desired, actual), kill_after
+        )
     bring(stage, desired, iris_package)
     actual = read.actual(stage.aws, stage.names)
     assert not plan(desired, actual).changed
@@ -250,7 +254,9 @@ def test_a_role_that_lambda_does_not_know_yet_is_waited_for(stage: Stage, iris_p
         nonlocal refusals
         if refusals:
             refusals -= 1
-            raise client_error("InvalidParameterValueException", "The role defined for the function cannot be assumed by Lambda.")
+            raise client_error(
+                "InvalidParameterValueException", "The role defined for the function cannot be assumed by Lambda."
+            )
 
     stage.aws.lambda_.meta.events.register("before-call.lambda.CreateFunction", refuse)
     desired = deploy._desired(stage, iris_package)
@@ -274,8 +280,9 @@ def test_another_invalid_parameter_is_not_waited_for(stage: Stage, iris_package:
 
 
 def test_creating_an_api_is_never_retried(stage: Stage) -> None:
-    assert stage.aws.api.meta.config.retries == {"mode": "standard", "total_max_attempts": 1}
-    assert stage.aws.lambda_.meta.config.retries == {"mode": "standard", "total_max_attempts": 5}
+    once, often = (getattr(client.meta.config, "retries") for client in (stage.aws.api, stage.aws.lambda_))  # noqa: B009  # the stubs do not know it
+    assert once == {"mode": "standard", "total_max_attempts": 1}
+    assert often == {"mode": "standard", "total_max_attempts": 5}
 
 
 def test_a_refusal_names_the_call_and_its_reason() -> None:

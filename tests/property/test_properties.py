@@ -27,7 +27,11 @@ JSON: st.SearchStrategy[Any] = st.recursive(
     lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
     max_leaves=12,
 )
-NUMBERS = st.floats(-1e6, 1e6) | st.integers(-1000, 1000).map(float) | st.floats(width=32, allow_nan=False, allow_infinity=False)
+NUMBERS = (
+    st.floats(-1e6, 1e6)
+    | st.integers(-1000, 1000).map(float)
+    | st.floats(width=32, allow_nan=False, allow_infinity=False)
+)
 
 
 @pytest.fixture(scope="module")
@@ -37,11 +41,15 @@ def pipeline(iris: ModelVersion) -> Pipeline:
 
 @COMMON
 @given(row=st.lists(NUMBERS, min_size=4, max_size=4))
-def test_the_handler_gives_the_bits_of_scikit_learn(handler_app: ModuleType, pipeline: Pipeline, row: list[float]) -> None:
-    response = handler_app.lambda_handler(http_event("POST", "/predict", json.dumps({"features": row})), LambdaContext())
+def test_the_handler_gives_the_bits_of_scikit_learn(
+    handler_app: ModuleType, pipeline: Pipeline, row: list[float]
+) -> None:
+    response = handler_app.lambda_handler(
+        http_event("POST", "/predict", json.dumps({"features": row})), LambdaContext()
+    )
     if response["statusCode"] == 422:
         # Only what leaves float32 is refused, and scikit-learn refuses it too.
-        with pytest.raises(ValueError, match="too large|infinity"):
+        with pytest.raises(ValueError, match=r"too large|infinity"):
             reference.examples(pipeline, np.array([row]))
         return
     (example,) = reference.examples(pipeline, np.array([row]))
@@ -110,5 +118,5 @@ def test_no_bytes_make_the_reader_fail_otherwise_than_by_refusing(
     handler = importlib.import_module("handler.engine")
     for content in (data, length.to_bytes(8, "little") + data):
         path.write_bytes(content)
-        with pytest.raises(ValueError, match="."):
+        with pytest.raises(ValueError, match=r"."):
             handler.load(path, n_features=4)

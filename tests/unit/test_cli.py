@@ -46,7 +46,10 @@ def test_an_unknown_command_names_the_nearest(cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("-p", "n_estimatrs=3"), "RandomForestClassifier has no parameter 'n_estimatrs'. Did you mean 'n_estimators'?"),
+        (
+            ("-p", "n_estimatrs=3"),
+            "RandomForestClassifier has no parameter 'n_estimatrs'. Did you mean 'n_estimators'?",
+        ),
         (("-p", "n_estimators"), "'n_estimators' is not NAME=VALUE."),
     ],
 )

@@ -105,7 +105,9 @@ def test_features_that_break_the_schema_are_refused_by_name_and_position(call: A
     assert set(answer["error"]) == {"code", "message", "details"}
 
 
-@pytest.mark.parametrize("body", ["", "not json", "{", '{"features": [1,]}', "[" * 100_000, "[1, 2]", "5", "null", '"x"'])
+@pytest.mark.parametrize(
+    "body", ["", "not json", "{", '{"features": [1,]}', "[" * 100_000, "[1, 2]", "5", "null", '"x"']
+)
 def test_a_body_that_is_no_json_object_is_malformed(call: Any, body: str) -> None:
     status, answer = predict(call, body)
     assert status == 400

@@ -143,7 +143,9 @@ def test_a_line_is_coloured_and_aligned() -> None:
     from rich.text import Text
 
     warning = Text.from_markup(_text(line(OURS)))
-    good = Text.from_markup(_text(line(OURS.replace("WARNING", "INFO").replace('"bad"', '"request"').replace("422", "200"))))
+    good = Text.from_markup(
+        _text(line(OURS.replace("WARNING", "INFO").replace('"bad"', '"request"').replace("422", "200")))
+    )
     assert warning.plain == "22:13:20.123 WARNING  422 POST /predict      0.500 ms  abcdef01  bad"
     assert good.plain == "22:13:20.123 INFO     200 POST /predict      0.500 ms  abcdef01"
     assert {str(span.style) for span in warning.spans} == {"dim", "yellow"}

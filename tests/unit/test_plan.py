@@ -47,7 +47,9 @@ DONE = Actual(
     function=FunctionState(arn="arn", config=CONFIG, code_sha256="sha", ours=True),
     releases=(ReleaseState("1", CONFIG, TEXT),),
     live="1",
-    api=ApiState("api", "https://x", "int", alias_arn(DESIRED), "route", "integrations/int", True, Throttling(50.0, 100)),
+    api=ApiState(
+        "api", "https://x", "int", alias_arn(DESIRED), "route", "integrations/int", True, Throttling(50.0, 100)
+    ),
     allowed_source=source_arn(DESIRED, "api"),
 )
 

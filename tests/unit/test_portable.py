@@ -24,7 +24,7 @@ from mlctl.data import builtin
 from mlctl.data.dataset import Dataset
 from mlctl.model import reference
 from mlctl.model.answers import CLOSE, Example
-from mlctl.packaging import build, parity
+from mlctl.packaging import archive, build, parity
 from mlctl.portable.codegen import MAX_DEPTH, generate
 from mlctl.portable.compile import compile_pipeline
 from mlctl.portable.program import NotPortableError, PortableModel, Step
@@ -110,7 +110,13 @@ def test_rows_on_a_threshold_go_where_scikit_learn_sends_them(engine: Any) -> No
     rows = np.repeat(dataset.features[:1], 5 * len(thresholds), axis=0)
     for number, (threshold, feature) in enumerate(zip(thresholds, features, strict=True)):
         near = np.float32(threshold)
-        edges = [threshold, np.nextafter(threshold, np.inf), near, np.nextafter(near, np.float32(9)), (near + threshold) / 2]
+        edges = [
+            threshold,
+            np.nextafter(threshold, np.inf),
+            near,
+            np.nextafter(near, np.float32(9)),
+            (near + threshold) / 2,
+        ]
         rows[number * 5 : number * 5 + 5, feature] = edges
     compiled = compile_pipeline(pipeline, 4)
     examples = reference.examples(pipeline, rows)
@@ -140,7 +146,8 @@ def test_the_package_runs_in_a_clean_python_from_an_empty_folder_on_every_iris_r
     script = (
         "import sys, json; sys.path.insert(0, sys.argv[1])\n"
         "from handler.app import SERVICE\n"
-        "foreign = sorted({n.partition('.')[0] for n in sys.modules} - sys.stdlib_module_names - {'handler', '__main__'})\n"
+        "tops = {name.partition('.')[0] for name in sys.modules}\n"
+        "foreign = sorted(tops - sys.stdlib_module_names - {'handler', '__main__'})\n"
         "print(json.dumps([foreign, [SERVICE.model.predict(row) for row in json.load(sys.stdin)]]))"
     )
     finished = subprocess.run(
@@ -173,7 +180,7 @@ def package_of(model: PortableModel, dataset: Dataset, generated: str | None) ->
         generated=generated.encode() if generated else None,
         python=f"{sys.version_info.major}.{sys.version_info.minor}",
     )
-    return build.archive.write(files)
+    return archive.write(files)
 
 
 def test_scaled_values_beyond_float32_are_refused_as_scikit_learn_refuses_them(handler_app: Any) -> None:
@@ -248,7 +255,7 @@ def test_every_truncation_and_a_changed_byte_of_the_header_is_refused(engine: An
     path = tmp_path / "broken"
     for length in range(0, len(whole), 7):
         path.write_bytes(whole[:length])
-        with pytest.raises(ValueError, match="."):
+        with pytest.raises(ValueError, match=r"."):
             handler.load(path, n_features=4)
     header = int.from_bytes(whole[:8], "little")
     for position in range(8 + header):

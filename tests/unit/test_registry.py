@@ -179,7 +179,9 @@ def test_a_version_without_its_info_file_still_reads(trained: Path) -> None:
     assert registry.get().created_at.startswith("20")
 
 
-def test_evaluate_repeats_the_metrics_and_gates_decide_the_exit_code(trained: Path, cli: Cli, iris: ModelVersion) -> None:
+def test_evaluate_repeats_the_metrics_and_gates_decide_the_exit_code(
+    trained: Path, cli: Cli, iris: ModelVersion
+) -> None:
     found = cli("evaluate", "--json", "--min", "accuracy=0.5")
     assert found.code == 0
     recorded = iris.read_json("metrics.json")

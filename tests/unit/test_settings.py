@@ -75,7 +75,7 @@ def test_a_mistake_is_told_in_one_line_with_the_nearest_key(project: Path, cli: 
 
 def test_a_mistake_in_a_variable_is_told_too(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLCTL_DEPLOY__MEMROY", "512")
-    with pytest.raises(MlctlError, match="unknown key 'deploy.memroy'. Did you mean 'memory'"):
+    with pytest.raises(MlctlError, match=r"unknown key 'deploy\.memroy'\. Did you mean 'memory'"):
         settings.load(project)
 
 
