@@ -116,7 +116,7 @@ def _render_one(console: "Console", shown: "Shown") -> None:
         render.facts(
             [
                 ("created", shown.version.created_at[:19].replace("T", " ") + " UTC"),
-                ("folder", escape(str(shown.version.path))),
+                ("folder", render.path(shown.version.path)),
                 ("estimator", escape(f"{manifest.estimator} ({params})")),
                 ("preprocess", escape(", ".join(manifest.preprocess)) or "none"),
                 (
@@ -133,5 +133,5 @@ def _render_one(console: "Console", shown: "Shown") -> None:
     console.print()
     files = render.table("file", "SHA-256")
     for name, digest in manifest.files.items():
-        files.add_row(name, digest)
+        files.add_row(name, f"{digest[:16]}…")
     console.print(files)

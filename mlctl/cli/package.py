@@ -56,12 +56,10 @@ def _document(packaged: "Packaged") -> dict[str, Any]:
 
 
 def _render(console: "Console", packaged: "Packaged") -> None:
-    from rich.markup import escape
-
     from mlctl.cli import render
 
     made = packaged.package
-    console.print(f"[bold]{escape(str(packaged.path))}[/]")
+    console.print(f"[bold]{render.path(packaged.path)}[/]")
     console.print(
         render.facts(
             [

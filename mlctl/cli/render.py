@@ -1,6 +1,7 @@
 """Pieces that several commands draw: tables, bars, the confusion matrix."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -65,6 +66,12 @@ def confusion(matrix: list[list[int]], class_names: Sequence[str]) -> Table:
         ]
         made.add_row(escape(class_names[at]), *cells)
     return made
+
+
+def path(where: Path) -> str:
+    """A path as markup, relative to the current folder where it lies below it."""
+    here = Path.cwd()
+    return escape(str(where.relative_to(here) if where.is_relative_to(here) else where))
 
 
 def short(version: str) -> str:

@@ -77,7 +77,7 @@ def _render(console: "Console", trained: "Trained") -> None:
             [
                 ("estimator", escape(trained.estimator)),
                 ("engine", f"{trained.engine}: {escape(trained.engine_reason)}"),
-                ("folder", escape(str(trained.path))),
+                ("folder", render.path(trained.path)),
             ]
         )
     )

@@ -100,7 +100,8 @@ def check(dataset: Dataset, folds: int) -> Validation:
             problems.append(f"class {name} has {count} rows, fewer than the {folds} folds of cross-validation.")
     duplicates = dataset.rows - len(np.unique(np.column_stack([dataset.features, dataset.target]), axis=0))
     if duplicates:
-        warnings.append(f"{duplicates} rows repeat another row; one of a pair may be in training, the other in test.")
+        repeat = "1 row repeats" if duplicates == 1 else f"{duplicates} rows repeat"
+        warnings.append(f"{repeat} another row: one of a pair may be in training, the other in test.")
     return Validation(source=dataset.name, rows=dataset.rows, problems=tuple(problems), warnings=tuple(warnings))
 
 
