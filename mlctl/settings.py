@@ -173,7 +173,7 @@ def _read_file(path: Path) -> dict[str, Any]:
             f"{path.name} is not valid TOML: {error}.",
             code="settings_invalid",
             exit_code=ExitCode.USAGE,
-            hint="Mend that line; docs/CONCEPTS.md shows a whole file.",
+            hint="Mend that line; README.md shows a whole file under Settings.",
         ) from None
 
 
