@@ -103,8 +103,12 @@ def _allow(method: str, allowed: str, path: str) -> None:
 def _predict(event: Json, started: float) -> Json:
     document = read_body(event)
     rows, single = read_rows(document, SERVICE.schema)
-    answers = [SERVICE.predict(values, warnings, position) for position, (values, warnings) in enumerate(rows)]
-    answer: Json = answers[0] if single else {"predictions": answers}
+    answer: Json
+    if single:
+        answer = SERVICE.predict(*rows[0], None)
+    else:
+        answers = [SERVICE.predict(values, warnings, number) for number, (values, warnings) in enumerate(rows)]
+        answer = {"predictions": answers}
     answer["latency_ms"] = round((time.perf_counter() - started) * 1000, 3)
     return answer
 

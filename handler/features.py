@@ -59,13 +59,17 @@ class Schema:
 
 def read_body(event: Json) -> Json:
     """The JSON object in an event's body; refuses 413, 415 and 400 for what is none."""
-    headers = event.get("headers") or {}
+    headers = event.get("headers")
+    if not isinstance(headers, dict):
+        headers = {}
     content_type = str(headers.get("content-type") or headers.get("Content-Type") or "application/json")
     media_type = content_type.split(";", 1)[0].strip().lower()
     if media_type != "application/json":
         message = f"The content type is {media_type[:100]}; send application/json."
         raise Refused(415, "unsupported_media_type", message)
     body = event.get("body") or ""
+    if not isinstance(body, str):
+        raise Refused(400, "malformed_request", "The event's body is not text.")
     if event.get("isBase64Encoded"):
         body = _from_base64(body)
     # The first test is free and enough for nearly every request; encoding is needed only beyond ASCII.
@@ -118,8 +122,19 @@ def read_rows(document: Json, schema: Schema) -> tuple[list[Row], bool]:
         if len(problems) >= MAX_PROBLEMS:
             break
     if problems:
-        raise Refused(422, "invalid_features", _summary(problems), problems[:MAX_PROBLEMS])
+        raise _invalid(problems)
     return rows, single
+
+
+def beyond_float32(schema: Schema, position: int, instance: int | None) -> Refused:
+    """The refusal of a value that float32 holds, but not after the model's preprocessing."""
+    problem = {**_place(schema, position), "problem": "is too large for the model: once scaled it leaves float32"}
+    return _invalid([problem if instance is None else {"instance": instance, **problem}])
+
+
+def _invalid(problems: list[Json]) -> Refused:
+    listed = problems[:MAX_PROBLEMS]
+    return Refused(422, "invalid_features", _summary(listed), listed)
 
 
 def _read_row(instance: Any, schema: Schema, problems: list[Json]) -> Row:

@@ -6,7 +6,7 @@ import json
 import os
 
 from handler.engine import OutOfRange, load
-from handler.features import Refused, Schema
+from handler.features import Schema, beyond_float32
 
 # Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
@@ -51,12 +51,15 @@ class Service:
         )
         return cls(package, schema, metrics, model)
 
-    def predict(self, values: list[float], warnings: list[Json], position: int) -> Json:
-        """The answer for one row: ``prediction``, ``class_name``, ``probabilities``, and ``warnings`` if any."""
+    def predict(self, values: list[float], warnings: list[Json], instance: int | None) -> Json:
+        """The answer for one row: ``prediction``, ``class_name``, ``probabilities``, and ``warnings`` if any.
+
+        ``instance`` is the row's number among several, for the words of a refusal (422).
+        """
         try:
             index, probabilities = self.model.predict(values)
         except OutOfRange as error:
-            raise Refused(422, "invalid_features", f"instance {position}: {error}.") from None
+            raise beyond_float32(self.schema, error.position, instance) from None
         answer = {
             "prediction": self.labels[index],
             "class_name": self.class_names[index],

@@ -32,6 +32,10 @@ class MlctlError(Exception):
         self.code = code
         self.exit_code = exit_code
 
+    def to_document(self) -> dict[str, str]:
+        """The ``error`` object of the ``--json`` form."""
+        return {"code": self.code, "message": self.message, "hint": self.hint}
+
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """``" Did you mean 'x'?"``, or an empty string when nothing known is near ``name``."""

@@ -4,24 +4,31 @@ Flags win over ``MLCTL_*`` variables (nested: ``MLCTL_DEPLOY__MEMORY``), those o
 ``[stage.X]``, then the rest of ``mlctl.toml``, then the defaults below.
 """
 
+import json
+import os
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
+from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
+    EnvSettingsSource,
     InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
 )
 
 from mlctl.errors import ExitCode, MlctlError, did_you_mean
 
 FILE_NAME = "mlctl.toml"
+# Variables that are read elsewhere.
+_OTHER_VARIABLES = {"MLCTL_CACHE_DIR"}
 
 # https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
 LambdaPython = Literal["3.11", "3.12", "3.13", "3.14"]
@@ -102,7 +109,7 @@ class Settings(BaseSettings):
     deploy: DeploySettings = Field(default_factory=DeploySettings)
     stage: dict[Name, dict[str, Any]] = Field(default_factory=dict)
     local_port: int | None = Field(None, ge=1, le=65535)
-    local_endpoint: str | None = None
+    local_endpoint: str | None = Field(None, pattern=r"^https?://")
 
     def identity(self) -> dict[str, Any]:
         """The settings that a model version depends on, as plain JSON values."""
@@ -125,6 +132,7 @@ def load(folder: Path, *, stage: str | None = None, flags: Mapping[str, Any] | N
     """
     document = _read_file(folder / FILE_NAME)
     _check_stages(document)
+    _check_names({*os.environ, *_dotenv_names(folder)})
     merged = _for_stage(document, stage)
 
     class _Resolved(Settings):
@@ -137,20 +145,61 @@ def load(folder: Path, *, stage: str | None = None, flags: Mapping[str, Any] | N
             dotenv_settings: PydanticBaseSettingsSource,
             file_secret_settings: PydanticBaseSettingsSource,
         ) -> tuple[PydanticBaseSettingsSource, ...]:
-            dotenv = _OwnDotEnv(settings_cls, env_file=folder / ".env")
-            return init_settings, env_settings, dotenv, InitSettingsSource(settings_cls, init_kwargs=merged)
+            above = (_Env(settings_cls), _DotEnv(settings_cls, env_file=folder / ".env", env_file_encoding="utf-8"))
+            return init_settings, *above, InitSettingsSource(settings_cls, init_kwargs=merged)
 
     try:
         return _Resolved(**(flags or {}))
     except ValidationError as error:
         raise _explain(error, document) from None
+    except SettingsError as error:
+        raise _invalid(f"A MLCTL_* variable cannot be read: {error}.", "Tables are given as JSON objects.") from None
 
 
-class _OwnDotEnv(DotEnvSettingsSource):
-    """``.env`` without the variables that belong to other programs."""
+def plain_value(text: str) -> Any:
+    """The value that a parameter's text stands for: JSON, ``None``, ``True``, ``False``, or else the text itself."""
+    try:
+        return json.loads({"None": "null", "True": "true", "False": "false"}.get(text, text))
+    except ValueError:
+        return text
 
+
+def _own(values: dict[str, Any]) -> dict[str, Any]:
+    """What a source of variables gives, without other programs' ones, and with parameters as values, not text."""
+    own = {key: value for key, value in values.items() if key in Settings.model_fields}
+    params = own.get("model", {}).get("params")
+    if isinstance(params, dict):
+        plain = {key: plain_value(value) if isinstance(value, str) else value for key, value in params.items()}
+        own["model"] = {**own["model"], "params": plain}
+    return own
+
+
+class _Env(EnvSettingsSource):
     def __call__(self) -> dict[str, Any]:
-        return {key: value for key, value in super().__call__().items() if key in Settings.model_fields}
+        return _own(super().__call__())
+
+
+class _DotEnv(DotEnvSettingsSource):
+    def __call__(self) -> dict[str, Any]:
+        return _own(super().__call__())
+
+
+def _dotenv_names(folder: Path) -> list[str]:
+    try:
+        return list(dotenv_values(folder / ".env", encoding="utf-8", interpolate=False))
+    except (OSError, UnicodeDecodeError) as error:
+        raise _invalid(f".env cannot be read: {error}.", "It holds lines of NAME=VALUE in UTF-8.") from None
+
+
+def _check_names(names: Iterable[str]) -> None:
+    """A misspelt variable is refused like a misspelt key of the file."""
+    known = {f"MLCTL_{field.upper()}" for field in Settings.model_fields if field != "stage"} | _OTHER_VARIABLES
+    for name in sorted(names):
+        if name.upper().startswith("MLCTL_") and name.upper().split("__")[0] not in known:
+            raise _invalid(
+                f"There is no setting for the variable {name}.{did_you_mean(name.upper(), known)}",
+                f"Known: {', '.join(sorted(known))}; nested as MLCTL_DEPLOY__MEMORY.",
+            )
 
 
 def _check_stages(document: dict[str, Any]) -> None:
@@ -169,12 +218,11 @@ def _read_file(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise MlctlError(
-            f"{path.name} is not valid TOML: {error}.",
-            code="settings_invalid",
-            exit_code=ExitCode.USAGE,
-            hint="Mend that line; README.md shows a whole file under Settings.",
+        raise _invalid(
+            f"{path.name} is not valid TOML: {error}.", "Mend that line; README.md shows a whole file under Settings."
         ) from None
+    except OSError as error:
+        raise _invalid(f"{path} cannot be read: {error.strerror}.", "It must be a file of TOML.") from None
 
 
 def _for_stage(document: dict[str, Any], stage: str | None) -> dict[str, Any]:
@@ -184,7 +232,17 @@ def _for_stage(document: dict[str, Any], stage: str | None) -> dict[str, Any]:
     if not isinstance(own, dict):
         return document
     deploy = document.get("deploy")
-    return {**document, "deploy": {**(deploy if isinstance(deploy, dict) else {}), **own}}
+    return {**document, "deploy": _laid_over(deploy if isinstance(deploy, dict) else {}, own)}
+
+
+def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """``above`` over ``below``, table by table."""
+    both = {key: _laid_over(below[key], value) for key, value in above.items() if _are_tables(below.get(key), value)}
+    return {**below, **above, **both}
+
+
+def _are_tables(*values: object) -> bool:
+    return all(isinstance(value, dict) for value in values)
 
 
 def _explain(error: ValidationError, document: dict[str, Any], table: tuple[str, ...] = ()) -> MlctlError:
@@ -192,7 +250,7 @@ def _explain(error: ValidationError, document: dict[str, Any], table: tuple[str,
     first = error.errors(include_url=False)[0]
     path = [*table, *(str(part) for part in first["loc"])]
     dotted = ".".join(path)
-    where = FILE_NAME if _holds(document, path) else f"{FILE_NAME}, MLCTL_* or a flag"
+    where = FILE_NAME if _holds(document, path, first["input"]) else "MLCTL_* or a flag"
     if first["type"] == "extra_forbidden":
         known = _keys_at(path[:-1])
         message = f"{where}: unknown key '{dotted}'.{did_you_mean(path[-1], known)}"
@@ -200,15 +258,20 @@ def _explain(error: ValidationError, document: dict[str, Any], table: tuple[str,
     else:
         message = f"{where}: {dotted} = {first['input']!r}: {first['msg']}."
         hint = "Correct the value and run the command again."
+    return _invalid(message, hint)
+
+
+def _invalid(message: str, hint: str) -> MlctlError:
     return MlctlError(message, code="settings_invalid", exit_code=ExitCode.USAGE, hint=hint)
 
 
-def _holds(document: Any, path: list[str]) -> bool:
+def _holds(document: Any, path: list[str], value: object) -> bool:
+    """Whether the file has ``value`` at ``path``; a variable may have overlaid it with another."""
     for part in path:
         if not isinstance(document, dict) or part not in document:
             return False
         document = document[part]
-    return True
+    return bool(document == value)
 
 
 def _keys_at(path: list[str]) -> list[str]:

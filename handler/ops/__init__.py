@@ -26,7 +26,11 @@ class InvalidModel(ValueError):
 
 
 class OutOfRange(ValueError):
-    """A row whose values leave what the model can compute with, as scikit-learn refuses it too."""
+    """A row whose value at ``position`` leaves what the model can compute with; scikit-learn refuses it too."""
+
+    def __init__(self, position: int) -> None:
+        super().__init__(f"the value at position {position} is too large for float32")
+        self.position = position
 
 
 class Tensors:

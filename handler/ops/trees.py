@@ -81,7 +81,8 @@ def _float32(n_features: int) -> Callable[[Sequence[float]], Sequence[float]]:
         try:
             return unpack(pack(*row))
         except OverflowError:
-            raise OutOfRange("a scaled value is too large for float32, which trees compute with") from None
+            largest = max(range(n_features), key=lambda position: abs(row[position]))
+            raise OutOfRange(largest) from None
 
     return to_float32
 

@@ -100,7 +100,7 @@ class ApiState:
 
 @dataclass(frozen=True)
 class Actual:
-    """What AWS says is there."""
+    """What AWS says is there. ``other_apis``: ids of younger APIs with our tags, which should not be."""
 
     role: RoleState | None = None
     log_group: LogGroupState | None = None
@@ -109,6 +109,7 @@ class Actual:
     live: str | None = None
     api: ApiState | None = None
     allowed_source: str | None = None
+    other_apis: tuple[str, ...] = ()
 
     @property
     def live_release(self) -> ReleaseState | None:

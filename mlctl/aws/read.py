@@ -39,13 +39,15 @@ def identity(aws: Aws) -> tuple[str, str, str]:
 def actual(aws: Aws, names: Names) -> Actual:
     """Everything of ours on this stage."""
     function = _function(aws, names)
+    apis = _api_addresses(aws, names)
     return Actual(
         role=_role(aws, names),
         log_group=_log_group(aws, names),
         function=function,
         releases=releases(aws, names) if function else (),
         live=live(aws, names) if function else None,
-        api=_api(aws, names),
+        api=_api(aws, *apis[0]) if apis else None,
+        other_apis=tuple(api_id for api_id, _ in apis[1:]),
         allowed_source=_allowed_source(aws, names) if function else None,
     )
 
@@ -95,20 +97,17 @@ def api_address(aws: Aws, names: Names) -> tuple[str, str] | None:
 
     It is found by its tags: API names are not unique.
     """
+    return next(iter(_api_addresses(aws, names)), None)
+
+
+def _api_addresses(aws: Aws, names: Names) -> list[tuple[str, str]]:
     ours = []
     for page in aws.api.get_paginator("get_apis").paginate():
         ours += [api for api in page["Items"] if names.tags.items() <= api.get("Tags", {}).items()]
-    if not ours:
-        return None
-    api = min(ours, key=lambda each: each["CreatedDate"])
-    return api["ApiId"], api["ApiEndpoint"]
+    return [(api["ApiId"], api["ApiEndpoint"]) for api in sorted(ours, key=lambda api: api["CreatedDate"])]
 
 
-def _api(aws: Aws, names: Names) -> ApiState | None:
-    address = api_address(aws, names)
-    if address is None:
-        return None
-    api_id, endpoint = address
+def _api(aws: Aws, api_id: str, endpoint: str) -> ApiState:
     integration = next(iter(aws.api.get_integrations(ApiId=api_id)["Items"]), None)
     routes = aws.api.get_routes(ApiId=api_id)["Items"]
     route = next((each for each in routes if each["RouteKey"] == "$default"), None)

@@ -1,5 +1,6 @@
 """Takes a stage down: traffic first, then what served it. Each step is skipped where nothing is left."""
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mlctl.aws.names import POLICY, Names
@@ -14,9 +15,8 @@ if TYPE_CHECKING:
 def remove(aws: Aws, names: Names, actual: Actual, report: Report) -> tuple[tuple[str, str], ...]:
     """Delete everything of ours; ``(resource, name)`` of what was deleted, in order."""
     steps: list[tuple[str, str, Callable[[], object]]] = []
-    if actual.api:
-        api_id = actual.api.id
-        steps.append(("api", names.function, lambda: aws.api.delete_api(ApiId=api_id)))
+    for api_id in ((actual.api.id,) if actual.api else ()) + actual.other_apis:
+        steps.append(("api", names.function, partial(aws.api.delete_api, ApiId=api_id)))
     if actual.function:
         steps.append(("function", names.function, lambda: aws.lambda_.delete_function(FunctionName=names.function)))
     if actual.role:

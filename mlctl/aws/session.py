@@ -1,9 +1,11 @@
 """AWS clients for one account and region, or for an emulator of it."""
 
+import os
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
@@ -31,7 +33,8 @@ class Aws:
     def connect(cls, *, region: str | None, profile: str | None) -> "Aws":
         """AWS itself, with the usual chain of credentials. Raises MlctlError (exit 5) without a region."""
         try:
-            session = boto3.Session(region_name=region, profile_name=profile)
+            # AWS_REGION is what the other SDKs read; botocore knows AWS_DEFAULT_REGION only.
+            session = boto3.Session(region_name=region or os.environ.get("AWS_REGION"), profile_name=profile)
         except BotoCoreError as error:
             raise MlctlError(
                 f"AWS cannot be reached: {error}.",
@@ -51,7 +54,14 @@ class Aws:
     @classmethod
     def emulated(cls, endpoint: str, *, region: str | None) -> "Aws":
         """An emulator at ``endpoint``, with credentials that mean nothing anywhere else."""
+        # Nothing of the user's AWS configuration: a profile that does not exist must not matter here.
+        unset = (None, None, None, None)
+        nowhere = (None, None, os.devnull, None)
+        apart = botocore.session.Session(
+            session_vars={"profile": unset, "config_file": nowhere, "credentials_file": nowhere}
+        )
         session = boto3.Session(
+            botocore_session=apart,
             aws_access_key_id="test",
             aws_secret_access_key="test",  # noqa: S106  # means nothing: the emulator takes any
             region_name=region or _EMULATED_REGION,

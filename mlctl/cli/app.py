@@ -1,5 +1,6 @@
 """``mlctl``: the commands, and what happens to their errors."""
 
+import io
 import json
 import os
 import sys
@@ -12,14 +13,14 @@ from typer.exceptions import TyperException
 
 from mlctl import __version__
 from mlctl.cli import data, deploy, destroy, evaluate, invoke, local, logs, models, package, status, train, up
-from mlctl.cli.help import GroupedHelp
+from mlctl.cli.help import GroupedHelp, help_without_command
 from mlctl.cli.session import Globals, LogFormat
 from mlctl.errors import ExitCode, MlctlError
 
 app = typer.Typer(
     name="mlctl",
     cls=GroupedHelp,
-    no_args_is_help=True,
+    invoke_without_command=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -67,12 +68,20 @@ def root(
     Start with `mlctl up`: it trains, packages and deploys on this machine, with no AWS account.
     """
     ctx.obj = Globals(project_dir=project_dir, debug=debug, log_format=log_format)
+    help_without_command(ctx)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code; every error becomes one or two lines, or JSON."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in words
+    if "--debug" in words:
+        # Wherever it stands: it is added to a command that has just failed.
+        words = ["--debug", *(word for word in words if word != "--debug")]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that cannot show a character gets a ?, not an error.
+            stream.reconfigure(errors="replace")
     try:
         code = app(words, prog_name="mlctl", standalone_mode=False)
     except MlctlError as error:
@@ -83,10 +92,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         stopped = MlctlError("Interrupted.", code="interrupted", exit_code=ExitCode.INTERRUPTED)
         return _fail(stopped, as_json, debug=False)
-    except BrokenPipeError:
-        # The reader of a pipe (head, less) has had enough; Python must not try to flush into it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (BrokenPipeError, SystemExit):
+        # The reader of a pipe (head, less) has had enough, which rich and typer tell by SystemExit.
+        # Python must not try to flush into it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return ExitCode.OK
+    except OSError as error:
+        what = f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
+        refused = MlctlError(
+            f"The operating system refused: {what}.",
+            code="os_error",
+            exit_code=ExitCode.UNEXPECTED,
+            hint="Check the path, its permissions and the space on the disk.",
+        )
+        refused.__cause__ = error
+        return _fail(refused, as_json, debug="--debug" in words)
     except Exception as error:  # the last barrier: one line for a person, the trace on request
         unexpected = MlctlError(
             f"Unexpected {type(error).__name__}: {error}",
@@ -110,11 +130,13 @@ def _fail(error: MlctlError, as_json: bool, *, debug: bool) -> int:
 
         traceback.print_exception(error, file=sys.stderr)
     if as_json:
-        document = {"error": {"code": error.code, "message": error.message, "hint": error.hint}}
-        typer.echo(json.dumps(document))
-    typer.echo(f"{typer.style('Error:', fg='red', bold=True)} {error.message}", err=True)
+        typer.echo(json.dumps({"error": error.to_document()}))
+    head, then = "Error:", "Next:"
+    if not os.environ.get("NO_COLOR"):
+        head, then = typer.style(head, fg="red", bold=True), typer.style(then, bold=True)
+    typer.echo(f"{head} {error.message}", err=True)
     if error.hint:
-        typer.echo(f"{typer.style('Next:', bold=True)}  {error.hint}", err=True)
+        typer.echo(f"{then}  {error.hint}", err=True)
     return int(error.exit_code)
 
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mlctl.cli.help import help_without_command
 from mlctl.cli.session import JsonFlag, Session
 
 if TYPE_CHECKING:
@@ -11,7 +12,12 @@ if TYPE_CHECKING:
 
     from mlctl.core.data import Description, SplitSummary, Validation
 
-app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Describe, validate and split the dataset.")
+app = typer.Typer(
+    rich_markup_mode=None,
+    invoke_without_command=True,
+    callback=help_without_command,
+    help="Describe, validate and split the dataset.",
+)
 
 SourceFlag = Annotated[
     str | None,

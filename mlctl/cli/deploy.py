@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from mlctl.aws.plan import Plan
     from mlctl.core.deploy import Deployed
+    from mlctl.progress import Report
 
 _MARKS = {"create": "[green]+[/]", "update": "[yellow]~[/]", "unchanged": "[dim]=[/]", "verify": "[cyan]?[/]"}
 
@@ -38,18 +39,25 @@ def deploy(
             settings,
             stage,
             version=version,
-            on_plan=lambda plan: print_plan(session.err, plan),
+            on_plan=lambda plan: show_plan(session, report, plan),
             report=report,
         )
     session.emit(to_document(deployed), lambda console: _render(console, deployed))
 
 
-def print_plan(console: "Console", plan: "Plan") -> None:
+def show_plan(session: Session, report: "Report", plan: "Plan") -> None:
     """The plan: what is created, updated and left alone, with the fields that change."""
     from rich.markup import escape
 
+    from mlctl.progress import Event
+
+    if session.log_is_json:
+        for step in plan.steps:
+            report(Event("note", "plan", f"{step.action} {step.resource} {step.name}"))
+        return
     if not plan.changed:
         return
+    console = session.err
     console.print("[bold]Plan[/]")
     for step in plan.steps:
         dim = "dim" if step.action == "unchanged" else "default"

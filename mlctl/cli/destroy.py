@@ -28,11 +28,10 @@ def destroy(
                 exit_code=ExitCode.USAGE,
                 hint="Add --yes to do it without being asked.",
             )
-        typer.confirm(
-            f"Delete the API, the function, the role and the logs of {settings.project} on {stage}?",
-            abort=True,
-            err=True,
-        )
+        question = f"Delete the API, the function, the role and the logs of {settings.project} on {stage}?"
+        if not typer.confirm(question, err=True):
+            session.err.print("Nothing was deleted.")
+            return
     with session.progress() as report:
         destroyed = core.run(session.folder, settings, stage, report)
     document = {

@@ -1,5 +1,6 @@
 """``mlctl evaluate``."""
 
+from math import isfinite
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -39,7 +40,7 @@ def evaluate(
     document = _document(evaluation)
     if missed:
         # One document on stdout: the metrics are wanted most when they are too low.
-        document["error"] = {"code": missed.code, "message": missed.message, "hint": missed.hint}
+        document["error"] = missed.to_document()
     session.emit(document, lambda console: _render(console, evaluation))
     if missed:
         session.fail_after_output(missed)
@@ -51,6 +52,8 @@ def _parse(words: list[str]) -> dict[str, float]:
         name, _, value = word.partition("=")
         try:
             minimum[name] = float(value)
+            if not isfinite(minimum[name]):
+                raise ValueError
         except ValueError:
             raise typer.BadParameter(
                 f"'{word}' is not METRIC=VALUE, such as accuracy=0.9.", param_hint="--min"

@@ -5,6 +5,7 @@ Written with typer's plain formatter: its rich one takes as long to import as ev
 
 from typing import Any
 
+import typer
 from typer.core import TyperGroup
 
 GROUPS = {
@@ -13,6 +14,12 @@ GROUPS = {
     "Release": ("package", "deploy"),
     "Use and look after": ("invoke", "logs", "status", "destroy", "local"),
 }
+
+
+def help_without_command(ctx: typer.Context) -> None:
+    """The callback of a group of commands: alone, it shows its help."""
+    if ctx.invoked_subcommand is None:
+        typer.echo(ctx.get_help())
 
 
 class GroupedHelp(TyperGroup):

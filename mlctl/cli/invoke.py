@@ -26,9 +26,7 @@ def invoke(
             metavar="[VALUE]...", help="The features in order, or NAME=VALUE each; - reads rows from stdin."
         ),
     ] = None,
-    file: Annotated[
-        Path | None, typer.Option("--file", "-f", help="Rows in CSV (with a header or without) or JSON.")
-    ] = None,
+    file: Annotated[Path | None, typer.Option("--file", help="Rows in CSV (with a header or without) or JSON.")] = None,
     stage: StageName = "local",
     as_json: JsonFlag = False,
 ) -> None:

@@ -4,13 +4,17 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from mlctl.cli.help import help_without_command
 from mlctl.cli.session import JsonFlag, Session
 
 if TYPE_CHECKING:
     from mlctl.core.local import LocalStatus
 
 app = typer.Typer(
-    rich_markup_mode=None, no_args_is_help=True, help="Start, stop or look at the AWS emulator behind stage local."
+    rich_markup_mode=None,
+    invoke_without_command=True,
+    callback=help_without_command,
+    help="Start, stop or look at the AWS emulator behind stage local.",
 )
 
 

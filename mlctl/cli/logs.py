@@ -1,6 +1,7 @@
 """``mlctl logs``."""
 
 import json
+from contextlib import contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +10,9 @@ import typer
 from mlctl.cli.session import JsonFlag, Session, StageName
 
 if TYPE_CHECKING:
-    from mlctl.core.logs import Line
+    from collections.abc import Iterator
+
+    from mlctl.core.logs import Filter, Line
 
 _COLOURS = {"DEBUG": "dim", "INFO": "green", "WARNING": "yellow", "ERROR": "bold red", "CRITICAL": "bold red"}
 
@@ -29,15 +32,34 @@ def logs(
     as_json: JsonFlag = False,
 ) -> None:
     """Show what the handler logged, a line a request."""
-    session = Session(ctx, as_json)
+    with _until_ctrl_c(tail):
+        _follow(Session(ctx, as_json), stage, since, _wanted(level, request_id), tail=tail, platform=platform)
+
+
+@contextmanager
+def _until_ctrl_c(tail: bool) -> "Iterator[None]":
+    """Ctrl-C is how following ends: nothing went wrong."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not tail:
+            raise
+
+
+def _wanted(level: str | None, request_id: str | None) -> "Filter":
     from mlctl.core import logs as core
 
     if level is not None and level.upper() not in core.LEVELS:
         raise typer.BadParameter(f"'{level}' is not one of {', '.join(core.LEVELS)}.", param_hint="--level")
-    wanted = core.Filter(level=level.upper() if level else None, request_id=request_id)
+    return core.Filter(level=level.upper() if level else None, request_id=request_id)
+
+
+def _follow(session: Session, stage: str, since: str, wanted: "Filter", *, tail: bool, platform: bool) -> None:
+    from mlctl.core import logs as core
+
+    read = core.tail if tail else core.read
     span = core.seconds(since)
     settings = session.settings(stage=stage)
-    read = core.tail if tail else core.read
     shown = folded = 0
     try:
         with session.progress() as report:
@@ -48,19 +70,16 @@ def logs(
                 folded += 1
             else:
                 shown += 1
-                _show(session, line, as_json)
-    except KeyboardInterrupt:
-        # Ctrl-C is how following ends: nothing went wrong.
-        if not tail:
-            raise
+                _show(session, line)
+    finally:
+        if folded:
+            session.err.print(f"[dim]{folded} lines of Lambda itself folded; --platform shows them.[/]")
     if not shown:
         session.err.print(f"[dim]No lines in the last {since}.[/]")
-    if folded:
-        session.err.print(f"[dim]{folded} lines of Lambda itself folded; --platform shows them.[/]")
 
 
-def _show(session: Session, line: "Line", as_json: bool) -> None:
-    if not as_json:
+def _show(session: Session, line: "Line") -> None:
+    if not session.as_json:
         session.out.print(_text(line))
     elif line.fields:
         typer.echo(line.message)

@@ -1,5 +1,6 @@
 """``mlctl models``, ``models show``, ``models verify``."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -21,6 +22,7 @@ def models(ctx: typer.Context, as_json: JsonFlag = False) -> None:
     Without a command: all versions of the project, the newest first.
     """
     if ctx.invoked_subcommand is not None:
+        ctx.obj = replace(ctx.obj, as_json=as_json)
         return
     session = Session(ctx, as_json)
     settings = session.settings(stage="local")

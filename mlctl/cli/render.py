@@ -82,9 +82,6 @@ def short(version: str) -> str:
 def next_steps(console: Console, *commands: tuple[str, str]) -> None:
     """Commands to try next, each with what it does."""
     console.print()
-    made = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    made.add_column(style="bold", no_wrap=True)
-    made.add_column(style="dim")
+    width = max(len(command) for command, _ in commands)
     for command, meaning in commands:
-        made.add_row(escape(command), meaning)
-    console.print(made)
+        console.print(f"[bold]{escape(command.ljust(width))}[/]  [dim]{meaning}[/]")

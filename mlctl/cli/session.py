@@ -42,6 +42,7 @@ class Globals:
     project_dir: Path | None
     debug: bool
     log_format: LogFormat
+    as_json: bool = False
 
 
 class Session:
@@ -49,7 +50,7 @@ class Session:
 
     def __init__(self, ctx: typer.Context, as_json: bool) -> None:
         self._globals: Globals = ctx.obj
-        self._as_json = as_json
+        self.as_json = as_json or self._globals.as_json
 
     @cached_property
     def folder(self) -> Path:
@@ -89,21 +90,26 @@ class Session:
 
     def emit(self, document: Any, render: Callable[[Console], None]) -> None:
         """The result: ``document`` as JSON where that was asked for, else what ``render`` makes of it."""
-        if self._as_json:
+        if self.as_json:
             typer.echo(json.dumps(document))
         else:
             render(self.out)
 
+    @property
+    def log_is_json(self) -> bool:
+        """Whether stderr is for programs."""
+        return self._globals.log_format is LogFormat.json
+
     def fail_after_output(self, error: MlctlError) -> NoReturn:
         """End with ``error`` when the result, which holds it too, stands on stdout already."""
-        if not self._as_json:
+        if not self.as_json:
             raise error
         raise typer.Exit(int(error.exit_code))
 
     @contextmanager
     def progress(self) -> Iterator[Report]:
         """A Report for the core, shown on stderr while the block runs."""
-        if self._globals.log_format is LogFormat.json:
+        if self.log_is_json:
             from mlctl.cli.reporters import json_report
 
             yield json_report()

@@ -1,5 +1,7 @@
 """``mlctl status``."""
 
+from typing import Any
+
 import typer
 
 from mlctl.cli.session import JsonFlag, Session, StageName
@@ -11,7 +13,7 @@ def status(ctx: typer.Context, stage: StageName = "local", as_json: JsonFlag = F
     settings = session.settings(stage=stage)
     from mlctl.cli import render
     from mlctl.core import status as core
-    from mlctl.errors import ExitCode
+    from mlctl.errors import ExitCode, MlctlError
 
     with session.progress() as report:
         found = core.run(session.folder, settings, stage, report)
@@ -22,7 +24,7 @@ def status(ctx: typer.Context, stage: StageName = "local", as_json: JsonFlag = F
         ("release", f"{found.release}, model {render.short(found.version)}"),
         ("health", health),
     ]
-    document = {
+    document: dict[str, Any] = {
         "stage": found.stage,
         "url": found.url,
         "release": found.release,
@@ -30,6 +32,14 @@ def status(ctx: typer.Context, stage: StageName = "local", as_json: JsonFlag = F
         "healthy": found.healthy,
         "detail": found.detail,
     }
+    sick = MlctlError(
+        f"Stage '{found.stage}' does not answer as it should: {found.detail}.",
+        code="not_healthy",
+        exit_code=ExitCode.AWS,
+        hint="`mlctl logs` may tell why; `mlctl deploy` puts right what has drifted.",
+    )
+    if not found.healthy:
+        document["error"] = sick.to_document()
     session.emit(document, lambda console: console.print(render.facts(rows)))
     if not found.healthy:
-        raise typer.Exit(ExitCode.AWS)
+        session.fail_after_output(sick)

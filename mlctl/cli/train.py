@@ -36,17 +36,14 @@ def train(ctx: typer.Context, param: ParamFlags = None, as_json: JsonFlag = Fals
 
 def parse_params(words: list[str]) -> dict[str, Any]:
     """``["n_estimators=200"]`` as parameters; values are JSON, None, True, False, or else text."""
-    import json
+    from mlctl.settings import plain_value
 
     params: dict[str, Any] = {}
     for word in words:
         name, equals, text = word.partition("=")
         if not (name and equals):
             raise typer.BadParameter(f"'{word}' is not NAME=VALUE.", param_hint="--param")
-        try:
-            params[name] = json.loads({"None": "null", "True": "true", "False": "false"}.get(text, text))
-        except ValueError:
-            params[name] = text
+        params[name] = plain_value(text)
     return params
 
 
@@ -91,4 +88,7 @@ def _render(console: "Console", trained: "Trained") -> None:
     console.print(render.per_class(trained.metrics))
     console.print()
     console.print(render.confusion(trained.metrics["confusion_matrix"], trained.class_names))
-    render.next_steps(console, ("mlctl deploy", "put it behind an API on this machine"))
+    if trained.engine == "portable":
+        render.next_steps(console, ("mlctl deploy", "put it behind an API on this machine"))
+    else:
+        render.next_steps(console, ("mlctl evaluate", "measure it again; this release cannot deploy it"))

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from mlctl.cli.deploy import curl_line, print_plan
+from mlctl.cli.deploy import curl_line, show_plan
 from mlctl.cli.session import JsonFlag, Session, StageName
 from mlctl.cli.train import ParamFlags, parse_params
 
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from mlctl.core.flows import Up
+
+# A row of more features than this is not repeated in prose.
+_SHOWN_FEATURES = 8
 
 
 def up(ctx: typer.Context, stage: StageName = "local", param: ParamFlags = None, as_json: JsonFlag = False) -> None:
@@ -25,9 +28,9 @@ def up(ctx: typer.Context, stage: StageName = "local", param: ParamFlags = None,
 
     with session.progress() as report:
         done = flows.up(
-            session.folder, settings, stage, on_plan=lambda plan: print_plan(session.err, plan), report=report
+            session.folder, settings, stage, on_plan=lambda plan: show_plan(session, report, plan), report=report
         )
-    session.emit(_document(done), lambda console: _render(console, done, session))
+    session.emit(_document(done), lambda console: _render(console, done))
 
 
 def _document(done: "Up") -> dict[str, Any]:
@@ -42,7 +45,7 @@ def _document(done: "Up") -> dict[str, Any]:
     }
 
 
-def _render(console: "Console", done: "Up", session: Session) -> None:
+def _render(console: "Console", done: "Up") -> None:
     from rich.markup import escape
 
     from mlctl.cli import render
@@ -50,15 +53,18 @@ def _render(console: "Console", done: "Up", session: Session) -> None:
     deployed, answer = done.deployed, done.invoked.document
     state = "Live" if deployed.changed else "Live already, nothing to change"
     console.print(f"\n[bold green]{state}:[/] [bold]{escape(deployed.url)}[/]")
-    features = " ".join(f"{value:g}" for value in deployed.example)
-    console.print(f"A first prediction, for a row that was held out ({features}):\n")
+    features = " ".join(repr(value) for value in deployed.example)
+    short = len(deployed.example) <= _SHOWN_FEATURES
+    console.print(f"A first prediction, for a row that was held out{f' ({features})' if short else ''}:\n")
     best = max(answer["probabilities"])
     console.print(f"  [bold]{escape(str(answer['class_name']))}[/]  [green]{render.bar(best)}[/] {best:.3f}")
     console.print(f"\n[dim]Ask it yourself:[/]\n{escape(curl_line(deployed))}")
     where = "" if deployed.stage == "local" else f" --stage {deployed.stage}"
     render.next_steps(
         console,
-        (f"mlctl invoke{where} {features}", "the same, as a table"),
+        (f"mlctl invoke{where} {features}", "the same, as a table")
+        if short
+        else (f"mlctl invoke{where} --file rows.csv", "predictions for rows of your own"),
         (f"mlctl logs{where}", "what the API logged"),
         (f"mlctl status{where}", "what is live, and whether it answers"),
         ("mlctl train -p n_estimators=300", "another model; `mlctl deploy` then makes it live"),

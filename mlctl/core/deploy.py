@@ -59,7 +59,8 @@ def run(
         raise missed
     package = build.build(found, engine=settings.deploy.engine, python=settings.deploy.python)
     stage = open_stage(project_folder, settings, stage_name, report)
-    with explained():
+    # Two deploys from one project take turns; the second then finds its work done.
+    with explained(), stage.lock():
         actual = read.actual(stage.aws, stage.names)
         check_ownership(actual, stage.names)
         desired = _desired(stage, package)
@@ -72,7 +73,7 @@ def run(
 
         deployment = Deployment(stage.aws, desired, actual, package.zip, verify)
         deployment.run(planned, report)
-    stage.deployed()
+    stage.settled()
     return Deployed(
         stage=stage_name,
         url=stage.api_url(deployment.api_id, deployment.api_endpoint),

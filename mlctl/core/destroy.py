@@ -27,8 +27,9 @@ def run(project_folder: Path, settings: Settings, stage_name: str, report: Repor
     goes on with what is left.
     """
     stage = open_stage(project_folder, settings, stage_name, report)
-    with explained():
+    with explained(), stage.lock():
         actual = read.actual(stage.aws, stage.names)
         check_ownership(actual, stage.names)
         removed = remove(stage.aws, stage.names, actual, report)
+    stage.settled()
     return Destroyed(stage=stage_name, removed=removed)

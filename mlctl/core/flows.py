@@ -8,6 +8,7 @@ from mlctl.aws.plan import Plan
 from mlctl.core import deploy, invoke
 from mlctl.core.deploy import Deployed
 from mlctl.core.invoke import Invoked
+from mlctl.errors import MlctlError
 from mlctl.model.registry import ModelVersion, Registry
 from mlctl.progress import Event, Report, silent
 from mlctl.settings import Settings
@@ -54,6 +55,9 @@ def up(
 def _current(project_folder: Path, settings: Settings) -> ModelVersion | None:
     wanted = settings.identity()
     for version in Registry(project_folder, settings.project).versions():
-        if version.manifest.settings == wanted:
-            return version
+        try:
+            if version.manifest.settings == wanted:
+                return version
+        except MlctlError:
+            continue  # `mlctl models` tells of versions that were changed on disk
     return None

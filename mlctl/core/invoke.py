@@ -31,7 +31,7 @@ class Invoked:
         error = self.document.get("error") if isinstance(self.document, dict) else None
         own = error if isinstance(error, dict) else {}
         said = own.get("message", self.response.body[:200].decode(errors="replace"))
-        is_ours = self.response.status < 500
+        is_ours = bool(own) and self.response.status < 500
         return MlctlError(
             f"The API answered {self.response.status}: {said}",
             code=str(own.get("code", "api_error")),
@@ -98,14 +98,19 @@ def payload_from_text(text: str, source: str) -> dict[str, Any]:
             return _payload_from_json(json.loads(stripped))
         except ValueError as error:
             raise _bad_rows(f"{source} is not valid JSON: {error}.") from None
-    lines = [line for line in csv.reader(io.StringIO(stripped)) if line]
+    reader = csv.reader(io.StringIO(stripped))
+    try:
+        numbered = [(reader.line_num, line) for line in reader if line]
+    except csv.Error as error:
+        raise _bad_rows(f"{source}, line {reader.line_num}: {error}.") from None
+    lines = [line for _, line in numbered]
     header = (
         None if all(isinstance(_value(cell), int | float) for cell in lines[0]) else [cell.strip() for cell in lines[0]]
     )
     rows: list[Any] = []
-    for number, line in enumerate(lines[1:] if header else lines, start=2 if header else 1):
+    for number, line in numbered[1:] if header else numbered:
         if len(line) != len(lines[0]):
-            raise _bad_rows(f"{source}, line {number}: {len(line)} values, but {len(lines[0])} in line 1.")
+            raise _bad_rows(f"{source}, line {number}: {len(line)} values, but {len(lines[0])} in the first line.")
         values = [_value(cell) for cell in line]
         rows.append(dict(zip(header, values, strict=True)) if header else values)
     if not rows:
@@ -122,7 +127,8 @@ def _payload_from_json(document: Any) -> dict[str, Any]:
 
 def _value(word: str) -> int | float | str:
     """A number where the word is one; any other word goes to the API as it is, which refuses it by name."""
-    for kind in (int, float):
+    # Python takes 5_1 for 51; nobody who types it means that.
+    for kind in () if "_" in word else (int, float):
         try:
             return kind(word)
         except ValueError:

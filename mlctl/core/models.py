@@ -6,7 +6,7 @@ from typing import Any
 
 from mlctl.aws import read
 from mlctl.aws.errors import explained
-from mlctl.errors import ExitCode, MlctlError
+from mlctl.errors import MlctlError
 from mlctl.model.gates import METRICS
 from mlctl.model.manifest import Manifest
 from mlctl.model.registry import LATEST, ModelVersion, Registry
@@ -56,14 +56,7 @@ def show(project_folder: Path, settings: Settings, reference: str = LATEST) -> S
 def verify(project_folder: Path, settings: Settings, reference: str = LATEST) -> ModelVersion:
     """Check every byte of a version against its manifest. Raises MlctlError (exit 4) with all that differs."""
     version = Registry(project_folder, settings.project).get(reference)
-    problems = version.problems()
-    if problems:
-        raise MlctlError(
-            "\n".join(problems),
-            code="version_corrupt",
-            exit_code=ExitCode.VERIFICATION,
-            hint=f"Delete {version.path} and run `mlctl train`: the same settings give the same version.",
-        )
+    version.check()
     return version
 
 

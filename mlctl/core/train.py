@@ -1,6 +1,7 @@
 """``mlctl train``: cross-validate, fit, measure, take golden examples, compile, keep one model version."""
 
 import io
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,10 +52,12 @@ def run(project_folder: Path, settings: Settings, report: Report = silent) -> Tr
     split = stratified(dataset, test_size=settings.data.test_size, seed=settings.data.seed)
     unfitted = pipeline.build(settings.model, settings.data.seed)
     try:
-        cv = _cross_validate(unfitted, dataset, split, settings, report)
-        report(Event("start", "fit", f"Fitting on {len(split.train)} rows"))
-        fitted = clone(unfitted).fit(dataset.features[split.train], dataset.target[split.train])
-        predicted = fitted.predict(dataset.features[split.test])
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            cv = _cross_validate(unfitted, dataset, split, settings, report)
+            report(Event("start", "fit", f"Fitting on {len(split.train)} rows"))
+            fitted = clone(unfitted).fit(dataset.features[split.train], dataset.target[split.train])
+            predicted = fitted.predict(dataset.features[split.test])
     except (ValueError, TypeError) as error:
         raise MlctlError(
             f"scikit-learn refused to train {settings.model.estimator}: {_first_line(error)}",
@@ -65,6 +68,8 @@ def run(project_folder: Path, settings: Settings, report: Report = silent) -> Tr
     measured = metrics.compute(dataset.target[split.test], predicted, dataset.class_names)
     report(Event("finish", "fit", f"accuracy {measured['accuracy']:.3f} on {len(split.test)} held-out rows"))
 
+    for sentence in sorted({_first_line(warning.message) for warning in warned}):
+        report(Event("note", "fit", f"scikit-learn warns: {sentence}"))
     report(Event("start", "engine", "Compiling to the portable engine"))
     checked = split.test[: reference.HELD_OUT_AT_MOST]
     held_out = reference.examples(fitted, dataset.features[checked])
@@ -173,5 +178,5 @@ def _compile(
     return _Compiled(entry={"compiled": True, "parity": model.parity}, files=made)
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: Exception | Warning | str) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, is_classifier
 from sklearn.pipeline import Pipeline
 from sklearn.utils import all_estimators
 
@@ -26,9 +26,14 @@ def build(settings: ModelSettings, seed: int) -> Pipeline:
     steps: list[tuple[str, BaseEstimator]] = []
     for dotted in settings.preprocess:
         made = _make(dotted, {}, seed)
+        if not hasattr(made, "transform"):
+            raise _unusable(dotted, "is not a transformer, which [model] preprocess takes")
         name = type(made).__name__.lower()
         steps.append((name if name not in dict(steps) else f"{name}{len(steps)}", made))
-    steps.append((ESTIMATOR_STEP, _make(settings.estimator, settings.params, seed)))
+    estimator = _make(settings.estimator, settings.params, seed)
+    if not is_classifier(estimator):
+        raise _unusable(settings.estimator, "is not a classifier")
+    steps.append((ESTIMATOR_STEP, estimator))
     return Pipeline(steps)
 
 
@@ -57,7 +62,19 @@ def _make(dotted: str, params: Mapping[str, Any], seed: int) -> BaseEstimator:
     given = {name: _plain(value) for name, value in params.items()}
     if "random_state" in known:
         given.setdefault("random_state", seed)
-    return found(**given)
+    try:
+        return found(**given)
+    except TypeError as error:
+        raise _unusable(dotted, f"cannot be made with these parameters: {error}") from None
+
+
+def _unusable(dotted: str, why: str) -> MlctlError:
+    return MlctlError(
+        f"{dotted} {why}.",
+        code="estimator_unusable",
+        exit_code=ExitCode.USAGE,
+        hint="Correct [model] in mlctl.toml, or the -p flags.",
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -8,6 +8,7 @@ the identity (times) stands beside it in ``<id>.info.json``.
 import io
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -27,6 +28,7 @@ from mlctl.model.manifest import Manifest
 FOLDER = "artifacts"
 LATEST = "latest"
 _TEMPORARY = ".new-"
+_ID = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -68,9 +70,11 @@ class ModelVersion:
     def load_pipeline(self) -> Any:
         """The fitted scikit-learn pipeline.
 
-        The pickle is opened only after its digest matched and the library versions agree: a pickle
-        is a program, and scikit-learn promises nothing across versions. Raises MlctlError (exit 4).
+        The pickle is opened only after every byte of the version matched and the library versions
+        agree: a pickle is a program, and scikit-learn promises nothing across versions. Raises
+        MlctlError (exit 4).
         """
+        self.check()
         data = self.read("model.joblib")
         here, there = manifests.library_versions(), self.manifest.libraries
         for name in there:
@@ -101,6 +105,17 @@ class ModelVersion:
         strangers = sorted({each.name for each in self.path.iterdir()} - {*expected, manifests.FILE_NAME})
         return found + [f"{name} does not belong to model version {self.id[:12]}." for name in strangers]
 
+    def check(self) -> None:
+        """Raise MlctlError (exit 4) with all that differs from the manifest, if anything does."""
+        problems = self.problems()
+        if problems:
+            raise MlctlError(
+                "\n".join(problems),
+                code="version_corrupt",
+                exit_code=ExitCode.VERIFICATION,
+                hint=f"Delete {self.path} and run `mlctl train`: the same settings give the same version.",
+            )
+
     def _bytes(self, name: str) -> bytes:
         try:
             return (self.path / name).read_bytes()
@@ -128,9 +143,7 @@ class Registry:
         if not self.folder.is_dir():
             return []
         found = [
-            self._version(entry.name)
-            for entry in self.folder.iterdir()
-            if entry.is_dir() and not entry.name.startswith(".")
+            self._version(entry.name) for entry in self.folder.iterdir() if _ID.fullmatch(entry.name) and entry.is_dir()
         ]
         return sorted(found, key=lambda version: (version.trained_at, version.id), reverse=True)
 
@@ -146,7 +159,7 @@ class Registry:
             )
         if reference == LATEST:
             return versions[0]
-        matching = [version for version in versions if version.id.startswith(reference.lower())]
+        matching = [version for version in versions if reference and version.id.startswith(reference.lower())]
         if len(matching) == 1:
             return matching[0]
         what = f"{len(matching)} model versions begin" if matching else "No model version begins"

@@ -85,5 +85,11 @@ def first_difference(
     answers = answers_of(package, [example.features for example in examples])
     for number, (answer, example) in enumerate(zip(answers, examples, strict=True)):
         if answer["status"] != 200 or not agrees(answer["body"], example.answer, labels, parity):
-            return Difference(row=number, expected=example.answer, answered=json.dumps(answer["body"])[:300])
+            return Difference(row=number, expected=example.answer, answered=_in_short(answer["body"]))
     return None
+
+
+def _in_short(body: object) -> str:
+    """The answer without its latency: the same difference is told in the same words."""
+    told = {key: value for key, value in body.items() if key != "latency_ms"} if isinstance(body, dict) else body
+    return json.dumps(told)[:300]

@@ -6,6 +6,8 @@ Stage ``local`` is the AWS code path pointed at an embedded emulator; nothing el
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock
+
 from mlctl.aws import read
 from mlctl.aws.errors import explained
 from mlctl.aws.names import Names
@@ -64,8 +66,14 @@ class Stage:
             hint=f"Run `{deploy}`" + (" to rebuild it from the model versions on disk." if lost else "."),
         )
 
-    def deployed(self) -> None:
-        """Called after a deploy: a loss, if there was one, is made good."""
+    def lock(self) -> FileLock:
+        """A lock between the processes on this machine that change this stage."""
+        folder = self.project_folder / ".mlctl"
+        folder.mkdir(parents=True, exist_ok=True)
+        return FileLock(folder / f"{self.name}.lock")
+
+    def settled(self) -> None:
+        """Called after a deploy or a destroy: what an emulator lost, if it did, is missed no longer."""
         if self.name == LOCAL:
             LocalEmulator(self.project_folder).forget_loss()
 
@@ -83,16 +91,20 @@ def open_stage(project_folder: Path, settings: Settings, name: str, report: Repo
     endpoint = settings.local_endpoint
     if endpoint is None:
         endpoint = LocalEmulator(project_folder).start(settings.local_port, report).endpoint
-    endpoint = endpoint.rstrip("/")
-    aws = Aws.emulated(endpoint, region=settings.deploy.region)
-    return Stage(name=name, project_folder=project_folder, settings=settings, aws=aws, endpoint=endpoint)
+    return _local(project_folder, settings, endpoint)
 
 
 def open_if_running(project_folder: Path, settings: Settings) -> Stage | None:
     """Stage ``local`` when it is up already, for verbs that can do without it."""
-    if settings.local_endpoint is None and LocalEmulator(project_folder).running() is None:
-        return None
-    return open_stage(project_folder, settings, LOCAL)
+    running = LocalEmulator(project_folder).running()
+    endpoint = settings.local_endpoint or (running.endpoint if running else None)
+    return _local(project_folder, settings, endpoint) if endpoint else None
+
+
+def _local(project_folder: Path, settings: Settings, endpoint: str) -> Stage:
+    endpoint = endpoint.rstrip("/")
+    aws = Aws.emulated(endpoint, region=settings.deploy.region)
+    return Stage(name=LOCAL, project_folder=project_folder, settings=settings, aws=aws, endpoint=endpoint)
 
 
 def _check_name(project: str, stage: str) -> None:

@@ -30,10 +30,9 @@ _POLL_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class Emulator:
-    """A running emulator. ``created`` is the process's start time, which tells it from a later one of its pid."""
+    """A running emulator: its process, and the port that it listens on."""
 
     pid: int
-    created: float
     port: int
 
     @property
@@ -56,12 +55,13 @@ class LocalEmulator:
     def running(self) -> Emulator | None:
         """The emulator, if its process is alive."""
         recorded = self._recorded()
-        return recorded if recorded and _process(recorded) else None
+        return recorded if recorded and self._process(recorded) else None
 
     @property
     def lost_state(self) -> bool:
         """Whether an emulator was killed and what was deployed to it went with it."""
-        return self._lost.exists() or (self._recorded() is not None and self.running() is None)
+        killed = self._recorded() is not None and self.running() is None and not self._saved_in_order()
+        return killed or self._lost.exists()
 
     def forget_loss(self) -> None:
         """Called when the stage has been rebuilt."""
@@ -77,15 +77,12 @@ class LocalEmulator:
             found = self.running()
             if found and wanted_port in (None, found.port):
                 return found
+            port = self._choose_port(wanted_port)
             if found:
                 self._end(found)
             elif self._recorded() is not None:
-                # Killed: what it saved at its last orderly end is older than what was deployed since.
-                shutil.rmtree(self._state, ignore_errors=True)
-                self._lost.touch()
-                self._record.unlink()
+                self._clear_after_death()
             python = python_for_emulator(report)
-            port = self._choose_port(wanted_port)
             report(Event("start", "emulator", f"Starting the local AWS emulator on port {port}"))
             started = self._spawn(python, port)
             report(Event("finish", "emulator", "ready"))
@@ -106,8 +103,34 @@ class LocalEmulator:
         except (OSError, ValueError, TypeError):
             return None
 
+    def _process(self, emulator: Emulator) -> psutil.Process | None:
+        """The emulator's process; None when it is gone, or when its pid belongs to another by now."""
+        try:
+            process = psutil.Process(emulator.pid)
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return None
+            try:
+                ours = process.environ().get("STATE_DIR") == str(self._state.resolve())
+            except psutil.AccessDenied:
+                ours = "ministack" in process.cmdline()
+        except psutil.Error:
+            return None
+        return process if ours else None
+
+    def _saved_in_order(self) -> bool:
+        """Whether the emulator wrote its state after it was started: it does so only when it ends in order."""
+        files = list(self._state.glob("*.json"))
+        return bool(files) and all(file.stat().st_mtime >= self._record.stat().st_mtime for file in files)
+
+    def _clear_after_death(self) -> None:
+        if not self._saved_in_order():
+            # Killed: what it saved at its last orderly end is older than what was deployed since.
+            shutil.rmtree(self._state, ignore_errors=True)
+            self._lost.touch()
+        self._record.unlink()
+
     def _end(self, emulator: Emulator) -> None:
-        process = _process(emulator)
+        process = self._process(emulator)
         if process:
             process.terminate()
             try:
@@ -152,9 +175,9 @@ class LocalEmulator:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C in the terminal is for mlctl alone
             )
-        emulator = Emulator(pid=child.pid, created=psutil.Process(child.pid).create_time(), port=port)
-        write_atomic(self._record, canonical_json(asdict(emulator)))
+        emulator = Emulator(pid=child.pid, port=port)
         try:
+            write_atomic(self._record, canonical_json(asdict(emulator)))
             self._wait_until_ready(child, emulator)
         except BaseException:
             child.kill()
@@ -192,15 +215,6 @@ class LocalEmulator:
             exit_code=ExitCode.UNEXPECTED,
             hint=f"Its log is {self._log}.",
         )
-
-
-def _process(emulator: Emulator) -> psutil.Process | None:
-    try:
-        process = psutil.Process(emulator.pid)
-        alive = process.create_time() == emulator.created and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return None
-    return process if alive else None
 
 
 def _answers(emulator: Emulator) -> bool:

@@ -66,6 +66,50 @@ def test_an_emulator_killed_between_two_commands(empty: Project) -> None:
     assert empty.ok("local", "status")["lost_state"] is False
 
 
+def test_an_emulator_that_ended_in_order_keeps_its_state_whoever_ended_it(empty: Project) -> None:
+    up = empty.ok("up", "-p", "n_estimators=5")
+    process = psutil.Process(empty.ok("local", "status")["pid"])
+    process.terminate()
+    process.wait(20)
+    assert empty.ok("local", "status")["lost_state"] is False
+    status = empty.ok("status")
+    assert (status["version"], status["healthy"]) == (up["version"], True)
+
+
+def test_what_was_lost_and_destroyed_is_missed_no_longer(empty: Project) -> None:
+    empty.ok("up", "-p", "n_estimators=5")
+    empty.kill_emulator()
+    assert "lost its deployment" in empty.run("status").err
+    empty.ok("destroy", "--yes")
+    assert "Nothing is deployed to stage 'local' yet." in empty.run("status").err
+
+
+def test_a_wanted_port_that_is_taken_leaves_the_running_emulator_alone(empty: Project) -> None:
+    before = empty.ok("local", "start")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        assert empty.run("local", "start", MLCTL_LOCAL_PORT=port).code == 2
+        assert empty.run("models", MLCTL_LOCAL_PORT=port).code == 0
+    assert empty.ok("local", "status")["pid"] == before["pid"]
+
+
+def test_two_ups_at_once(empty: Project) -> None:
+    running = [empty.start("up", "--json", "-p", "n_estimators=5") for _ in range(2)]
+    found = []
+    for process in running:
+        out, err = process.communicate(timeout=180)
+        assert process.returncode == 0, err
+        found.append(json.loads(out))
+    assert found[0]["url"] == found[1]["url"]
+    assert sorted(each["changed"] for each in found) == [False, True]
+
+
+def test_a_profile_of_the_users_does_not_matter_locally(empty: Project) -> None:
+    assert empty.run("status", AWS_PROFILE="nope").code == 6
+
+
 def test_ctrl_c_in_training_leaves_nothing(empty: Project) -> None:
     process = empty.start("--log-format", "json", "train", "-p", "n_estimators=2000", "--json")
     assert process.stderr is not None

@@ -218,6 +218,23 @@ def test_destroy_leaves_nothing_and_can_be_repeated(stage: Stage, iris_package: 
     assert remove(stage.aws, stage.names, left, silent) == ()
 
 
+def test_destroy_deletes_every_api_of_ours(stage: Stage, iris_package: Package) -> None:
+    done = bring(stage, deploy._desired(stage, iris_package), iris_package)
+    twin = stage.aws.api.create_api(Name="iris-prod", ProtocolType="HTTP", Tags=stage.names.tags)["ApiId"]
+    actual = read.actual(stage.aws, stage.names)
+    assert actual.api is not None
+    assert {actual.api.id, *actual.other_apis} == {done.api_id, twin}
+    remove(stage.aws, stage.names, actual, silent)
+    assert read.api_address(stage.aws, stage.names) is None
+
+
+def test_the_region_variable_of_the_other_sdks_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_CONFIG_FILE", "none")
+    monkeypatch.setenv("AWS_REGION", "eu-south-2")
+    assert Aws.connect(region=None, profile=None).region == "eu-south-2"
+    assert Aws.connect(region="eu-west-3", profile=None).region == "eu-west-3"
+
+
 @pytest.mark.parametrize("cut", range(1, 9))
 def test_a_deploy_that_is_cut_off_anywhere_is_finished_by_the_next(
     stage: Stage, iris_package: Package, cut: int

@@ -1,6 +1,8 @@
 """What a user sees: help, errors, JSON, tables."""
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -205,3 +207,108 @@ def test_a_closed_pipe_is_no_error(project: Path) -> None:
     )
     assert finished.stderr == ""
     assert finished.stdout.startswith("breast_cancer: 569 rows")
+
+
+@pytest.mark.parametrize("words", [(), ("data",), ("local",)])
+def test_a_group_alone_shows_its_help(cli: Cli, words: tuple[str, ...]) -> None:
+    shown = cli(*words)
+    assert (shown.code, shown.err) == (0, "")
+    assert shown.out.startswith("Usage: mlctl")
+
+
+def test_debug_may_be_added_at_the_end(project: Path, cli: Cli) -> None:
+    shown = cli("evaluate", "--debug")
+    assert shown.code == 6
+    assert "Traceback" in shown.err
+
+
+@pytest.mark.parametrize(
+    ("estimator", "code", "message"),
+    [
+        ("sklearn.ensemble.VotingClassifier", 2, "cannot be made with these parameters"),
+        ("sklearn.cluster.KMeans", 2, "is not a classifier."),
+        ("sklearn.preprocessing.StandardScaler", 2, "is not a classifier."),
+        ("sklearn.linear_model.LinearRegression", 2, "is not a classifier."),
+    ],
+)
+def test_an_estimator_that_cannot_be_used(project: Path, cli: Cli, estimator: str, code: int, message: str) -> None:
+    (project / "mlctl.toml").write_text(f'[model]\nestimator = "{estimator}"\n')
+    result = cli("train")
+    assert (result.code, message in result.err) == (code, True), result.err
+
+
+def test_a_preprocessor_must_transform(project: Path, cli: Cli) -> None:
+    (project / "mlctl.toml").write_text('[model]\npreprocess = ["sklearn.svm.SVC"]\n')
+    result = cli("train")
+    assert (result.code, "is not a transformer" in result.err) == (2, True)
+
+
+def test_what_scikit_learn_warns_of_is_one_note(project: Path, cli: Cli) -> None:
+    (project / "mlctl.toml").write_text(
+        '[data]\nsource = "breast_cancer"\n[model]\nestimator = "sklearn.linear_model.LogisticRegression"\n'
+        "preprocess = []\nparams = { max_iter = 5 }\n"
+    )
+    result = cli("train")
+    assert result.code == 0
+    notes = [line for line in result.err.splitlines() if "scikit-learn warns" in line]
+    assert len(notes) == 1
+    assert "failed to converge" in notes[0]
+    assert "ConvergenceWarning" not in result.err
+
+
+def test_a_version_that_cannot_be_deployed_is_not_offered_for_it(project: Path, cli: Cli) -> None:
+    (project / "mlctl.toml").write_text('[model]\nestimator = "sklearn.svm.SVC"\n')
+    assert "mlctl deploy" not in cli("train").out
+
+
+def test_json_of_a_group_reaches_its_commands(trained: Path, cli: Cli) -> None:
+    assert cli("models", "--json", "show").json["estimator"] == "sklearn.ensemble.RandomForestClassifier"
+
+
+def test_the_operating_systems_refusals_are_told(trained: Path, cli: Cli) -> None:
+    (trained / "folder").mkdir()
+    result = cli("package", "-o", "folder")
+    assert result.code == 1
+    assert result.err.startswith("Error: The operating system refused: Is a directory")
+    assert json.loads(cli("package", "-o", "folder", "--json").out)["error"]["code"] == "os_error"
+
+
+def test_a_minimum_must_be_a_number(trained: Path, cli: Cli) -> None:
+    assert cli("evaluate", "--min", "accuracy=nan").code == 2
+
+
+def run_in_terminal(project: Path, **env: str) -> str:
+    """What a failing command writes to a terminal."""
+    command = f"script -qec '{sys.executable} -m mlctl models show zzz' /dev/null"
+    finished = subprocess.run(
+        command, shell=True, capture_output=True, text=True, check=False, cwd=project,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "TERM": "xterm", **env}, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    return finished.stdout
+
+
+def test_errors_are_coloured_on_a_terminal_but_not_with_no_color(trained: Path) -> None:
+    if shutil.which("script") is None:
+        pytest.skip("script (of util-linux) is not installed")
+    assert "\x1b[31m" in run_in_terminal(trained)
+    plain = run_in_terminal(trained, NO_COLOR="1")
+    assert "Error: No model version begins with" in plain
+    assert "\x1b[3" not in plain
+
+
+@pytest.mark.parametrize("words", ["models", "models show", "data describe --json"])
+def test_a_reader_that_leaves_at_once_is_no_error(trained: Path, words: str) -> None:
+    line = f"{sys.executable} -m mlctl {words} | true; exit ${{PIPESTATUS[0]}}"
+    finished = subprocess.run(
+        ["bash", "-c", line], capture_output=True, text=True, check=False, cwd=trained,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert (finished.returncode, finished.stderr) == (0, "")
+
+
+def test_a_terminal_without_unicode_gets_question_marks(project: Path) -> None:
+    finished = subprocess.run(
+        [sys.executable, "-m", "mlctl", "data", "describe"], capture_output=True, check=True, cwd=ROOT,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )  # fmt: skip
+    assert b"sepal_length" in finished.stdout

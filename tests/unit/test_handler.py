@@ -167,6 +167,18 @@ def test_an_event_that_is_no_http_request_gets_an_answer(handler_app: ModuleType
     assert json.loads(response["body"])["request_id"] == ""
 
 
+def test_an_event_with_a_body_or_headers_of_another_type_is_no_500(call: Any, handler_app: ModuleType) -> None:
+    assert predict(call, {"features": ROW}, headers=[1, 2])[0] == 200
+    response = handler_app.lambda_handler(http_event("POST", "/predict") | {"body": {"features": ROW}}, None)
+    assert response["statusCode"] == 400
+
+
+def test_no_more_problems_are_counted_than_are_listed(call: Any) -> None:
+    _, answer = predict(call, {"instances": [["x"] * 4] * 50})
+    assert len(answer["error"]["details"]) == 20
+    assert answer["error"]["message"].endswith("(19 more in details).")
+
+
 def test_each_request_logs_one_json_line(call: Any, capsys: pytest.CaptureFixture[str], iris: ModelVersion) -> None:
     call("POST", "/predict", {"features": ROW})
     call("POST", "/predict", {"features": [1]})

@@ -12,7 +12,7 @@ from tests.conftest import Cli
 def test_words() -> None:
     assert payload_from_words(["5.1", "-3.5", "1e-3", "2"]) == {"features": [5.1, -3.5, 0.001, 2]}
     assert payload_from_words(["a=1", "b=-2.5"]) == {"features": {"a": 1, "b": -2.5}}
-    assert payload_from_words(["5.1", "abc"]) == {"features": [5.1, "abc"]}
+    assert payload_from_words(["5.1", "abc", "5_1"]) == {"features": [5.1, "abc", "5_1"]}
     with pytest.raises(MlctlError, match="Some values have a name and some have none"):
         payload_from_words(["a=1", "2"])
 
@@ -41,7 +41,8 @@ def test_text(text: str, payload: Any) -> None:
         ("", "x holds no rows."),
         ("  \n", "x holds no rows."),
         ("a,b\n", "x holds a header but no rows."),
-        ("a,b\n1,2\n3\n", "x, line 3: 1 values, but 2 in line 1."),
+        ("a,b\n\n1,2\n\n3\n", "x, line 5: 1 values"),
+        ("a,b\n1,2\n3\n", "x, line 3: 1 values, but 2 in the first line."),
         ("[1, 2", "x is not valid JSON"),
     ],
 )

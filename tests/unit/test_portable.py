@@ -188,7 +188,9 @@ def test_scaled_values_beyond_float32_are_refused_as_scikit_learn_refuses_them(h
     event = {"rawPath": "/predict", "requestContext": {"http": {"method": "POST"}}, "body": body}
     response = handler_app.lambda_handler(event, None)
     assert response["statusCode"] == 422
-    assert "too large for float32" in response["body"]
+    error = json.loads(response["body"])["error"]
+    assert error["message"] == ("sepal_length (position 0) is too large for the model: once scaled it leaves float32.")
+    assert error["details"][0]["position"] == 0
 
 
 def test_a_pipeline_that_does_not_compile_names_the_part_and_the_reason() -> None:

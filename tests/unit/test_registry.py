@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,9 @@ import joblib
 import pytest
 
 from mlctl import settings
-from mlctl.core import evaluate, train
+from mlctl.core import evaluate, flows, train
 from mlctl.errors import ExitCode, MlctlError
-from mlctl.files import canonical_json, sha256
+from mlctl.files import canonical_json, sha256, write_atomic
 from mlctl.model.manifest import Manifest
 from mlctl.model.registry import ModelVersion, Registry
 from tests.conftest import Cli
@@ -70,7 +71,17 @@ def test_ids_may_be_shortened_but_not_be_ambiguous(trained: Path, iris: ModelVer
 
 @pytest.mark.parametrize(
     "name",
-    ["manifest.json", "model.joblib", "schema.json", "metrics.json", "golden.json", "split.json", "model.safetensors"],
+    [
+        "manifest.json",
+        "model.joblib",
+        "schema.json",
+        "metrics.json",
+        "golden.json",
+        "heldout.json",
+        "split.json",
+        "model.safetensors",
+        "generated.py",
+    ],
 )
 def test_a_changed_byte_is_refused_before_anything_is_unpickled(
     trained: Path, cli: Cli, name: str, monkeypatch: pytest.MonkeyPatch
@@ -87,10 +98,9 @@ def test_a_changed_byte_is_refused_before_anything_is_unpickled(
         verified = cli("models", "verify")
         assert verified.code == 4
         assert name in verified.err
-        if name in ("manifest.json", "model.joblib"):
-            refused = cli("evaluate")
-            assert refused.code == 4
-            assert f"{name} was changed in model version {version.id[:12]}" in refused.err
+        refused = cli("evaluate")
+        assert refused.code == 4
+        assert f"{name} was changed in model version {version.id[:12]}" in refused.err
     path.unlink()
     assert "is missing from" in cli("models", "verify").err
 
@@ -108,6 +118,30 @@ def test_a_changed_version_is_listed_as_such(trained: Path, cli: Cli) -> None:
     (listed,) = cli("models", "--json").json
     assert "was changed in" in listed["problem"]
     assert "was changed on disk" in cli("models").out
+
+
+def test_a_folder_that_is_no_version_is_left_out(trained: Path, cli: Cli, iris: ModelVersion) -> None:
+    (Registry(trained, "iris").folder / "backup").mkdir()
+    assert [each["version"] for each in cli("models", "--json").json] == [iris.id]
+    assert cli("models", "show", "").code == 6
+
+
+def test_up_passes_over_versions_that_were_changed_on_disk(trained: Path) -> None:
+    registry = Registry(trained, "iris")
+    found = settings.load(trained)
+    assert flows._current(trained, found) is not None
+    manifest = registry.get().path / "manifest.json"
+    manifest.write_bytes(manifest.read_bytes() + b" ")
+    assert flows._current(trained, found) is None
+
+
+def test_files_are_readable_as_the_umask_allows(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        write_atomic(tmp_path / "file", b"x")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o640
 
 
 def rewritten(version: ModelVersion, folder: Path, **changes: Any) -> ModelVersion:

@@ -97,3 +97,56 @@ def test_the_default_python_is_one_that_lambda_has(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr("sys.version_info", Version())
     assert settings.default_python() == settings.LAMBDA_PYTHONS[-1]
+
+
+def test_tables_of_a_stage_are_laid_over_table_by_table(project: Path) -> None:
+    write(project, "[deploy.throttle]\nrate = 10\nburst = 20\n[stage.prod.throttle]\nrate = 5\n")
+    assert settings.load(project, stage="prod").deploy.throttle == settings.Throttle(rate=5, burst=20)
+
+
+def test_parameters_in_variables_are_values_not_text(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / ".env").write_text("MLCTL_MODEL__PARAMS__MAX_DEPTH=3\n")
+    monkeypatch.setenv("MLCTL_MODEL__PARAMS__N_ESTIMATORS", "5")
+    monkeypatch.setenv("MLCTL_MODEL__PARAMS__CRITERION", "entropy")
+    found = settings.load(project).model.params
+    assert found == {"n_estimators": 5, "criterion": "entropy", "max_depth": 3}
+    monkeypatch.setenv("MLCTL_MODEL__PARAMS", '{"n_estimators": 7}')
+    monkeypatch.delenv("MLCTL_MODEL__PARAMS__N_ESTIMATORS")
+    assert settings.load(project).model.params["n_estimators"] == 7
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("MLCTL_DEPLOY__MEMORY", "5", "MLCTL_* or a flag: deploy.memory = '5': Input should be greater"),
+        ("MLCTL_MEMORY", "1", "There is no setting for the variable MLCTL_MEMORY."),
+        ("MLCTL_LOCAL_PRT", "1", "MLCTL_LOCAL_PRT. Did you mean 'MLCTL_LOCAL_PORT'?"),
+        ("MLCTL_STAGE", "prod", "There is no setting for the variable MLCTL_STAGE."),
+        ("MLCTL_MODEL__PARAMS", "{bad", "A MLCTL_* variable cannot be read"),
+        ("MLCTL_LOCAL_ENDPOINT", "localhost:4566", "MLCTL_* or a flag: local_endpoint = 'localhost:4566'"),
+    ],
+)
+def test_variables_that_cannot_be_used(
+    project: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str
+) -> None:
+    write(project, "[deploy]\nmemory = 256\n")
+    monkeypatch.setenv(name, value)
+    result = cli("models")
+    assert result.code == 2
+    assert message in result.err
+    assert len(result.err.splitlines()) == 2
+
+
+def test_a_typo_in_the_dotenv_is_found_and_a_broken_one_told(project: Path, cli: Cli) -> None:
+    (project / ".env").write_text("MLCTL_LOCAL_PRT=1\n")
+    assert "Did you mean 'MLCTL_LOCAL_PORT'?" in cli("models").err
+    (project / ".env").write_bytes(b"A=\xff\n")
+    assert cli("models").code == 2
+    (project / ".env").unlink()
+    (project / "mlctl.toml").write_bytes(b"project = '\xff'\n")
+    assert cli("models").code == 2
+
+
+def test_the_variable_of_the_cache_folder_is_known(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLCTL_CACHE_DIR", "/somewhere")
+    settings.load(project)
