@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import hypothesis
 import pytest
 
 from mlctl import settings
@@ -22,6 +23,13 @@ from mlctl.model.registry import ModelVersion, Registry
 from mlctl.packaging import build
 
 ROOT = Path(__file__).parent.parent
+
+_QUIET = [hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow]
+hypothesis.settings.register_profile(
+    "bounded", deadline=None, max_examples=60, derandomize=True, suppress_health_check=_QUIET
+)
+hypothesis.settings.register_profile("thorough", deadline=None, max_examples=3000, suppress_health_check=_QUIET)
+hypothesis.settings.load_profile("bounded")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mlctl.cli.help import help_without_command
+from mlctl.cli.help import FullHelp, help_without_command
 from mlctl.cli.session import JsonFlag, Session
 
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mlctl.core.data import Description, SplitSummary, Validation
 
 app = typer.Typer(
+    cls=FullHelp,
     rich_markup_mode=None,
     invoke_without_command=True,
     callback=help_without_command,

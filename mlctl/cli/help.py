@@ -3,6 +3,7 @@
 Written with typer's plain formatter: its rich one takes as long to import as everything else together.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import typer
@@ -22,11 +23,22 @@ def help_without_command(ctx: typer.Context) -> None:
         typer.echo(ctx.get_help())
 
 
-class GroupedHelp(TyperGroup):
-    """A command group whose help shows GROUPS."""
+class FullHelp(TyperGroup):
+    """A command group whose help shows the first sentence of each command, uncut."""
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Write a section a group; typer calls it for ``--help``."""
+        """Write the commands; typer calls it for ``--help``."""
+        self._write(formatter, "Commands", self.commands)
+
+    def _write(self, formatter: Any, title: str, names: Iterable[str]) -> None:
+        with formatter.section(title):
+            formatter.write_dl([(name, self.commands[name].get_short_help_str(limit=200)) for name in names])
+
+
+class GroupedHelp(FullHelp):
+    """The same for ``mlctl`` itself, in the order of GROUPS."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write a section a group."""
         for title, names in GROUPS.items():
-            with formatter.section(title):
-                formatter.write_dl([(name, self.commands[name].get_short_help_str(limit=90)) for name in names])
+            self._write(formatter, title, names)

@@ -4,13 +4,14 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from mlctl.cli.help import help_without_command
+from mlctl.cli.help import FullHelp, help_without_command
 from mlctl.cli.session import JsonFlag, Session
 
 if TYPE_CHECKING:
     from mlctl.core.local import LocalStatus
 
 app = typer.Typer(
+    cls=FullHelp,
     rich_markup_mode=None,
     invoke_without_command=True,
     callback=help_without_command,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from mlctl.cli.help import FullHelp
 from mlctl.cli.session import JsonFlag, Session, VersionArgument
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
     from mlctl.core.models import Listed, Shown
 
-app = typer.Typer(rich_markup_mode=None, help="List, show and verify model versions.")
+app = typer.Typer(cls=FullHelp, rich_markup_mode=None, help="List, show and verify model versions.")
 
 
 @app.callback(invoke_without_command=True)

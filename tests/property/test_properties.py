@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn.pipeline import Pipeline
 
@@ -19,9 +19,8 @@ from mlctl.packaging import archive
 from tests.conftest import LambdaContext, http_event
 from tests.unit.test_logs import FakeLogs, messages, reader
 
-COMMON = settings(
-    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+# The same examples in each run; `pytest --hypothesis-profile=thorough` draws many new ones.
+COMMON = settings()
 
 JSON: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
