@@ -12,7 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 from mlctl import __version__
-from mlctl.cli import data, deploy, destroy, evaluate, invoke, local, logs, models, package, status, train, up
+from mlctl.cli import compare, data, deploy, destroy, evaluate, invoke, local, logs, models, package, status, train, up
 from mlctl.cli.help import GroupedHelp, help_without_command
 from mlctl.cli.session import Globals, LogFormat
 from mlctl.errors import ExitCode, MlctlError
@@ -29,6 +29,7 @@ app.command("up")(up.up)
 app.add_typer(data.app, name="data")
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
+app.command("compare")(compare.compare)
 app.add_typer(models.app, name="models")
 app.command("package")(package.package)
 app.command("deploy")(deploy.deploy)

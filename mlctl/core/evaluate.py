@@ -5,11 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from mlctl.data import builtin
-from mlctl.errors import ExitCode, MlctlError
-from mlctl.model import gates, metrics
+from mlctl.model import gates, held_out, metrics
 from mlctl.model.gates import Gate
 from mlctl.model.registry import LATEST, Registry
 from mlctl.settings import Settings
@@ -37,17 +33,7 @@ def run(
     """
     found = Registry(project_folder, settings.project).get(version)
     fitted = found.load_pipeline()
-    recorded = found.manifest.data
-    dataset = builtin.load(recorded["source"])
-    if dataset.digest != recorded["digest"]:
-        raise MlctlError(
-            f"The data '{recorded['source']}' is not what model version {found.id[:12]} was trained on: "
-            f"its digest is {dataset.digest[:12]}, not {recorded['digest'][:12]}.",
-            code="data_changed",
-            exit_code=ExitCode.BAD_INPUT,
-            hint="Metrics of different data cannot be compared. Run `mlctl train` to make a version of this data.",
-        )
-    rows = np.asarray(found.read_json("split.json")["test_rows"], dtype=np.int64)
+    dataset, rows = held_out.load(found)
     measured = metrics.compute(dataset.target[rows], fitted.predict(dataset.features[rows]), dataset.class_names)
     return Evaluation(
         version=found.id,

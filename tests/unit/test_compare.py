@@ -1,0 +1,76 @@
+"""Two versions on the same rows: a difference that is noise is called so."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mlctl.model import metrics, pairs
+from mlctl.model.gates import METRICS
+from mlctl.model.registry import ModelVersion
+from tests.conftest import Cli
+
+
+def test_mcnemar_is_the_binomial_test_of_the_rows_that_one_alone_gets_right() -> None:
+    expected = np.zeros(20, dtype=np.int64)
+    first = np.array([0] * 10 + [1] * 10)
+    second = np.array([1] * 1 + [0] * 9 + [0] * 9 + [1] * 1)
+    found = pairs.mcnemar(expected, first, second)
+    assert (found.only_first, found.only_second) == (1, 9)
+    # 2 * (C(10,0) + C(10,1)) / 2**10
+    assert found.p_value == pytest.approx(22 / 1024)
+    assert not found.is_noise
+    same = pairs.mcnemar(expected, first, first)
+    assert (same.only_first, same.only_second, same.p_value, same.is_noise) == (0, 0, 1.0, True)
+
+
+def test_the_quick_scores_are_the_metrics() -> None:
+    generator = np.random.default_rng(0)
+    for classes in (2, 3, 7):
+        names = tuple(map(str, range(classes)))
+        expected, predicted = generator.integers(0, classes, (2, 40))
+        # A class that nobody predicts has an empty denominator.
+        predicted[predicted == classes - 1] = 0
+        whole = metrics.compute(expected, predicted, names)
+        assert pairs._scores(expected, predicted, classes).tolist() == pytest.approx([whole[name] for name in METRICS])
+
+
+def test_the_bootstrap_repeats_and_holds_the_difference() -> None:
+    generator = np.random.default_rng(1)
+    expected = generator.integers(0, 3, 200)
+    first = np.where(generator.random(200) < 0.6, expected, 0)
+    second = np.where(generator.random(200) < 0.9, expected, 0)
+    one, other = (pairs.bootstrap(expected, first, second, n_classes=3, seed=5) for _ in range(2))
+    assert one == other
+    for name in METRICS:
+        assert one[name].low < one[name].difference < one[name].high
+        assert not one[name].is_noise
+    same = pairs.bootstrap(expected, first, first, n_classes=3, seed=5)["accuracy"]
+    assert (same.difference, same.low, same.high, same.is_noise) == (0.0, 0.0, 0.0, True)
+
+
+def test_compare_shows_both_and_calls_noise_noise(trained: Path, cli: Cli, iris: ModelVersion) -> None:
+    cli("train", "-p", "n_estimators=90")
+    alike = cli("compare", iris.id[:8], "--json").json
+    assert alike["first"] == iris.id
+    assert alike["noise"] is True
+    assert set(alike["differences"]) == set(METRICS)
+    assert "Noise: chance alone explains a difference like this." in cli("compare", iris.id[:8]).out
+    cli("train", "-p", "n_estimators=1", "-p", "max_depth=1")
+    worse = cli("compare", iris.id[:8], "latest", "--json").json
+    assert worse["noise"] is False
+    assert worse["mcnemar"]["only_first"] > worse["mcnemar"]["only_second"]
+    shown = cli("compare", iris.id[:8]).out
+    assert f"{iris.id[:12]} is better: chance hardly explains a difference like this." in shown
+
+
+def test_versions_of_other_rows_or_other_data_are_not_compared(trained: Path, cli: Cli, iris: ModelVersion) -> None:
+    (trained / "mlctl.toml").write_text("[data]\nseed = 7\n")
+    cli("train", "-p", "n_estimators=5")
+    refused = cli("compare", iris.id[:8])
+    assert (refused.code, "were not measured on the same held-out rows" in refused.err) == (3, True)
+    (trained / "mlctl.toml").write_text('[data]\nsource = "wine"\n')
+    cli("train", "-p", "n_estimators=5")
+    refused = cli("compare", iris.id[:8])
+    assert (refused.code, "were not measured on the same data" in refused.err) == (3, True)
+    assert cli("compare", "zzz").code == 6
