@@ -44,7 +44,7 @@ def actual(aws: Aws, names: Names) -> Actual:
         role=_role(aws, names),
         log_group=_log_group(aws, names),
         function=function,
-        releases=releases(aws, names) if function else (),
+        releases=releases(aws, names),
         live=live(aws, names) if function else None,
         api=_api(aws, *apis[0]) if apis else None,
         other_apis=tuple(api_id for api_id, _ in apis[1:]),
@@ -53,19 +53,13 @@ def actual(aws: Aws, names: Names) -> Actual:
 
 
 def releases(aws: Aws, names: Names) -> tuple[ReleaseState, ...]:
-    """The published versions, in the order of their numbers."""
-    found = []
+    """The published versions, in the order of their numbers; none where there is no function."""
     pages = aws.lambda_.get_paginator("list_versions_by_function").paginate(FunctionName=names.function)
-    for page in pages:
-        for version in page["Versions"]:
-            if version["Version"] != "$LATEST":
-                found.append(
-                    ReleaseState(
-                        number=version["Version"],
-                        config=_config(version),
-                        text=ReleaseText.from_description(version.get("Description", "")),
-                    )
-                )
+    try:
+        found = [_release(version) for page in pages for version in page["Versions"] if version["Version"] != "$LATEST"]
+    except ClientError as error:
+        raise_unless_absent(error)
+        return ()
     return tuple(sorted(found, key=lambda release: int(release.number)))
 
 
@@ -85,11 +79,7 @@ def live_release(aws: Aws, names: Names) -> ReleaseState | None:
     except ClientError as error:
         raise_unless_absent(error)
         return None
-    return ReleaseState(
-        number=version["Version"],
-        config=_config(version),
-        text=ReleaseText.from_description(version.get("Description", "")),
-    )
+    return _release(version)
 
 
 def api_address(aws: Aws, names: Names) -> tuple[str, str] | None:
@@ -185,6 +175,14 @@ def _allowed_source(aws: Aws, names: Names) -> str | None:
         if statement["Sid"] == STATEMENT:
             return str(statement.get("Condition", {}).get("ArnLike", {}).get("AWS:SourceArn", ""))
     return None
+
+
+def _release(version: "Mapping[str, Any]") -> ReleaseState:
+    return ReleaseState(
+        number=version["Version"],
+        config=_config(version),
+        text=ReleaseText.from_description(version.get("Description", "")),
+    )
 
 
 def _config(version: "Mapping[str, Any]") -> FunctionConfig:

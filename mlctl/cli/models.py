@@ -1,7 +1,8 @@
-"""``mlctl models``, ``models show``, ``models verify``."""
+"""``mlctl models``, and ``show``, ``verify``, ``prune``, ``export``, ``import`` below it."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,12 +14,12 @@ if TYPE_CHECKING:
 
     from mlctl.core.models import Listed, Shown
 
-app = typer.Typer(cls=FullHelp, rich_markup_mode=None, help="List, show and verify model versions.")
+app = typer.Typer(cls=FullHelp, rich_markup_mode=None, help="List, show, verify, prune and carry model versions.")
 
 
 @app.callback(invoke_without_command=True)
 def models(ctx: typer.Context, as_json: JsonFlag = False) -> None:
-    """List, show and verify model versions.
+    """List, show, verify, prune and carry model versions.
 
     Without a command: all versions of the project, the newest first.
     """
@@ -55,6 +56,60 @@ def verify(ctx: typer.Context, version: VersionArgument = "latest", as_json: Jso
         {"version": found.id, "intact": True, "files": files},
         lambda console: console.print(f"[green]✓[/] {found.id[:12]}: {files} files, as they were written."),
     )
+
+
+@app.command("prune")
+def prune(
+    ctx: typer.Context,
+    keep: Annotated[int, typer.Option("--keep", min=1, help="How many of the newest to keep.")] = 10,
+    as_json: JsonFlag = False,
+) -> None:
+    """Delete old versions, but never one that a stage has a release of."""
+    session = Session(ctx, as_json)
+    settings = session.settings(stage="local")
+    from mlctl.core import prune as core
+
+    with session.progress() as report:
+        pruned = core.run(session.folder, settings, keep=keep, report=report)
+    document = {"deleted": list(pruned.deleted), "deployed": list(pruned.deployed), "left": pruned.left}
+    kept = f" {len(pruned.deployed)} older kept: released on a stage." if pruned.deployed else ""
+    text = f"{len(pruned.deleted)} deleted, {pruned.left} left.{kept}"
+    session.emit(document, lambda console: console.print(text))
+
+
+@app.command("export")
+def export(
+    ctx: typer.Context,
+    version: VersionArgument = "latest",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The file to write.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Write one version to one file, which `models import` reads."""
+    session = Session(ctx, as_json)
+    from mlctl.cli import render
+    from mlctl.core import transfer as core
+
+    done = core.export(session.folder, session.settings(), version=version, output=output)
+    text = f"{render.path(done.path)} holds model version {render.short(done.version)}."
+    session.emit({"version": done.version, "path": str(done.path)}, lambda console: console.print(text))
+
+
+@app.command("import")
+def import_version(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(help="What `models export` wrote.")],
+    as_json: JsonFlag = False,
+) -> None:
+    """Add a version from a file, after every digest in it has matched."""
+    session = Session(ctx, as_json)
+    from mlctl.cli import render
+    from mlctl.core import transfer as core
+
+    done = core.import_(session.folder, session.settings(), file)
+    state = "added" if done.created else "here already"
+    text = f"Model version {render.short(done.version)}: {state}."
+    document = {"version": done.version, "path": str(done.path), "created": done.created}
+    session.emit(document, lambda console: console.print(text))
 
 
 def _row(listed: "Listed") -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """``manifest.json``: what a model version is. Its SHA-256 is the version's id."""
 
 import platform
+import re
 import sys
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from mlctl.files import canonical_json, sha256
 
 FORMAT = 1
 FILE_NAME = "manifest.json"
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,10 @@ class Manifest:
         """Raises KeyError or ValueError for a document that is no manifest of this format."""
         if document["format"] != FORMAT:
             raise ValueError(f"manifest format {document['format']!r}; this mlctl reads format {FORMAT}")
+        strange = [name for name in document["files"] if not _PLAIN_NAME.fullmatch(name)]
+        if strange:
+            # A version may come from elsewhere: its names must not lead out of its folder.
+            raise ValueError(f"{strange[0]!r} is not a plain file name")
         return cls(**{name: document[name] for name in cls.__dataclass_fields__})
 
 

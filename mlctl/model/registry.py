@@ -189,6 +189,14 @@ class Registry:
             write_atomic(self._info_path(manifest.id), canonical_json({"created_at": created_at, "trained_at": now}))
         return self._version(manifest.id), is_new
 
+    def delete(self, version: ModelVersion) -> None:
+        """Remove a version: it is renamed away first, so that at no moment half of it is there."""
+        with FileLock(self.folder / ".lock"):
+            doomed = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=self.folder))
+            version.path.rename(doomed / version.id)
+            self._info_path(version.id).unlink(missing_ok=True)
+            shutil.rmtree(doomed, ignore_errors=True)
+
     def _write_folder(self, target: Path, files: Mapping[str, bytes]) -> None:
         temporary = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=self.folder))
         try:

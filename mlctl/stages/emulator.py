@@ -58,6 +58,11 @@ class LocalEmulator:
         return recorded if recorded and self._process(recorded) else None
 
     @property
+    def used(self) -> bool:
+        """Whether an emulator was ever started here."""
+        return self._port.exists()
+
+    @property
     def lost_state(self) -> bool:
         """Whether an emulator was killed and what was deployed to it went with it."""
         killed = self._recorded() is not None and self.running() is None and not self._saved_in_order()

@@ -147,6 +147,14 @@ def test_a_second_model_is_a_second_release(live: Project) -> None:
     assert (back["release"], back["version"]) == (before["release"], before["version"])
 
 
+def test_prune_asks_the_stage_what_is_released(empty: Project) -> None:
+    deployed = empty.ok("up", "-p", "n_estimators=2")["version"]
+    later = [empty.ok("train", "-p", f"n_estimators={trees}")["version"] for trees in (3, 4)]
+    empty.ok("local", "stop")
+    pruned = empty.ok("models", "prune", "--keep", "1")
+    assert pruned == {"deleted": [later[0]], "deployed": [deployed], "left": 2}
+
+
 def test_stopping_keeps_what_is_deployed(empty: Project) -> None:
     up = empty.ok("up")
     assert empty.ok("local", "status")["running"] is True

@@ -1,0 +1,56 @@
+"""``mlctl models prune``: old versions, deleted; never one that a stage has a release of."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlctl import settings as settings_module
+from mlctl.aws import read
+from mlctl.aws.errors import explained
+from mlctl.model.registry import Registry
+from mlctl.progress import Report, silent
+from mlctl.settings import Settings
+from mlctl.stages import LOCAL, open_stage
+from mlctl.stages.emulator import LocalEmulator
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """Ids of what was deleted, of what was kept because a stage has a release of it, and how many are left."""
+
+    deleted: tuple[str, ...]
+    deployed: tuple[str, ...]
+    left: int
+
+
+def run(project_folder: Path, settings: Settings, *, keep: int, report: Report = silent) -> Pruned:
+    """Delete all but the ``keep`` newest versions and those that ``local`` or a ``[stage.X]`` has a release of.
+
+    Raises MlctlError when a stage cannot be asked: nothing is deleted on a guess.
+    """
+    registry = Registry(project_folder, settings.project)
+    versions = registry.versions()
+    old = versions[keep:]
+    if not old:
+        return Pruned(deleted=(), deployed=(), left=len(versions))
+    released = _released(project_folder, settings, report)
+    doomed = [version for version in old if version.id not in released]
+    for version in doomed:
+        registry.delete(version)
+    return Pruned(
+        deleted=tuple(version.id for version in doomed),
+        deployed=tuple(version.id for version in old if version.id in released),
+        left=len(versions) - len(doomed),
+    )
+
+
+def _released(project_folder: Path, settings: Settings, report: Report) -> set[str]:
+    """The model versions of every release on every stage that the project knows."""
+    names = set(settings.stage)
+    if settings.local_endpoint is not None or LocalEmulator(project_folder).used:
+        names.add(LOCAL)
+    found: set[str] = set()
+    for name in sorted(names):
+        stage = open_stage(project_folder, settings_module.load(project_folder, stage=name), name, report)
+        with explained():
+            found |= {release.text.model for release in read.releases(stage.aws, stage.names) if release.text}
+    return found
