@@ -144,7 +144,8 @@ def _read_row(instance: Any, schema: Schema, problems: list[Json]) -> Row:
         problems.append({"problem": f"must be a list of {len(schema.names)} numbers or an object by name"})
     elif len(instance) != len(schema.names):
         expected = ", ".join(schema.names[:MAX_PROBLEMS])
-        problems.append({"problem": f"{len(instance)} values given, {len(schema.names)} needed: {expected}"})
+        given = "1 value" if len(instance) == 1 else f"{len(instance)} values"
+        problems.append({"problem": f"{given} given, {len(schema.names)} needed: {expected}"})
     if problems:
         return [], []
     values: list[float] = []

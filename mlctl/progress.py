@@ -11,7 +11,7 @@ class Event:
 
     ``start``: the job named ``name`` begins a part called ``text``; ``total`` units where they are
     counted. ``advance``: ``done`` of ``total`` units of it are through. ``finish``: the part is over,
-    ``text`` says with what. ``note``: a sentence that belongs to no part.
+    ``text`` says with what, ``ok`` whether it is as one would wish. ``note``: a sentence that belongs to no part.
     """
 
     kind: Literal["start", "advance", "finish", "note"]
@@ -19,6 +19,7 @@ class Event:
     text: str = ""
     done: int = 0
     total: int | None = None
+    ok: bool = True
 
 
 Report = Callable[[Event], None]

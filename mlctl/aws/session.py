@@ -44,7 +44,7 @@ class Aws:
             ) from None
         if session.region_name is None:
             raise MlctlError(
-                "No AWS region is set.",
+                "No AWS region is set, which every stage but local needs.",
                 code="aws_no_region",
                 exit_code=ExitCode.AWS,
                 hint='Set [deploy] region = "eu-west-1", or AWS_REGION.',

@@ -67,10 +67,7 @@ def _document(evaluation: "Evaluation") -> dict[str, Any]:
         "rows": evaluation.rows,
         "metrics": evaluation.metrics,
         "confusion_matrix": evaluation.confusion_matrix,
-        "gates": [
-            {"metric": gate.metric, "minimum": gate.minimum, "value": gate.value, "passed": gate.passed}
-            for gate in evaluation.gates
-        ],
+        "gates": [gate.to_document() for gate in evaluation.gates],
     }
 
 

@@ -9,6 +9,8 @@ import typer
 from mlctl.cli.session import JsonFlag, Session, StageName
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rich.console import Console
 
     from mlctl.core.invoke import Invoked
@@ -45,7 +47,11 @@ def invoke(
     refused = invoked.refused
     if refused and invoked.document is None:
         raise refused
-    session.emit(invoked.document, lambda console: None if refused else _render(console, invoked))
+
+    def names() -> list[str]:
+        return core.class_names(session.folder, settings, invoked)
+
+    session.emit(invoked.document, lambda console: None if refused else _render(console, invoked, names))
     if refused:
         session.fail_after_output(refused)
 
@@ -84,7 +90,7 @@ def _is_number(word: str) -> bool:
     return True
 
 
-def _render(console: "Console", invoked: "Invoked") -> None:
+def _render(console: "Console", invoked: "Invoked", class_names: "Callable[[], list[str]]") -> None:
     from rich.markup import escape
 
     from mlctl.cli import render
@@ -92,9 +98,7 @@ def _render(console: "Console", invoked: "Invoked") -> None:
     document = invoked.document
     predictions = document.get("predictions") or [document]
     if len(predictions) == 1:
-        from mlctl.core.invoke import class_names
-
-        _render_one(console, predictions[0], class_names(invoked))
+        _render_one(console, predictions[0], class_names())
     else:
         made = render.table("row", "class", "probability", "", right=("row",))
         for number, each in enumerate(predictions, start=1):
@@ -108,7 +112,7 @@ def _render(console: "Console", invoked: "Invoked") -> None:
             console.print(f"[yellow]![/] {row}{escape(warning['feature'])}: {escape(warning['message'])}")
     headers = invoked.response.headers
     console.print(
-        f"\n[dim]{invoked.response.elapsed_ms:.0f} ms, of them {document['latency_ms']:g} ms in the handler; "
+        f"\n[dim]{invoked.response.elapsed_ms:.0f} ms, of them {document['latency_ms']:g} ms to predict; "
         f"model {render.short(headers.get('x-model-version', ''))}; request {headers.get('x-request-id', '')}[/]"
     )
 

@@ -39,7 +39,7 @@ def stop(ctx: typer.Context, as_json: JsonFlag = False) -> None:
     from mlctl.core import local as core
 
     found = core.stop(session.folder)
-    text = "Stopped; what is deployed is kept." if found.changed else "It was not running."
+    text = "Stopped; its state is kept for the next start." if found.changed else "It was not running."
     session.emit(_document(found), lambda console: console.print(text))
 
 

@@ -91,7 +91,7 @@ def _text(line: "Line") -> str:
     """One line for a person."""
     from rich.markup import escape
 
-    time = f"[dim]{_iso(line)[11:23]}[/]"
+    time = f"[dim]{_iso(line)[11:]}[/]"
     if line.kind != "structured":
         style = "dim" if line.kind == "platform" else "default"
         return f"{time} [{style}]{escape(line.message)}[/]"

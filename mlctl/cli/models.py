@@ -21,7 +21,7 @@ app = typer.Typer(cls=FullHelp, rich_markup_mode=None, help="List, show, verify,
 def models(ctx: typer.Context, as_json: JsonFlag = False) -> None:
     """List, show, verify, prune and carry model versions.
 
-    Without a command: all versions of the project, the newest first.
+    Without a command: all versions of the project, what was trained last first. That one is `latest`.
     """
     if ctx.invoked_subcommand is not None:
         ctx.obj = replace(ctx.obj, as_json=as_json)
@@ -116,6 +116,7 @@ def _row(listed: "Listed") -> dict[str, Any]:
     return {
         "version": listed.version,
         "created_at": listed.created_at,
+        "trained_at": listed.trained_at,
         "estimator": listed.estimator,
         "metrics": listed.metrics,
         "deployed": list(listed.deployed),
@@ -131,12 +132,12 @@ def _render(console: "Console", listed: "tuple[Listed, ...]") -> None:
     if not listed:
         console.print("No model version yet. `mlctl train` makes one.")
         return
-    made = render.table("version", "created", "estimator", "accuracy", "f1", "live on", right=("accuracy", "f1"))
+    made = render.table("version", "trained (UTC)", "estimator", "accuracy", "f1", "live on", right=("accuracy", "f1"))
     for each in listed:
         scores = [f"{each.metrics[name]:.3f}" if name in each.metrics else "" for name in ("accuracy", "f1")]
         estimator = "[bold red]was changed on disk[/]" if each.problem else escape(each.estimator.rpartition(".")[2])
-        created = each.created_at[:16].replace("T", " ")
-        made.add_row(f"[bold]{render.short(each.version)}[/]", created, estimator, *scores, ", ".join(each.deployed))
+        trained = each.trained_at[:16].replace("T", " ")
+        made.add_row(f"[bold]{render.short(each.version)}[/]", trained, estimator, *scores, ", ".join(each.deployed))
     console.print(made)
 
 

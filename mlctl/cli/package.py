@@ -1,5 +1,7 @@
 """``mlctl package``."""
 
+import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,9 +14,17 @@ if TYPE_CHECKING:
 
     from mlctl.core.package import Packaged
 
+
+class EngineName(StrEnum):
+    """The values of ``--engine``."""
+
+    auto = "auto"
+    portable = "portable"
+    sklearn = "sklearn"
+
+
 EngineFlag = Annotated[
-    str | None,
-    typer.Option("--engine", metavar="auto|portable|sklearn", help="What executes the model; see docs/CONCEPTS.md."),
+    EngineName | None, typer.Option("--engine", help="What executes the model; see docs/CONCEPTS.md.")
 ]
 
 
@@ -34,9 +44,9 @@ def package(
     session.emit(_document(packaged), lambda console: _render(console, packaged))
 
 
-def engine_flags(engine: str | None) -> dict[str, Any] | None:
+def engine_flags(engine: EngineName | None) -> dict[str, Any] | None:
     """``--engine`` as settings."""
-    return {"deploy": {"engine": engine}} if engine else None
+    return {"deploy": {"engine": engine.value}} if engine else None
 
 
 def _document(packaged: "Packaged") -> dict[str, Any]:
@@ -59,15 +69,20 @@ def _render(console: "Console", packaged: "Packaged") -> None:
     from mlctl.cli import render
 
     made = packaged.package
+    bytecode = "with bytecode" if made.has_bytecode else "without bytecode: none of that version is at hand here"
+    here = f"{sys.version_info.major}.{sys.version_info.minor}"
     console.print(f"[bold]{render.path(packaged.path)}[/]")
     console.print(
         render.facts(
             [
                 ("model", render.short(made.version)),
                 ("engine", f"{made.engine}: {made.reason}"),
-                ("checked", "in a clean Python: every golden example and held-out row answered as scikit-learn does"),
+                (
+                    "checked",
+                    f"in a clean Python {here}: every golden example and held-out row answered as scikit-learn does",
+                ),
                 ("size", f"{len(made.zip) / 1000:.1f} kB zipped, {made.unzipped_bytes / 1000:.1f} kB unzipped"),
-                ("python", made.python),
+                ("for", f"Python {made.python}, {bytecode}"),
                 ("sha256", made.sha256),
             ]
         )

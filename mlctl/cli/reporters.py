@@ -60,7 +60,8 @@ class TerminalReport:
         elif event.kind == "finish" and event.name in self._parts:
             text, task = self._parts.pop(event.name)
             self._progress.remove_task(task)
-            self._console.print(f"[green]✓[/] {escape(text)}: [dim]{escape(event.text)}[/]")
+            mark = "[green]✓[/]" if event.ok else "[yellow]![/]"
+            self._console.print(f"{mark} {escape(text)}: [dim]{escape(event.text)}[/]")
         elif event.kind == "note":
             self._console.print(f"[dim]{escape(event.text)}[/]")
 

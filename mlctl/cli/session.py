@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from mlctl.errors import MlctlError
     from mlctl.progress import Report
     from mlctl.settings import Settings
+
+# Where there is no terminal to tell one.
+_FILE_WIDTH = 240
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 StageName = Annotated[str, typer.Option("--stage", "-s", help="Where: local, or the name of a stage on AWS.")]
@@ -79,7 +83,10 @@ class Session:
         """Standard output."""
         from rich.console import Console
 
-        return Console(highlight=False, soft_wrap=True)
+        made = Console(highlight=False, soft_wrap=True)
+        if not made.is_terminal and "COLUMNS" not in os.environ:
+            made.width = _FILE_WIDTH
+        return made
 
     @cached_property
     def err(self) -> Console:
@@ -92,8 +99,13 @@ class Session:
         """The result: ``document`` as JSON where that was asked for, else what ``render`` makes of it."""
         if self.as_json:
             typer.echo(json.dumps(document))
-        else:
+        elif self.out.is_terminal:
             render(self.out)
+        else:
+            # A file wants neither the padding of tables nor lines cut to the width of a terminal.
+            with self.out.capture() as captured:
+                render(self.out)
+            typer.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
     @property
     def log_is_json(self) -> bool:

@@ -16,6 +16,8 @@ ParamFlags = Annotated[
     typer.Option("--param", "-p", metavar="NAME=VALUE", help="A parameter of the estimator; may be given again."),
 ]
 
+_ENGINES = {"portable": "portable", "sklearn": "sklearn, which this release cannot deploy"}
+
 
 def train(ctx: typer.Context, param: ParamFlags = None, as_json: JsonFlag = False) -> None:
     """Cross-validate, fit, measure, and keep a model version.
@@ -30,7 +32,7 @@ def train(ctx: typer.Context, param: ParamFlags = None, as_json: JsonFlag = Fals
     with session.progress() as report:
         from mlctl.core import train as core
 
-        trained = core.run(session.folder, settings, report)
+        trained = core.run(session.folder, settings, report, base=session.settings().identity())
     session.emit(to_document(trained), lambda console: _render(console, trained))
 
 
@@ -57,6 +59,7 @@ def to_document(trained: "Trained") -> dict[str, Any]:
         "cv": trained.cv,
         "engine": trained.engine,
         "engine_reason": trained.engine_reason,
+        "gates": [gate.to_document() for gate in trained.gates],
         "path": str(trained.path),
     }
 
@@ -65,7 +68,7 @@ def _render(console: "Console", trained: "Trained") -> None:
     from rich.markup import escape
 
     from mlctl.cli import render
-    from mlctl.model.gates import METRICS
+    from mlctl.model import gates
 
     state = "" if trained.created else " [dim](the same as before, byte for byte)[/]"
     console.print(f"\n[bold]Model version {render.short(trained.version)}[/]{state}")
@@ -73,14 +76,14 @@ def _render(console: "Console", trained: "Trained") -> None:
         render.facts(
             [
                 ("estimator", escape(trained.estimator)),
-                ("engine", f"{trained.engine}: {escape(trained.engine_reason)}"),
+                ("engine", f"{_ENGINES[trained.engine]}: {escape(trained.engine_reason)}"),
                 ("folder", render.path(trained.path)),
             ]
         )
     )
     console.print()
     overview = render.table("", "cross-validation", "held-out rows", right=("cross-validation", "held-out rows"))
-    for name in METRICS:
+    for name in gates.METRICS:
         folds = trained.cv[name]
         overview.add_row(name, f"{folds['mean']:.3f} ± {folds['std']:.3f}", f"[bold]{trained.metrics[name]:.3f}[/]")
     console.print(overview)
@@ -88,7 +91,8 @@ def _render(console: "Console", trained: "Trained") -> None:
     console.print(render.per_class(trained.metrics))
     console.print()
     console.print(render.confusion(trained.metrics["confusion_matrix"], trained.class_names))
-    if trained.engine == "portable":
+    missed = gates.missed(trained.version, trained.gates)
+    if missed:
+        console.print(f"\n[yellow]![/] {missed.message} It cannot be deployed.")
+    elif trained.engine == "portable":
         render.next_steps(console, ("mlctl deploy", "put it behind an API on this machine"))
-    else:
-        render.next_steps(console, ("mlctl evaluate", "measure it again; this release cannot deploy it"))

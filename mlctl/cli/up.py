@@ -24,11 +24,17 @@ def up(ctx: typer.Context, stage: StageName = "local", param: ParamFlags = None,
     """
     session = Session(ctx, as_json)
     settings = session.settings(stage=stage, flags={"model": {"params": parse_params(param)}} if param else None)
+    base = session.settings(stage=stage).identity()
     from mlctl.core import flows
 
     with session.progress() as report:
         done = flows.up(
-            session.folder, settings, stage, on_plan=lambda plan: show_plan(session, report, plan), report=report
+            session.folder,
+            settings,
+            stage,
+            base=base,
+            on_plan=lambda plan: show_plan(session, report, plan),
+            report=report,
         )
     session.emit(_document(done), lambda console: _render(console, done))
 
@@ -59,6 +65,7 @@ def _render(console: "Console", done: "Up") -> None:
     best = max(answer["probabilities"])
     console.print(f"  [bold]{escape(str(answer['class_name']))}[/]  [green]{render.bar(best)}[/] {best:.3f}")
     console.print(f"\n[dim]Ask it yourself:[/]\n{escape(curl_line(deployed))}")
+    another = "n_estimators=300" if done.estimator.endswith(("ForestClassifier", "TreesClassifier")) else "NAME=VALUE"
     where = "" if deployed.stage == "local" else f" --stage {deployed.stage}"
     render.next_steps(
         console,
@@ -67,6 +74,6 @@ def _render(console: "Console", done: "Up") -> None:
         else (f"mlctl invoke{where} --file rows.csv", "predictions for rows of your own"),
         (f"mlctl logs{where}", "what the API logged"),
         (f"mlctl status{where}", "what is live, and whether it answers"),
-        ("mlctl train -p n_estimators=300", "another model; `mlctl deploy` then makes it live"),
+        (f"mlctl train -p {another}", "another model; `mlctl deploy` then makes it live"),
         *((("mlctl local stop", "end the local AWS emulator"),) if not where else ()),
     )

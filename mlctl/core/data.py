@@ -60,7 +60,7 @@ class SplitSummary:
 
 def describe(settings: Settings) -> Description:
     """The dataset of the project in figures."""
-    dataset = builtin.load(settings.data.source)
+    dataset = builtin.load(settings.data.source, settings.data.target)
     return Description(
         source=dataset.name,
         digest=dataset.digest,
@@ -73,7 +73,7 @@ def describe(settings: Settings) -> Description:
 
 def validate(settings: Settings) -> Validation:
     """Check the dataset for what training needs. Raises MlctlError (exit 3) naming the first problem."""
-    checked = check(builtin.load(settings.data.source), settings.model.cv)
+    checked = check(builtin.load(settings.data.source, settings.data.target), settings.model.cv)
     if checked.problems:
         raise MlctlError(
             f"{checked.source}: {checked.problems[0]}"
@@ -107,7 +107,7 @@ def check(dataset: Dataset, folds: int) -> Validation:
 
 def split(settings: Settings) -> SplitSummary:
     """The stratified split that training will use."""
-    dataset = builtin.load(settings.data.source)
+    dataset = builtin.load(settings.data.source, settings.data.target)
     parts = stratified(dataset, test_size=settings.data.test_size, seed=settings.data.seed)
     return SplitSummary(
         source=dataset.name,

@@ -90,7 +90,7 @@ def _predict_event(features: tuple[float, ...]) -> dict[str, object]:
     return {
         "version": "2.0",
         "rawPath": "/predict",
-        "headers": {"content-type": "application/json"},
+        "headers": {"content-type": "application/json", "x-mlctl-check": "golden example"},
         "requestContext": {"http": {"method": "POST", "path": "/predict"}, "stage": "$default"},
         "body": json.dumps({"features": features}),
         "isBase64Encoded": False,

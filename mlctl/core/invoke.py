@@ -10,6 +10,7 @@ from typing import Any
 
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.http import Response, request
+from mlctl.model.registry import Registry
 from mlctl.progress import Report, silent
 from mlctl.settings import Settings
 from mlctl.stages import open_stage
@@ -59,10 +60,17 @@ def run(
     return Invoked(base_url=url, response=response, document=document)
 
 
-def class_names(invoked: Invoked) -> list[str]:
-    """The names of the classes in the order of the probabilities, asked of the same API (``GET /model``)."""
-    document = json.loads(request("GET", f"{invoked.base_url}/model").body)
-    return [str(name) for name in document["schema"]["target"]["class_names"]]
+def class_names(project_folder: Path, settings: Settings, invoked: Invoked) -> list[str]:
+    """The names of the classes in the order of the probabilities.
+
+    From the model version where it is on this disk, else from the same API (``GET /model``).
+    """
+    version = invoked.response.headers.get("x-model-version", "")
+    try:
+        schema = Registry(project_folder, settings.project).get(version).read_json("schema.json")
+    except MlctlError:
+        schema = json.loads(request("GET", f"{invoked.base_url}/model").body)["schema"]
+    return [str(name) for name in schema["target"]["class_names"]]
 
 
 def payload_from_words(words: Sequence[str]) -> dict[str, Any]:
@@ -70,6 +78,8 @@ def payload_from_words(words: Sequence[str]) -> dict[str, Any]:
 
     Raises MlctlError (exit 2) for a mixture of both.
     """
+    if len(words) == 1 and "," in words[0]:
+        words = [word.strip() for word in words[0].split(",")]
     named = [word for word in words if "=" in word]
     if not named:
         return {"features": [_value(word) for word in words]}

@@ -20,6 +20,7 @@ class Listed:
 
     version: str
     created_at: str
+    trained_at: str
     estimator: str
     metrics: dict[str, float]
     deployed: tuple[str, ...]
@@ -69,6 +70,7 @@ def _listed(version: ModelVersion, live: str | None) -> Listed:
     return Listed(
         version=version.id,
         created_at=version.created_at,
+        trained_at=version.trained_at,
         estimator=estimator,
         metrics={name: metrics[name] for name in METRICS if name in metrics},
         deployed=(LOCAL,) if version.id == live else (),

@@ -16,8 +16,9 @@ from mlctl.data.dataset import Dataset
 from mlctl.data.split import Split, stratified
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.files import canonical_json, sha256
-from mlctl.model import answers, manifest, metrics, pipeline, reference, schema
+from mlctl.model import answers, gates, manifest, metrics, pipeline, reference, schema
 from mlctl.model.answers import Example
+from mlctl.model.gates import Gate
 from mlctl.model.registry import Registry
 from mlctl.packaging import archive, build, parity
 from mlctl.portable.codegen import generate
@@ -40,15 +41,21 @@ class Trained:
     cv: dict[str, Any]
     engine: str
     engine_reason: str
+    gates: tuple[Gate, ...]
 
 
-def run(project_folder: Path, settings: Settings, report: Report = silent) -> Trained:
+def run(
+    project_folder: Path, settings: Settings, report: Report = silent, *, base: dict[str, Any] | None = None
+) -> Trained:
     """Train as the settings say and write one model version.
+
+    ``base``: ``settings.identity()`` less what flags have changed, where they have.
 
     Raises MlctlError: exit 2 for an estimator or parameter that does not exist, exit 3 for data or
     values that scikit-learn refuses. An interruption leaves no trace of the version.
     """
-    dataset = builtin.load(settings.data.source)
+    gates.check(dict.fromkeys(gates.METRICS, 0.0), settings.gates)
+    dataset = builtin.load(settings.data.source, settings.data.target)
     split = stratified(dataset, test_size=settings.data.test_size, seed=settings.data.seed)
     unfitted = pipeline.build(settings.model, settings.data.seed)
     try:
@@ -86,7 +93,7 @@ def run(project_folder: Path, settings: Settings, report: Report = silent) -> Tr
     files |= compiled.files
     engine, reason = build.choose_engine(compiled.entry, settings.deploy.engine)
     outcome = f"parity {compiled.entry['parity']} on {len(held_out)} held-out rows" if compiled.files else reason
-    report(Event("finish", "engine", outcome))
+    report(Event("finish", "engine", outcome, ok=bool(compiled.files)))
 
     made = manifest.Manifest(
         project=settings.project,
@@ -99,7 +106,8 @@ def run(project_folder: Path, settings: Settings, report: Report = silent) -> Tr
         portable=compiled.entry,
         files={name: sha256(data) for name, data in files.items()},
     )
-    version, created = Registry(project_folder, settings.project).write(made, files)
+    wanted = gates.check(measured, settings.gates)
+    version, created = Registry(project_folder, settings.project).write(made, files, base or settings.identity())
     return Trained(
         version=version.id,
         path=version.path,
@@ -110,6 +118,7 @@ def run(project_folder: Path, settings: Settings, report: Report = silent) -> Tr
         cv=cv,
         engine=engine,
         engine_reason=reason,
+        gates=wanted,
     )
 
 

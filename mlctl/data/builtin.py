@@ -19,16 +19,26 @@ _LOADERS: dict[str, tuple[Callable[[], Any], str]] = {
 NAMES = tuple(_LOADERS)
 
 
-def load(source: str) -> Dataset:
-    """The built-in set called ``source``; raises MlctlError (exit 3) for any other name."""
+def load(source: str, target: str | None = None) -> Dataset:
+    """The built-in set called ``source``.
+
+    Raises MlctlError (exit 3) for any other name, and for a ``target`` that is not the set's own.
+    """
     if source not in _LOADERS:
         raise MlctlError(
             f"There is no built-in dataset '{source}'.{did_you_mean(source, NAMES)}",
             code="dataset_unknown",
             exit_code=ExitCode.BAD_INPUT,
-            hint=f"Set [data] source to one of: {', '.join(NAMES)}.",
+            hint=f"This release reads the built-in sets only. Set [data] source to one of: {', '.join(NAMES)}.",
         )
     loader, target_name = _LOADERS[source]
+    if target not in (None, target_name):
+        raise MlctlError(
+            f"The target of the built-in dataset '{source}' is {target_name}, not '{target}'.",
+            code="target_unknown",
+            exit_code=ExitCode.BAD_INPUT,
+            hint="Remove [data] target.",
+        )
     bunch = loader()
     class_names = tuple(str(name) for name in bunch.target_names)
     return Dataset(

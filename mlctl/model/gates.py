@@ -19,6 +19,10 @@ class Gate:
     value: float
     passed: bool
 
+    def to_document(self) -> dict[str, Any]:
+        """The ``--json`` form."""
+        return {"metric": self.metric, "minimum": self.minimum, "value": self.value, "passed": self.passed}
+
 
 def check(metrics: Mapping[str, Any], wanted: Mapping[str, float]) -> tuple[Gate, ...]:
     """Hold ``metrics`` against the minimum values ``wanted``. Raises MlctlError (exit 2) for an unknown name."""
@@ -30,6 +34,13 @@ def check(metrics: Mapping[str, Any], wanted: Mapping[str, float]) -> tuple[Gate
                 code="metric_unknown",
                 exit_code=ExitCode.USAGE,
                 hint=f"Use one of: {', '.join(METRICS)}.",
+            )
+        if not 0 <= minimum <= 1:
+            raise MlctlError(
+                f"{minimum:g} cannot be a minimum of {name}, which is a share between 0 and 1.",
+                code="gate_invalid",
+                exit_code=ExitCode.USAGE,
+                hint="Write 0.95 for 95 %.",
             )
         value = float(metrics[name])
         gates.append(Gate(metric=name, minimum=minimum, value=value, passed=value >= minimum))

@@ -33,12 +33,16 @@ _ID = re.compile("[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class ModelVersion:
-    """One version on disk. ``created_at`` and ``trained_at`` are RFC 3339 times in UTC."""
+    """One version on disk. ``created_at`` and ``trained_at`` are RFC 3339 times in UTC.
+
+    ``base``: the settings it was last trained with, less what flags had changed; None where unknown.
+    """
 
     id: str
     path: Path
     created_at: str
     trained_at: str
+    base: dict[str, Any] | None = None
 
     @cached_property
     def manifest(self) -> Manifest:
@@ -170,11 +174,13 @@ class Registry:
             hint="Give more characters of the id." if matching else "`mlctl models` lists what there is.",
         )
 
-    def write(self, manifest: Manifest, files: Mapping[str, bytes]) -> tuple[ModelVersion, bool]:
+    def write(
+        self, manifest: Manifest, files: Mapping[str, bytes], base: dict[str, Any] | None = None
+    ) -> tuple[ModelVersion, bool]:
         """Add a version; ``(version, False)`` when it was there already.
 
-        ``files`` are its files without the manifest. Raises OSError when the disk refuses; then
-        nothing is left of it.
+        ``files`` are its files without the manifest, ``base`` is that of
+        ModelVersion. Raises OSError when the disk refuses; then nothing is left of it.
         """
         now = datetime.now(UTC).isoformat(timespec="microseconds")
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -186,7 +192,8 @@ class Registry:
             if is_new:
                 self._write_folder(target, {**files, manifests.FILE_NAME: manifest.to_bytes()})
             created_at = now if is_new else self._version(manifest.id).created_at
-            write_atomic(self._info_path(manifest.id), canonical_json({"created_at": created_at, "trained_at": now}))
+            info = {"created_at": created_at, "trained_at": now, "base": base}
+            write_atomic(self._info_path(manifest.id), canonical_json(info))
         return self._version(manifest.id), is_new
 
     def delete(self, version: ModelVersion) -> None:
@@ -218,12 +225,13 @@ class Registry:
         path = self.folder / version_id
         try:
             info = json.loads(self._info_path(version_id).read_bytes())
-            created_at, trained_at = str(info["created_at"]), str(info["trained_at"])
+            created_at, trained_at, base = str(info["created_at"]), str(info["trained_at"]), info.get("base")
         except (OSError, ValueError, KeyError):
             # Killed between the two writes, or copied without it: the folder's own time will do.
             stamp = datetime.fromtimestamp(path.stat().st_mtime, UTC)
             created_at = trained_at = stamp.isoformat(timespec="microseconds")
-        return ModelVersion(id=version_id, path=path, created_at=created_at, trained_at=trained_at)
+            base = None
+        return ModelVersion(id=version_id, path=path, created_at=created_at, trained_at=trained_at, base=base)
 
 
 def _series(name: str, version: str) -> str:

@@ -30,6 +30,7 @@ class Package:
     digest: str
     zip: bytes
     unzipped_bytes: int
+    has_bytecode: bool
 
     @property
     def sha256(self) -> str:
@@ -86,6 +87,7 @@ def build(version: ModelVersion, *, engine: str, python: str) -> Package:
         digest=archive.identity(files),
         zip=zipped,
         unzipped_bytes=sum(map(len, files.values())),
+        has_bytecode=any(path.endswith(".pyc") for path in files),
     )
 
 

@@ -12,7 +12,7 @@ from mlctl.aws import read
 from mlctl.aws.errors import explained
 from mlctl.aws.names import Names
 from mlctl.aws.session import Aws
-from mlctl.errors import ExitCode, MlctlError
+from mlctl.errors import ExitCode, MlctlError, did_you_mean
 from mlctl.progress import Report, silent
 from mlctl.settings import Settings
 from mlctl.stages.emulator import LocalEmulator
@@ -86,7 +86,12 @@ def open_stage(project_folder: Path, settings: Settings, name: str, report: Repo
     """
     _check_name(settings.project, name)
     if name != LOCAL:
-        aws = Aws.connect(region=settings.deploy.region, profile=settings.deploy.profile)
+        try:
+            aws = Aws.connect(region=settings.deploy.region, profile=settings.deploy.profile)
+        except MlctlError as error:
+            if name not in settings.stage:
+                error.message += did_you_mean(name, (LOCAL, *settings.stage))
+            raise
         return Stage(name=name, project_folder=project_folder, settings=settings, aws=aws, endpoint=None)
     endpoint = settings.local_endpoint
     if endpoint is None:

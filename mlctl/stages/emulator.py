@@ -152,8 +152,9 @@ class LocalEmulator:
     def _choose_port(self, wanted: int | None) -> int:
         if wanted is not None:
             if not _is_free(wanted):
+                by = "the emulator of another project" if _answers(wanted) else "another program"
                 raise MlctlError(
-                    f"Port {wanted} is already in use by another program.",
+                    f"Port {wanted} is already in use by {by}.",
                     code="port_taken",
                     exit_code=ExitCode.USAGE,
                     hint="Set MLCTL_LOCAL_PORT to a free port, or unset it and mlctl finds one.",
@@ -210,7 +211,7 @@ class LocalEmulator:
     def _wait_until_ready(self, child: "subprocess.Popen[bytes]", emulator: Emulator) -> None:
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline and child.poll() is None:
-            if _answers(emulator):
+            if _answers(emulator.port):
                 return
             time.sleep(_POLL_SECONDS)
         lines = self._log.read_text(errors="replace").strip().splitlines()
@@ -222,10 +223,10 @@ class LocalEmulator:
         )
 
 
-def _answers(emulator: Emulator) -> bool:
+def _answers(port: int) -> bool:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(f"{emulator.endpoint}/_ministack/health", timeout=1) as response:
+        with opener.open(f"http://{HOST}:{port}/_ministack/health", timeout=1) as response:
             return bool(response.status == 200)
     except (urllib.error.URLError, OSError):
         return False

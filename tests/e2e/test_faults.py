@@ -32,6 +32,15 @@ def test_a_port_already_taken(empty: Project) -> None:
     assert "Set MLCTL_LOCAL_PORT to a free port, or unset it and mlctl finds one." in result.err
 
 
+def test_a_port_of_another_projects_emulator(live: Project, empty: Project) -> None:
+    port = live.ok("local", "status")["endpoint"].rpartition(":")[2]
+    result = empty.run("up", MLCTL_LOCAL_PORT=port)
+    assert result.code == 2
+    assert f"Port {port} is already in use by the emulator of another project." in result.err
+    # Known before anything is trained.
+    assert "Cross-validating" not in result.err
+
+
 def test_another_port_is_moved_to(empty: Project) -> None:
     first, second = free_port(), free_port()
     assert empty.ok("local", "start", MLCTL_LOCAL_PORT=str(first))["endpoint"].endswith(f":{first}")

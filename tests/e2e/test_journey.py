@@ -96,7 +96,7 @@ def test_invoke_in_every_form(live: Project) -> None:
     assert [each["class_name"] for each in from_stdin["predictions"]] == expected
     shown = live.run("invoke", "5.1", "3.5", "1.4", "0.2")
     assert "setosa            1.000  ████████████████████" in shown.out
-    assert "ms in the handler; model" in shown.out
+    assert "ms to predict; model" in shown.out
     table = live.run("invoke", "--file", "rows.csv")
     assert "  2  virginica" in table.out
 
@@ -125,6 +125,9 @@ def test_status_models_and_logs_agree(live: Project) -> None:
     assert json.loads(one)["status"] == 422
     warnings = live.run("logs", "--json", "--level", "warning").out.splitlines()
     assert {json.loads(line)["level"] for line in warnings} == {"WARNING"}
+    golden = [line for line in lines if line["message"] == "golden example"]
+    assert len(golden) == 12
+    assert {line["route"] for line in lines} == {"POST /predict", "GET /health"}
     shown = live.run("logs")
     assert "START RequestId" not in shown.out
     assert "lines of Lambda itself folded" in shown.err
@@ -143,6 +146,7 @@ def test_a_second_model_is_a_second_release(live: Project) -> None:
     assert actions["role"] == actions["api"] == "unchanged"
     assert (actions["golden examples"], actions["alias"]) == ("verify", "update")
     assert live.ok("status")["healthy"] is True
+    assert live.ok("up")["changed"] is False
     back = live.ok("deploy", before["version"][:8])
     assert (back["release"], back["version"]) == (before["release"], before["version"])
 

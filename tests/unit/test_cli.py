@@ -261,6 +261,41 @@ def test_a_version_that_cannot_be_deployed_is_not_offered_for_it(project: Path, 
     assert "mlctl deploy" not in cli("train").out
 
 
+def test_train_tells_of_missed_gates_and_refuses_impossible_ones_at_once(project: Path, cli: Cli) -> None:
+    (project / "mlctl.toml").write_text("[gates]\naccuracy = 0.95\n")
+    shown = cli("train")
+    assert shown.code == 0
+    assert "misses its gates: accuracy 0.9000 is below 0.95. It cannot be deployed." in shown.out
+    assert "mlctl deploy" not in shown.out
+    assert cli("train", "--json").json["gates"][0]["passed"] is False
+    (project / "mlctl.toml").write_text("[gates]\naccuracy = 95\n")
+    refused = cli("train")
+    assert (refused.code, "Cross-validating" in refused.err) == (2, False)
+
+
+def test_what_does_not_compile_is_no_success(project: Path, cli: Cli) -> None:
+    (project / "mlctl.toml").write_text('[model]\nestimator = "sklearn.svm.SVC"\n')
+    shown = cli("train")
+    assert "! Compiling to the portable engine: SVC (step 'model') is not supported" in shown.err
+    assert "sklearn, which this release cannot deploy: SVC" in shown.out
+
+
+def test_a_target_that_is_not_the_sets_own(project: Path, cli: Cli) -> None:
+    (project / "mlctl.toml").write_text('[data]\ntarget = "price"\n')
+    refused = cli("train")
+    assert (refused.code, "The target of the built-in dataset 'iris' is species" in refused.err) == (3, True)
+    (project / "mlctl.toml").write_text('[data]\ntarget = "species"\n')
+    assert cli("data", "validate").code == 0
+
+
+def test_a_file_gets_no_padding_and_no_cut_lines(trained: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS")
+    lines = cli("models", "show").out.splitlines()
+    assert all(line == line.rstrip() for line in lines)
+    (folder,) = [line for line in lines if line.startswith("folder")]
+    assert len(folder.split()[1]) == len("artifacts/iris/") + 64
+
+
 def test_json_of_a_group_reaches_its_commands(trained: Path, cli: Cli) -> None:
     assert cli("models", "--json", "show").json["estimator"] == "sklearn.ensemble.RandomForestClassifier"
 

@@ -198,6 +198,11 @@ def test_each_request_logs_one_json_line(call: Any, capsys: pytest.CaptureFixtur
     assert (bad["level"], bad["status"], bad["error"]) == ("WARNING", 422, "invalid_features")
 
 
+def test_golden_examples_are_told_from_traffic(call: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    call("POST", "/predict", {"features": ROW}, headers={"x-mlctl-check": "golden example"})
+    assert json.loads(capsys.readouterr().out)["message"] == "golden example"
+
+
 def test_a_defect_is_answered_without_its_trace_and_logged_with_it(
     handler_app: ModuleType, call: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

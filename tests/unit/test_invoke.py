@@ -13,6 +13,8 @@ def test_words() -> None:
     assert payload_from_words(["5.1", "-3.5", "1e-3", "2"]) == {"features": [5.1, -3.5, 0.001, 2]}
     assert payload_from_words(["a=1", "b=-2.5"]) == {"features": {"a": 1, "b": -2.5}}
     assert payload_from_words(["5.1", "abc", "5_1"]) == {"features": [5.1, "abc", "5_1"]}
+    assert payload_from_words(["5.1,3.5, 1.4"]) == {"features": [5.1, 3.5, 1.4]}
+    assert payload_from_words(["a=1,b=2"]) == {"features": {"a": 1, "b": 2}}
     with pytest.raises(MlctlError, match="Some values have a name and some have none"):
         payload_from_words(["a=1", "2"])
 
@@ -71,5 +73,9 @@ def test_a_stage_on_aws_without_a_region_says_what_to_set(project: Any, cli: Cli
     monkeypatch.setenv("AWS_CONFIG_FILE", "none")
     result = cli("status", "--stage", "prod")
     assert result.code == 5
-    assert "No AWS region is set." in result.err
+    assert "No AWS region is set, which every stage but local needs." in result.err
     assert "region" in result.err.splitlines()[1]
+    (project / "mlctl.toml").write_text("[stage.production]\nmemory = 512\n")
+    assert "Did you mean 'production'?" in cli("status", "--stage", "producton").err
+    assert "Did you mean 'local'?" in cli("status", "--stage", "loca").err
+    assert "Did you mean" not in cli("status", "--stage", "production").err

@@ -146,8 +146,8 @@ def test_a_line_is_coloured_and_aligned() -> None:
     good = Text.from_markup(
         _text(line(OURS.replace("WARNING", "INFO").replace('"bad"', '"request"').replace("422", "200")))
     )
-    assert warning.plain == "22:13:20.123 WARNING  422 POST /predict      0.500 ms  abcdef01  bad"
-    assert good.plain == "22:13:20.123 INFO     200 POST /predict      0.500 ms  abcdef01"
+    assert warning.plain == "22:13:20.123Z WARNING  422 POST /predict      0.500 ms  abcdef01  bad"
+    assert good.plain == "22:13:20.123Z INFO     200 POST /predict      0.500 ms  abcdef01"
     assert {str(span.style) for span in warning.spans} == {"dim", "yellow"}
     own = Text.from_markup(_text(line('{"level": "ERROR", "message": "mine [x]"}')))
-    assert own.plain == "22:13:20.123 ERROR              mine [x]"
+    assert own.plain == "22:13:20.123Z ERROR              mine [x]"

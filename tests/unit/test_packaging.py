@@ -72,6 +72,7 @@ def test_no_bytecode_and_no_generated_code_for_a_python_that_is_not_at_hand(
     monkeypatch.setattr("shutil.which", lambda name: None)
     other = next(python for python in settings.LAMBDA_PYTHONS if python != settings.default_python())
     made = build.build(iris, engine="portable", python=other)
+    assert not made.has_bytecode
     names = zipfile.ZipFile(BytesIO(made.zip)).namelist()
     assert not any(name.endswith(".pyc") or "generated" in name for name in names)
 
@@ -137,6 +138,7 @@ def test_package_writes_where_it_is_told(trained: Path, cli: Cli) -> None:
     assert made["zip_bytes"] == len(data)
     assert {"version", "path", "engine", "reason", "parity", "sha256", "zip_bytes", "unzipped_bytes"} <= made.keys()
     assert made["version"] == Registry(trained, "iris").get().id
+    assert f"for Python {settings.default_python()}, with bytecode" in " ".join(cli("package").out.split())
     shown = cli("package")
     assert "portable: the whole pipeline compiles; parity exact" in shown.out
     assert package.FOLDER.as_posix() in shown.out

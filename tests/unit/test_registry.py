@@ -129,10 +129,26 @@ def test_a_folder_that_is_no_version_is_left_out(trained: Path, cli: Cli, iris: 
 def test_up_passes_over_versions_that_were_changed_on_disk(trained: Path) -> None:
     registry = Registry(trained, "iris")
     found = settings.load(trained)
-    assert flows._current(trained, found) is not None
+    assert flows._current(trained, found, None) is not None
     manifest = registry.get().path / "manifest.json"
     manifest.write_bytes(manifest.read_bytes() + b" ")
-    assert flows._current(trained, found) is None
+    assert flows._current(trained, found, None) is None
+
+
+def test_up_takes_what_train_made_on_top_of_the_same_settings(trained: Path, cli: Cli, iris: ModelVersion) -> None:
+    def current(**flags: Any) -> str | None:
+        base = settings.load(trained).identity()
+        found = flows._current(trained, settings.load(trained, flags=flags or None), base)
+        return found.id if found else None
+
+    assert current() == iris.id
+    tuned = cli("train", "-p", "n_estimators=7", "--json").json["version"]
+    assert current() == tuned
+    # With flags of its own it wants exactly that.
+    assert current(model={"params": {"n_estimators": 7}}) == tuned
+    assert current(model={"params": {"n_estimators": 8}}) is None
+    (trained / "mlctl.toml").write_text("[model]\ncv = 3\n")
+    assert current() is None
 
 
 def test_files_are_readable_as_the_umask_allows(tmp_path: Path) -> None:
@@ -230,6 +246,8 @@ def test_evaluate_repeats_the_metrics_and_gates_decide_the_exit_code(
     (trained / "mlctl.toml").write_text("[gates]\nf1 = 0.99\n")
     assert cli("evaluate").code == 4
     assert cli("evaluate", "--min", "f1=0.1").code == 0
+    percent = cli("evaluate", "--min", "accuracy=95")
+    assert (percent.code, "Write 0.95 for 95 %." in percent.err) == (2, True)
     unknown = cli("evaluate", "--min", "acuracy=0.9")
     assert (unknown.code, "Did you mean 'accuracy'?" in unknown.err) == (2, True)
     assert cli("evaluate", "--min", "accuracy").code == 2
