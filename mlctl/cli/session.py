@@ -105,7 +105,9 @@ class Session:
             # A file wants neither the padding of tables nor lines cut to the width of a terminal.
             with self.out.capture() as captured:
                 render(self.out)
-            typer.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+            text = "\n".join(line.rstrip() for line in captured.get().splitlines())
+            if text:
+                typer.echo(text)
 
     @property
     def log_is_json(self) -> bool:

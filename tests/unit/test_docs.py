@@ -69,7 +69,7 @@ def test_the_settings_shown_are_accepted(name: str, tmp_path: Path) -> None:
     (tmp_path / "mlctl.toml").write_text(example, encoding="utf-8")
     assert settings.load(tmp_path, stage="prod").deploy.region == "eu-west-1"
     shown: dict[str, Any] = tomllib.loads(example)
-    assert shown["deploy"].keys() == set(settings.DeploySettings.model_fields) - {"auth", "region", "profile"}
+    assert shown["deploy"].keys() == set(settings.DeploySettings.model_fields) - {"auth", "region", "profile", "python"}
     assert shown["model"].keys() == set(settings.ModelSettings.model_fields)
 
 
