@@ -4,29 +4,28 @@ Flags win over ``MLCTL_*`` variables (nested: ``MLCTL_DEPLOY__MEMORY``), those o
 ``[stage.X]``, then the rest of ``mlctl.toml``, then the defaults below.
 """
 
-import json
-import os
 import sys
-import tomllib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_settings import (
-    BaseSettings,
-    DotEnvSettingsSource,
-    EnvSettingsSource,
-    InitSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    SettingsError,
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+
+from mlctl.errors import MlctlError, did_you_mean
+from mlctl.settings_sources import (
+    FILE_NAME,
+    PREFIX,
+    Layer,
+    invalid,
+    lay_over,
+    read_dotenv,
+    read_environment,
+    read_file,
+    variable_names,
 )
 
-from mlctl.errors import ExitCode, MlctlError, did_you_mean
-
-FILE_NAME = "mlctl.toml"
 # Variables that are read elsewhere.
 _OTHER_VARIABLES = {"MLCTL_CACHE_DIR"}
 
@@ -95,7 +94,7 @@ class Settings(BaseSettings):
     """All settings of a project, for one stage where the command has one."""
 
     model_config = SettingsConfigDict(
-        env_prefix="MLCTL_",
+        env_prefix=PREFIX,
         env_nested_delimiter="__",
         extra="forbid",
         frozen=True,
@@ -111,6 +110,18 @@ class Settings(BaseSettings):
     local_port: int | None = Field(None, ge=1, le=65535)
     local_endpoint: str | None = Field(None, pattern=r"^https?://")
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what ``resolve`` hands over: it reads the sources itself, to know where each value came from."""
+        return (init_settings,)
+
     def identity(self) -> dict[str, Any]:
         """The settings that a model version depends on, as plain JSON values."""
         return {"data": self.data.model_dump(mode="json"), "model": self.model.model_dump(mode="json")}
@@ -124,79 +135,79 @@ def find_project(start: Path) -> Path:
     return start
 
 
+@dataclass(frozen=True)
+class Resolved:
+    """Settings, and the layers that they were resolved from, the strongest first."""
+
+    settings: Settings
+    layers: tuple[Layer, ...]
+
+    def origin(self, path: Iterable[str]) -> str:
+        """Where the value at ``path`` came from: a layer's name, or ``default``."""
+        return _origin(self.layers, tuple(path))
+
+
 def load(folder: Path, *, stage: str | None = None, flags: Mapping[str, Any] | None = None) -> Settings:
-    """The settings of the project in ``folder``, for ``stage`` where given.
+    """The settings of the project in ``folder``, for ``stage`` where given; see ``resolve``."""
+    return resolve(folder, stage=stage, flags=flags).settings
+
+
+def resolve(folder: Path, *, stage: str | None = None, flags: Mapping[str, Any] | None = None) -> Resolved:
+    """The settings of the project in ``folder``, for ``stage`` where given, with where each came from.
 
     ``flags`` holds what the command line sets, nested like the file. Raises MlctlError (exit 2)
     for a file that is no TOML, an unknown key (naming the nearest), or a value that is not allowed.
     """
-    document = _read_file(folder / FILE_NAME)
+    document = read_file(folder)
     _check_stages(document)
-    _check_names({*os.environ, *_dotenv_names(folder)})
-    merged = _for_stage(document, stage)
-
-    class _Resolved(Settings):
-        @classmethod
-        def settings_customise_sources(
-            cls,
-            settings_cls: type[BaseSettings],
-            init_settings: PydanticBaseSettingsSource,
-            env_settings: PydanticBaseSettingsSource,
-            dotenv_settings: PydanticBaseSettingsSource,
-            file_secret_settings: PydanticBaseSettingsSource,
-        ) -> tuple[PydanticBaseSettingsSource, ...]:
-            above = (_Env(settings_cls), _DotEnv(settings_cls, env_file=folder / ".env", env_file_encoding="utf-8"))
-            return init_settings, *above, InitSettingsSource(settings_cls, init_kwargs=merged)
-
+    _check_names(variable_names(folder))
     try:
-        return _Resolved(**(flags or {}))
-    except ValidationError as error:
-        raise _explain(error, document) from None
+        layers = (
+            Layer("a flag", dict(flags or {})),
+            Layer(PREFIX, read_environment(Settings), is_environment=True),
+            Layer(".env", read_dotenv(Settings, folder)),
+            Layer(f"{FILE_NAME}, [stage.{stage}]", _stage_table(document, stage)),
+            Layer(FILE_NAME, document),
+        )
     except SettingsError as error:
-        raise _invalid(f"A MLCTL_* variable cannot be read: {error}.", "Tables are given as JSON objects.") from None
-
-
-def plain_value(text: str) -> Any:
-    """The value that a parameter's text stands for: JSON, ``None``, ``True``, ``False``, or else the text itself."""
+        raise invalid(f"A {PREFIX}* variable cannot be read: {error}.", "Tables are given as JSON objects.") from None
+    merged: dict[str, Any] = {}
+    for layer in reversed(layers):
+        merged = lay_over(merged, layer.values)
     try:
-        return json.loads({"None": "null", "True": "true", "False": "false"}.get(text, text))
-    except ValueError:
-        return text
+        return Resolved(Settings(**merged), layers)
+    except ValidationError as error:
+        raise _explain(error, layers) from None
 
 
-def _own(values: dict[str, Any]) -> dict[str, Any]:
-    """What a source of variables gives, without other programs' ones, and with parameters as values, not text."""
-    own = {key: value for key, value in values.items() if key in Settings.model_fields}
-    params = own.get("model", {}).get("params")
-    if isinstance(params, dict):
-        plain = {key: plain_value(value) if isinstance(value, str) else value for key, value in params.items()}
-        own["model"] = {**own["model"], "params": plain}
-    return own
+def json_schema() -> dict[str, Any]:
+    """JSON Schema of ``mlctl.toml``, for editors."""
+    schema = Settings.model_json_schema()
+    schema["title"] = FILE_NAME
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    # The keys of a stage are those of [deploy]; the model keeps them as a plain table until one is chosen.
+    schema["properties"]["stage"]["additionalProperties"] = {"$ref": "#/$defs/DeploySettings"}
+    return schema
 
 
-class _Env(EnvSettingsSource):
-    def __call__(self) -> dict[str, Any]:
-        return _own(super().__call__())
+def _origin(layers: Iterable[Layer], path: tuple[str, ...]) -> str:
+    for layer in layers:
+        if layer.has(path):
+            return PREFIX + "__".join(path).upper() if layer.is_environment else layer.name
+    return "default"
 
 
-class _DotEnv(DotEnvSettingsSource):
-    def __call__(self) -> dict[str, Any]:
-        return _own(super().__call__())
-
-
-def _dotenv_names(folder: Path) -> list[str]:
-    try:
-        return list(dotenv_values(folder / ".env", encoding="utf-8", interpolate=False))
-    except (OSError, UnicodeDecodeError) as error:
-        raise _invalid(f".env cannot be read: {error}.", "It holds lines of NAME=VALUE in UTF-8.") from None
+def _stage_table(document: dict[str, Any], stage: str | None) -> dict[str, Any]:
+    own = document.get("stage", {}).get(stage) if isinstance(document.get("stage"), dict) else None
+    return {"deploy": own} if isinstance(own, dict) else {}
 
 
 def _check_names(names: Iterable[str]) -> None:
     """A misspelt variable is refused like a misspelt key of the file."""
-    known = {f"MLCTL_{field.upper()}" for field in Settings.model_fields if field != "stage"} | _OTHER_VARIABLES
+    known = {f"{PREFIX}{field.upper()}" for field in Settings.model_fields if field != "stage"} | _OTHER_VARIABLES
     for name in sorted(names):
-        if name.upper().startswith("MLCTL_") and name.upper().split("__")[0] not in known:
-            raise _invalid(
+        if name.upper().split("__")[0] not in known:
+            raise invalid(
                 f"There is no setting for the variable {name}.{did_you_mean(name.upper(), known)}",
                 f"Known: {', '.join(sorted(known))}; nested as MLCTL_DEPLOY__MEMORY.",
             )
@@ -209,75 +220,29 @@ def _check_stages(document: dict[str, Any]) -> None:
         try:
             DeploySettings.model_validate(own)
         except ValidationError as error:
-            raise _explain(error, document, ("stage", name)) from None
+            raise _explain(error, (Layer(FILE_NAME, document),), ("stage", name)) from None
 
 
-def _read_file(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise _invalid(
-            f"{path.name} is not valid TOML: {error}.", "Mend that line; README.md shows a whole file under Settings."
-        ) from None
-    except OSError as error:
-        raise _invalid(f"{path} cannot be read: {error.strerror}.", "It must be a file of TOML.") from None
-
-
-def _for_stage(document: dict[str, Any], stage: str | None) -> dict[str, Any]:
-    """The document with ``[stage.X]`` laid over ``[deploy]``."""
-    stages = document.get("stage")
-    own = stages.get(stage) if isinstance(stages, dict) and stage else None
-    if not isinstance(own, dict):
-        return document
-    deploy = document.get("deploy")
-    return {**document, "deploy": _laid_over(deploy if isinstance(deploy, dict) else {}, own)}
-
-
-def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """``above`` over ``below``, table by table."""
-    both = {key: _laid_over(below[key], value) for key, value in above.items() if _are_tables(below.get(key), value)}
-    return {**below, **above, **both}
-
-
-def _are_tables(*values: object) -> bool:
-    return all(isinstance(value, dict) for value in values)
-
-
-def _explain(error: ValidationError, document: dict[str, Any], table: tuple[str, ...] = ()) -> MlctlError:
+def _explain(error: ValidationError, layers: tuple[Layer, ...], table: tuple[str, ...] = ()) -> MlctlError:
     """The first problem of a ValidationError in one line, with where it was read and the nearest key."""
     first = error.errors(include_url=False)[0]
-    path = [*table, *(str(part) for part in first["loc"])]
-    dotted = ".".join(path)
-    where = FILE_NAME if _holds(document, path, first["input"]) else "MLCTL_* or a flag"
+    path = (*table, *(str(part) for part in first["loc"]))
+    where, dotted = _origin(layers, path), ".".join(path)
     if first["type"] == "extra_forbidden":
         known = _keys_at(path[:-1])
-        message = f"{where}: unknown key '{dotted}'.{did_you_mean(path[-1], known)}"
-        hint = f"Known here: {', '.join(sorted(known))}."
-    else:
-        message = f"{where}: {dotted} = {first['input']!r}: {first['msg']}."
-        hint = "Correct the value and run the command again."
-    return _invalid(message, hint)
+        return invalid(
+            f"{where}: unknown key '{dotted}'.{did_you_mean(path[-1], known)}",
+            f"Known here: {', '.join(sorted(known))}.",
+        )
+    return invalid(
+        f"{where}: {dotted} = {first['input']!r}: {first['msg']}.", "Correct the value and run the command again."
+    )
 
 
-def _invalid(message: str, hint: str) -> MlctlError:
-    return MlctlError(message, code="settings_invalid", exit_code=ExitCode.USAGE, hint=hint)
-
-
-def _holds(document: Any, path: list[str], value: object) -> bool:
-    """Whether the file has ``value`` at ``path``; a variable may have overlaid it with another."""
-    for part in path:
-        if not isinstance(document, dict) or part not in document:
-            return False
-        document = document[part]
-    return bool(document == value)
-
-
-def _keys_at(path: list[str]) -> list[str]:
+def _keys_at(path: tuple[str, ...]) -> list[str]:
     """The keys that are known at a place in the file."""
-    if path[:1] == ["stage"]:
-        path = ["deploy", *path[2:]]
+    if path[:1] == ("stage",):
+        path = ("deploy", *path[2:])
     model: type[BaseModel] = Settings
     for part in path:
         field = model.model_fields.get(part)

@@ -12,7 +12,22 @@ import typer
 from typer.exceptions import TyperException
 
 from mlctl import __version__
-from mlctl.cli import compare, data, deploy, destroy, evaluate, invoke, local, logs, models, package, status, train, up
+from mlctl.cli import (
+    compare,
+    config,
+    data,
+    deploy,
+    destroy,
+    evaluate,
+    invoke,
+    local,
+    logs,
+    models,
+    package,
+    status,
+    train,
+    up,
+)
 from mlctl.cli.help import GroupedHelp, help_without_command
 from mlctl.cli.session import Globals, LogFormat
 from mlctl.errors import ExitCode, MlctlError
@@ -38,6 +53,7 @@ app.command("logs")(logs.logs)
 app.command("status")(status.status)
 app.command("destroy")(destroy.destroy)
 app.add_typer(local.app, name="local")
+app.add_typer(config.app, name="config")
 
 
 def _version(wanted: bool) -> None:

@@ -13,7 +13,7 @@ GROUPS = {
     "All at once": ("up",),
     "Data and models": ("data", "train", "evaluate", "compare", "models"),
     "Release": ("package", "deploy"),
-    "Use and look after": ("invoke", "logs", "status", "destroy", "local"),
+    "Use and look after": ("invoke", "logs", "status", "destroy", "local", "config"),
 }
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from mlctl.errors import MlctlError
     from mlctl.progress import Report
-    from mlctl.settings import Settings
+    from mlctl.settings import Resolved, Settings
 
 # Where there is no terminal to tell one.
 _FILE_WIDTH = 240
@@ -74,9 +74,13 @@ class Session:
 
     def settings(self, stage: str | None = None, flags: Mapping[str, Any] | None = None) -> Settings:
         """The settings for ``stage``, with what the command line sets in ``flags``."""
-        from mlctl.settings import load
+        return self.resolve(stage, flags).settings
 
-        return load(self.folder, stage=stage, flags=flags)
+    def resolve(self, stage: str | None = None, flags: Mapping[str, Any] | None = None) -> Resolved:
+        """The same, with where each value came from."""
+        from mlctl.settings import resolve
+
+        return resolve(self.folder, stage=stage, flags=flags)
 
     @cached_property
     def out(self) -> Console:

@@ -38,7 +38,7 @@ def train(ctx: typer.Context, param: ParamFlags = None, as_json: JsonFlag = Fals
 
 def parse_params(words: list[str]) -> dict[str, Any]:
     """``["n_estimators=200"]`` as parameters; values are JSON, None, True, False, or else text."""
-    from mlctl.settings import plain_value
+    from mlctl.settings_sources import plain_value
 
     params: dict[str, Any] = {}
     for word in words:

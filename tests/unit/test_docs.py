@@ -26,7 +26,7 @@ def commands() -> list[str]:
     for group in app.registered_groups:
         assert group.typer_instance is not None
         found += [f"{group.name} {command.name}" for command in group.typer_instance.registered_commands]
-    return [str(command.name) for command in app.registered_commands] + found + ["models"]
+    return [str(command.name) for command in app.registered_commands] + found + ["models", "config"]
 
 
 @pytest.mark.parametrize("name", READMES)

@@ -1,5 +1,6 @@
 """One resolution: flags, environment, .env, the stage's table, the file, defaults."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -118,12 +119,12 @@ def test_parameters_in_variables_are_values_not_text(project: Path, monkeypatch:
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("MLCTL_DEPLOY__MEMORY", "5", "MLCTL_* or a flag: deploy.memory = '5': Input should be greater"),
+        ("MLCTL_DEPLOY__MEMORY", "5", "MLCTL_DEPLOY__MEMORY: deploy.memory = '5': Input should be greater"),
         ("MLCTL_MEMORY", "1", "There is no setting for the variable MLCTL_MEMORY."),
         ("MLCTL_LOCAL_PRT", "1", "MLCTL_LOCAL_PRT. Did you mean 'MLCTL_LOCAL_PORT'?"),
         ("MLCTL_STAGE", "prod", "There is no setting for the variable MLCTL_STAGE."),
         ("MLCTL_MODEL__PARAMS", "{bad", "A MLCTL_* variable cannot be read"),
-        ("MLCTL_LOCAL_ENDPOINT", "localhost:4566", "MLCTL_* or a flag: local_endpoint = 'localhost:4566'"),
+        ("MLCTL_LOCAL_ENDPOINT", "localhost:4566", "MLCTL_LOCAL_ENDPOINT: local_endpoint = 'localhost:4566'"),
     ],
 )
 def test_variables_that_cannot_be_used(
@@ -150,3 +151,43 @@ def test_a_typo_in_the_dotenv_is_found_and_a_broken_one_told(project: Path, cli:
 def test_the_variable_of_the_cache_folder_is_known(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLCTL_CACHE_DIR", "/somewhere")
     settings.load(project)
+
+
+def test_config_shows_every_value_and_where_it_came_from(
+    project: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(
+        project, "project = 'mine'\n[model.params]\nmax_depth = 3\n[deploy]\ntimeout = 7\n[stage.prod]\nmemory = 512\n"
+    )
+    (project / ".env").write_text("MLCTL_DATA__SEED=7\n")
+    monkeypatch.setenv("MLCTL_DEPLOY__THROTTLE__RATE", "5")
+    found = {each["key"]: (each["value"], each["from"]) for each in cli("config", "--stage", "prod", "--json").json}
+    assert found["project"] == ("mine", "mlctl.toml")
+    assert found["model.params.max_depth"] == (3, "mlctl.toml")
+    assert found["deploy.timeout"] == (7, "mlctl.toml")
+    assert found["deploy.memory"] == (512, "mlctl.toml, [stage.prod]")
+    assert found["data.seed"] == (7, ".env")
+    assert found["deploy.throttle.rate"] == (5, "MLCTL_DEPLOY__THROTTLE__RATE")
+    assert found["deploy.throttle.burst"] == (100, "default")
+    assert found["model.preprocess"] == (["sklearn.preprocessing.StandardScaler"], "default")
+    assert not any(key.startswith("stage") for key in found)
+    local = {each["key"]: each for each in cli("config", "--json").json}
+    assert local["deploy.memory"] == {"key": "deploy.memory", "value": 256, "from": "default"}
+    rows = [" ".join(line.split()) for line in cli("config", "--stage", "prod").out.splitlines()]
+    assert "deploy.memory 512 mlctl.toml, [stage.prod]" in rows
+    assert "deploy.region not set default" in rows
+
+
+def test_the_schema_describes_the_file(cli: Cli) -> None:
+    schema = json.loads(cli("config", "schema").out)
+    assert schema == json.loads(cli("config", "--json", "schema").out)
+    assert set(schema["properties"]) == set(settings.Settings.model_fields)
+    assert schema["additionalProperties"] is False
+    assert schema["properties"]["stage"]["additionalProperties"] == {"$ref": "#/$defs/DeploySettings"}
+    deploy = schema["$defs"]["DeploySettings"]["properties"]
+    assert (deploy["memory"]["minimum"], deploy["memory"]["maximum"], deploy["memory"]["default"]) == (128, 10240, 256)
+
+
+def test_a_flag_is_blamed_for_its_own_value(project: Path) -> None:
+    with pytest.raises(MlctlError, match=r"^a flag: model\.cv = 1: Input should be greater"):
+        settings.load(project, flags={"model": {"cv": 1}})
