@@ -32,6 +32,11 @@ hypothesis.settings.register_profile("thorough", deadline=None, max_examples=300
 hypothesis.settings.load_profile("bounded")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options for longer runs than the default."""
+    parser.addoption("--kills", type=int, default=8, help="how often the registry's writers are killed (default 8)")
+
+
 @dataclass(frozen=True)
 class Result:
     """What one run of the command line gave."""

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mlctl.cli import completion
 from mlctl.cli.session import JsonFlag, Session
 
 if TYPE_CHECKING:
@@ -14,8 +15,12 @@ if TYPE_CHECKING:
 
 def compare(
     ctx: typer.Context,
-    first: Annotated[str, typer.Argument(metavar="VERSION", help="The version to compare with.")],
-    second: Annotated[str, typer.Argument(metavar="[VERSION]", help="The other one.")] = "latest",
+    first: Annotated[
+        str, typer.Argument(metavar="VERSION", help="The version to compare with.", autocompletion=completion.versions)
+    ],
+    second: Annotated[
+        str, typer.Argument(metavar="[VERSION]", help="The other one.", autocompletion=completion.versions)
+    ] = "latest",
     as_json: JsonFlag = False,
 ) -> None:
     """Compare two versions on the same held-out rows, and say whether chance explains the difference."""

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from mlctl.cli import completion
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
@@ -26,9 +28,19 @@ if TYPE_CHECKING:
 _FILE_WIDTH = 240
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
-StageName = Annotated[str, typer.Option("--stage", "-s", help="Where: local, or the name of a stage on AWS.")]
+StageName = Annotated[
+    str,
+    typer.Option(
+        "--stage", "-s", help="Where: local, or the name of a stage on AWS.", autocompletion=completion.stages
+    ),
+]
 VersionArgument = Annotated[
-    str, typer.Argument(metavar="[VERSION]", help="A model version: an id, the beginning of one, or latest.")
+    str,
+    typer.Argument(
+        metavar="[VERSION]",
+        help="A model version: an id, the beginning of one, or latest.",
+        autocompletion=completion.versions,
+    ),
 ]
 
 

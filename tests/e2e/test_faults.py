@@ -1,6 +1,7 @@
 """Ports taken, emulators killed, Ctrl-C, two at once: one clear line, and nothing half done."""
 
 import json
+import random
 import signal
 import socket
 import threading
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psutil
+import pytest
 
 from tests.e2e.conftest import Project, free_port
 
@@ -206,3 +208,28 @@ def test_an_environment_that_cannot_be_made(empty: Project, tmp_path: Path) -> N
     assert result.code == 1
     assert result.err.startswith("Error: ")
     assert "Traceback" not in result.err
+
+
+def test_killed_at_any_moment_the_registry_always_reads(empty: Project, pytestconfig: pytest.Config) -> None:
+    kept = {empty.ok("train", "-p", "n_estimators=3")["version"]}
+    moments = random.Random(0)
+    begun = time.monotonic()
+    empty.ok("train", "-p", "n_estimators=4")
+    whole = time.monotonic() - begun
+    for number in range(pytestconfig.getoption("--kills")):
+        words = (
+            ("models", "prune", "--keep", "1") if number % 4 == 3 else ("train", "-p", f"n_estimators={10 + number}")
+        )
+        with empty.start(*words, "--json") as process:
+            # Most moments towards the end, where a version is written.
+            time.sleep(whole * moments.betavariate(4, 1.5))
+            process.kill()
+        versions = empty.ok("models")
+        assert versions
+        assert not any("problem" in each for each in versions)
+        kept = {each["version"] for each in versions}
+    for version in kept:
+        assert empty.ok("models", "verify", version)["intact"] is True
+    # The next writer clears what the killed ones left.
+    empty.ok("train", "-p", "n_estimators=5")
+    assert list((empty.folder / "artifacts" / "iris").glob(".new-*")) == []

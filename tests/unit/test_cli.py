@@ -347,3 +347,30 @@ def test_a_terminal_without_unicode_gets_question_marks(project: Path) -> None:
         env={**os.environ, "PYTHONIOENCODING": "ascii"},
     )  # fmt: skip
     assert b"sepal_length" in finished.stdout
+
+
+def completed(project: Path, words: str) -> list[str]:
+    """What bash is offered after ``words``."""
+    finished = subprocess.run(
+        [sys.executable, "-m", "mlctl"], capture_output=True, text=True, check=False, cwd=project,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "_MLCTL_COMPLETE": "complete_bash",
+            "COMP_WORDS": words,
+            "COMP_CWORD": str(len(words.split()) - (0 if words.endswith(" ") else 1)),
+        },
+    )  # fmt: skip
+    return finished.stdout.split()
+
+
+def test_a_shell_completes_ids_and_stages(trained: Path, iris_folder: Path) -> None:
+    (trained / "mlctl.toml").write_text("[stage.prod]\nmemory = 512\n[stage.dev]\nmemory = 512\n")
+    (version,) = [path.name for path in (trained / "artifacts" / "iris").iterdir() if len(path.name) == 64]
+    assert completed(trained, "mlctl evaluate ") == ["latest", version[:12]]
+    assert completed(trained, f"mlctl deploy {version[:3]}") == [version[:12]]
+    assert completed(trained, "mlctl compare lat") == ["latest"]
+    assert completed(trained, "mlctl status --stage ") == ["local", "prod", "dev"]
+    assert completed(trained, "mlctl tra") == ["train"]
+    (trained / "mlctl.toml").write_text("[stage")
+    assert completed(trained, "mlctl status --stage ") == ["local"]

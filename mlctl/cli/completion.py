@@ -1,0 +1,32 @@
+"""What a shell completes: ids of model versions, and stages of the project."""
+
+from pathlib import Path
+
+
+def versions(incomplete: str) -> list[tuple[str, str]]:
+    """Ids of model versions (their first twelve digits, with the estimator), and ``latest``."""
+    from mlctl.errors import MlctlError
+    from mlctl.model.registry import LATEST, Registry
+    from mlctl.settings import find_project, load
+
+    folder = find_project(Path.cwd())
+    found = [(LATEST, "the one trained last")]
+    try:
+        for version in Registry(folder, load(folder).project).versions():
+            found.append((version.id[:12], version.manifest.estimator.rpartition(".")[2]))
+    except MlctlError:
+        pass  # a shell that completes is no place for errors; the command itself will tell
+    return [each for each in found if each[0].startswith(incomplete)]
+
+
+def stages(incomplete: str) -> list[str]:
+    """``local``, and every ``[stage.X]`` of the project."""
+    from mlctl.errors import MlctlError
+    from mlctl.settings import find_project, load
+    from mlctl.stages import LOCAL
+
+    try:
+        names = [LOCAL, *load(find_project(Path.cwd())).stage]
+    except MlctlError:
+        names = [LOCAL]
+    return [name for name in names if name.startswith(incomplete)]
