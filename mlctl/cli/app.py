@@ -101,44 +101,55 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     try:
         code = app(words, prog_name="mlctl", standalone_mode=False)
-    except MlctlError as error:
-        return _fail(error, as_json, debug="--debug" in words)
-    except TyperException as error:
-        usage = MlctlError(error.format_message(), code="usage", exit_code=ExitCode.USAGE, hint=_usage_hint(error))
-        return _fail(usage, as_json, debug=False)
-    except (KeyboardInterrupt, typer.Abort):
-        stopped = MlctlError("Interrupted.", code="interrupted", exit_code=ExitCode.INTERRUPTED)
-        return _fail(stopped, as_json, debug=False)
     except (BrokenPipeError, SystemExit):
         # The reader of a pipe (head, less) has had enough, which rich and typer tell by SystemExit.
         # Python must not try to flush into it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return ExitCode.OK
-    except OSError as error:
-        what = f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
+    except (KeyboardInterrupt, typer.Abort):
+        failure = _interrupted()
+    except Exception as error:  # the last barrier: a line for a person, the trace on request
+        failure = _explained(error)
+    else:
+        if code != ExitCode.INTERRUPTED:
+            return int(code or ExitCode.OK)
+        # Typer turns Ctrl-C into this code and says nothing.
+        failure = _interrupted()
+    return _fail(failure, as_json, debug="--debug" in words)
+
+
+def _explained(error: Exception) -> MlctlError:
+    """Any exception as one that a user can act on."""
+    if isinstance(error, MlctlError):
+        return error
+    if isinstance(error, TyperException):
+        usage = MlctlError(error.format_message(), code="usage", exit_code=ExitCode.USAGE, hint=_usage_hint(error))
+        return _caused_by(usage, error)
+    if isinstance(error, OSError):
+        where = f": {error.filename}" if error.filename else ""
         refused = MlctlError(
-            f"The operating system refused: {what}.",
+            f"The operating system refused: {error.strerror or error}{where}.",
             code="os_error",
             exit_code=ExitCode.UNEXPECTED,
             hint="Check the path, its permissions and the space on the disk.",
         )
-        refused.__cause__ = error
-        return _fail(refused, as_json, debug="--debug" in words)
-    except Exception as error:  # the last barrier: one line for a person, the trace on request
-        unexpected = MlctlError(
-            f"Unexpected {type(error).__name__}: {error}",
-            code="unexpected",
-            exit_code=ExitCode.UNEXPECTED,
-            hint="This is a defect of mlctl. `mlctl --debug …` shows the trace; please report it.",
-        )
-        unexpected.__cause__ = error
-        return _fail(unexpected, as_json, debug="--debug" in words)
-    if code == ExitCode.INTERRUPTED:
-        # Typer turns Ctrl-C into this code and says nothing.
-        return _fail(
-            MlctlError("Interrupted.", code="interrupted", exit_code=ExitCode.INTERRUPTED), as_json, debug=False
-        )
-    return int(code or ExitCode.OK)
+        return _caused_by(refused, error)
+    unexpected = MlctlError(
+        f"Unexpected {type(error).__name__}: {error}",
+        code="unexpected",
+        exit_code=ExitCode.UNEXPECTED,
+        hint="This is a defect of mlctl. `mlctl --debug …` shows the trace; please report it.",
+    )
+    return _caused_by(unexpected, error)
+
+
+def _caused_by(failure: MlctlError, error: Exception) -> MlctlError:
+    failure.__cause__ = error
+    return failure
+
+
+def _interrupted() -> MlctlError:
+    return MlctlError("Interrupted.", code="interrupted", exit_code=ExitCode.INTERRUPTED)
 
 
 def _fail(error: MlctlError, as_json: bool, *, debug: bool) -> int:
