@@ -36,12 +36,13 @@ class TerminalReport:
             _WhereCounted(TimeRemainingColumn()),
             console=console,
             transient=True,
-            disable=not console.is_terminal,
         )
+        self._is_live = console.is_terminal
         self._parts: dict[str, tuple[str, TaskID]] = {}
 
     def __enter__(self) -> Self:
-        self._progress.start()
+        if self._is_live:
+            self._progress.start()
         return self
 
     def __exit__(
@@ -49,7 +50,8 @@ class TerminalReport:
     ) -> None:
         for _, task in self._parts.values():
             self._progress.remove_task(task)
-        self._progress.stop()
+        if self._is_live:
+            self._progress.stop()
 
     def __call__(self, event: Event) -> None:
         """Show one event."""

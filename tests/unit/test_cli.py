@@ -220,9 +220,9 @@ def test_what_scikit_learn_warns_of_is_one_note(project: Path, cli: Cli) -> None
     )
     result = cli("train")
     assert result.code == 0
-    notes = [line for line in result.err.splitlines() if "scikit-learn warns" in line]
+    notes = [line for line in result.err.splitlines() if "failed to converge" in line]
     assert len(notes) == 1
-    assert "failed to converge" in notes[0]
+    assert notes[0].startswith("scikit-learn warns: lbfgs")
     assert "ConvergenceWarning" not in result.err
 
 
