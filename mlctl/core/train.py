@@ -54,6 +54,7 @@ def run(
     Raises MlctlError: exit 2 for an estimator or parameter that does not exist, exit 3 for data or
     values that scikit-learn refuses. An interruption leaves no trace of the version.
     """
+    # A gate that cannot be is refused now, not after an hour of training.
     gates.check(dict.fromkeys(gates.METRICS, 0.0), settings.gates)
     dataset = builtin.load(settings.data.source, settings.data.target)
     split = stratified(dataset, test_size=settings.data.test_size, seed=settings.data.seed)
@@ -106,7 +107,6 @@ def run(
         portable=compiled.entry,
         files={name: sha256(data) for name, data in files.items()},
     )
-    wanted = gates.check(measured, settings.gates)
     version, created = Registry(project_folder, settings.project).write(made, files, base or settings.identity())
     return Trained(
         version=version.id,
@@ -118,7 +118,7 @@ def run(
         cv=cv,
         engine=engine,
         engine_reason=reason,
-        gates=wanted,
+        gates=gates.check(measured, settings.gates),
     )
 
 
