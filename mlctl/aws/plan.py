@@ -52,7 +52,6 @@ class Desired:
 class RoleState:
     """The role; ``policy`` and ``trust`` are canonical JSON."""
 
-    arn: str
     policy: str | None
     trust: str
     ours: bool
@@ -78,7 +77,6 @@ class ReleaseState:
 class FunctionState:
     """The function's unpublished code and configuration."""
 
-    arn: str
     config: FunctionConfig
     code_sha256: str
     ours: bool

@@ -126,7 +126,6 @@ def _role(aws: Aws, names: Names) -> RoleState | None:
         return None
     tags = {tag["Key"]: tag["Value"] for tag in role.get("Tags", [])}
     return RoleState(
-        arn=role["Arn"],
         policy=_role_policy(aws, names),
         trust=canonical(role["AssumeRolePolicyDocument"]),
         ours=names.tags.items() <= tags.items(),
@@ -158,7 +157,6 @@ def _function(aws: Aws, names: Names) -> FunctionState | None:
         return None
     configuration = found["Configuration"]
     return FunctionState(
-        arn=configuration["FunctionArn"],
         config=_config(configuration),
         code_sha256=configuration["CodeSha256"],
         ours=names.tags.items() <= found.get("Tags", {}).items(),

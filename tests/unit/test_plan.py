@@ -42,9 +42,9 @@ DESIRED = Desired(
     trust="{}",
 )
 DONE = Actual(
-    role=RoleState(arn=CONFIG.role, policy="{}", trust="{}", ours=True),
+    role=RoleState(policy="{}", trust="{}", ours=True),
     log_group=LogGroupState(14),
-    function=FunctionState(arn="arn", config=CONFIG, code_sha256="sha", ours=True),
+    function=FunctionState(config=CONFIG, code_sha256="sha", ours=True),
     releases=(ReleaseState("1", CONFIG, TEXT),),
     live="1",
     api=ApiState(
