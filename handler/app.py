@@ -12,7 +12,8 @@ import os
 import sys
 import time
 
-from handler.features import Refused, read_body, read_rows
+from handler.body import Refused, read_body
+from handler.features import read_rows
 from handler.service import Service
 
 # Not from typing: importing it would cost a cold start some milliseconds.

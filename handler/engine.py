@@ -4,34 +4,37 @@ from __future__ import annotations
 
 import json
 
-from handler.ops import FAMILIES, InvalidModel, OutOfRange, Tensors
+from handler.ops import InvalidModel, Program, Unanswerable
 from handler.safetensors import read
 
 # Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
     from typing import Any
 
-    from handler.ops import Predictor, Transformer
+    from handler.ops import Row, Transformer
 
-MODEL_FORMAT = 1
-MAX_STEPS = 1000
+MODEL_FORMAT = 2
 
-__all__ = ["InvalidModel", "OutOfRange", "PortableModel", "load"]
+__all__ = ["InvalidModel", "PortableModel", "Unanswerable", "load"]
 
 
 class PortableModel:
-    """A chain of transformers and one predictor; the arithmetic of the fitted pipeline it came from."""
+    """A chain of transformers and one predictor; the arithmetic of the fitted pipeline it came from.
 
-    def __init__(self, transformers: list[Transformer], predictor: Predictor) -> None:
+    ``kind`` is that of the predictor: "classifier" or "regressor".
+    """
+
+    def __init__(self, transformers: list[Transformer], predictor: Any, kind: str) -> None:
+        self.kind = kind
         self._transformers = transformers
         self._predictor = predictor
 
-    def predict(self, row: Sequence[float]) -> tuple[int, list[float]]:
-        """``(class index, probabilities)`` for a list of floats in the schema's order.
+    def predict(self, row: Row) -> Any:
+        """``(class index, probabilities)`` of a classifier, the number of a regressor.
 
-        Raises OutOfRange when a value leaves float32 on the way to a tree.
+        ``row``: in the schema's order, floats with NaN for what is missing, and text with None.
+        Raises Unanswerable for values that the model cannot compute with.
         """
         for transform in self._transformers:
             row = transform(row)
@@ -51,25 +54,12 @@ def load(path: str, n_features: int, generated: bool = False) -> PortableModel:
         program = json.loads(metadata["mlctl.program"])
         if program["n_features"] != n_features:
             raise InvalidModel("the model and the schema differ in the number of features")
-        steps = program["steps"]
-        if not 0 < len(steps) <= MAX_STEPS:
-            raise InvalidModel(f"a program has 1 to {MAX_STEPS} steps")
-        built = [_build(step, Tensors(tensors), n_features, generated) for step in steps]
+        built, _ = Program(tensors, generated).build(program["steps"], list(range(n_features)))
     except InvalidModel:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError) as error:
         raise InvalidModel(f"not a portable model: {error}") from error
     kinds = [kind for kind, _ in built]
-    if kinds != ["transformer"] * (len(kinds) - 1) + ["predictor"]:
+    if not kinds or kinds[-1] == "transformer" or set(kinds[:-1]) - {"transformer"}:
         raise InvalidModel("a program is transformers followed by one predictor")
-    return PortableModel([function for _, function in built[:-1]], built[-1][1])
-
-
-def _build(step: Any, tensors: Tensors, n_features: int, generated: bool) -> tuple[str, Callable[..., Any]]:
-    operation = step["op"]
-    if operation not in FAMILIES:
-        raise InvalidModel(f"unknown operation {operation!r}")
-    # Not importlib, which is itself an import: this is what it does for a module of a package.
-    family = __import__(f"handler.ops.{FAMILIES[operation]}", fromlist=("BUILDERS",))
-    built: tuple[str, Callable[..., Any]] = family.BUILDERS[operation](step, tensors, n_features, generated)
-    return built
+    return PortableModel([function for _, function in built[:-1]], built[-1][1], kinds[-1])

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MAX_HEADER_BYTES = 100_000_000
 # safetensors name → (format character of memoryview.cast, bytes an item)
-DTYPES: dict[str, tuple[Any, int]] = {"F64": ("d", 8), "I32": ("i", 4), "U32": ("I", 4)}
+DTYPES: dict[str, tuple[Any, int]] = {"F64": ("d", 8), "I32": ("i", 4), "U32": ("I", 4), "U8": ("B", 1)}
 
 
 def read(path: str) -> tuple[Any, dict[str, memoryview[Any]]]:

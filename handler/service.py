@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 
-from handler.engine import OutOfRange, load
-from handler.features import Schema, beyond_float32
+from handler.engine import Unanswerable, load
+from handler.features import Schema, unanswerable
 
 # Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
@@ -30,14 +30,18 @@ class Service:
         self.schema = Schema(schema)
         self.metrics = metrics
         self.model = model
-        self.labels = schema["target"]["labels"]
-        self.class_names = schema["target"]["class_names"]
+        self.is_regression = schema["task"] == "regression"
+        if self.is_regression != (model.kind == "regressor"):
+            raise ValueError(f"the schema's task is {schema['task']}; the model is a {model.kind}")
+        # A regression has neither.
+        self.labels = schema["target"].get("labels")
+        self.class_names = schema["target"].get("class_names")
 
     @classmethod
     def load(cls, folder: str) -> Service:
         """Read ``package.json``, ``schema.json``, ``metrics.json`` and the model from ``folder``.
 
-        Raises ValueError for a format this handler does not know, OSError for a missing file.
+        Raises ValueError for a format or kind this handler does not know, OSError for a missing file.
         """
         package = _read(folder, "package.json")
         if package.get("format") != PACKAGE_FORMAT:
@@ -51,20 +55,30 @@ class Service:
         )
         return cls(package, schema, metrics, model)
 
-    def predict(self, values: list[float], warnings: list[Json], instance: int | None) -> Json:
-        """The answer for one row: ``prediction``, ``class_name``, ``probabilities``, and ``warnings`` if any.
+    def predict(self, values: list[Any], warnings: list[Json], instance: int | None) -> Json:
+        """The answer for one row: ``prediction``, and ``warnings`` if any.
 
+        A class comes with ``class_name`` and ``probabilities``; a regression is the number alone.
         ``instance`` is the row's number among several, for the words of a refusal (422).
         """
         try:
-            index, probabilities = self.model.predict(values)
-        except OutOfRange as error:
-            raise beyond_float32(self.schema, error.position, instance) from None
-        answer = {
-            "prediction": self.labels[index],
-            "class_name": self.class_names[index],
-            "probabilities": probabilities,
-        }
+            predicted = self.model.predict(values)
+        except Unanswerable as error:
+            raise unanswerable(self.schema, error.position, error.problem, instance) from None
+        answer: Json
+        if self.is_regression:
+            # JSON has no word for NaN and infinities.
+            if predicted - predicted != 0:
+                problem = "the model gives no finite number for these values"
+                raise unanswerable(self.schema, None, problem, instance)
+            answer = {"prediction": predicted}
+        else:
+            index, probabilities = predicted
+            answer = {
+                "prediction": self.labels[index],
+                "class_name": self.class_names[index],
+                "probabilities": probabilities,
+            }
         if warnings:
             answer["warnings"] = warnings
         return answer

@@ -9,16 +9,18 @@ from typing import Literal
 class Event:
     """One thing that happened.
 
-    ``start``: the job named ``name`` begins a part called ``text``; ``total`` units where they are
+    ``start``: the job named ``name`` begins a part called ``text``; ``total`` of ``unit`` where they are
     counted. ``advance``: ``done`` of ``total`` units of it are through. ``finish``: the part is over,
-    ``text`` says with what, ``ok`` whether it is as one would wish. ``note``: a sentence that belongs to no part.
+    ``text`` says with what, ``ok`` whether it is as one would wish. ``note``: a sentence that belongs to no part;
+    ``warning``: one that the user should heed.
     """
 
-    kind: Literal["start", "advance", "finish", "note"]
+    kind: Literal["start", "advance", "finish", "note", "warning"]
     name: str
     text: str = ""
     done: int = 0
     total: int | None = None
+    unit: str = ""
     ok: bool = True
 
 

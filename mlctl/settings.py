@@ -7,10 +7,10 @@ Flags win over ``MLCTL_*`` variables (nested: ``MLCTL_DEPLOY__MEMORY``), those o
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from pathlib import Path, PurePath
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from mlctl.errors import MlctlError, did_you_mean
@@ -50,22 +50,51 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class DataSettings(_Strict):
-    """``[data]``: the table, its target, and how rows are held out."""
+Kind = Literal["number", "category", "boolean", "date"]
 
-    source: str = "iris"
+
+class DataSettings(_Strict):
+    """``[data]``: the table, its target, how it is read, and how rows are held out."""
+
+    source: str = Field("iris", min_length=1)
     target: str | None = None
+    task: Literal["auto", "binary", "multiclass", "regression"] = "auto"
     test_size: float = Field(0.2, gt=0, lt=1)
     seed: int = Field(42, ge=0, le=2**32 - 1)
+    split: Literal["auto", "stratified", "plain", "group", "time"] = "auto"
+    split_by: str | None = None
+    ignore: tuple[str, ...] = ()
+    kinds: dict[str, Kind] = Field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+    delimiter: str | None = Field(None, min_length=1, max_length=1)
+    encoding: str = "utf-8"
+    decimal: str = Field(".", min_length=1, max_length=1)
+
+    @model_validator(mode="after")
+    def _split_is_whole(self) -> Self:
+        if (self.split in ("group", "time")) != (self.split_by is not None):
+            raise ValueError('split = "group" or "time" and split_by = "a column" go together')
+        return self
 
 
 class ModelSettings(_Strict):
-    """``[model]``: the pipeline by dotted names, and the number of cross-validation folds."""
+    """``[model]``: the pipeline, by dotted names or made by the user's own function, and the number of folds.
 
-    estimator: str = "sklearn.ensemble.RandomForestClassifier"
+    ``estimator`` "auto" is a random forest for the task; ``preprocess`` "auto" fits the schema.
+    ``pipeline`` ("module:function", from the project's folder) takes the place of both.
+    """
+
+    estimator: str = "auto"
     params: dict[str, Any] = Field(default_factory=dict)
-    preprocess: tuple[str, ...] = ("sklearn.preprocessing.StandardScaler",)
+    preprocess: Literal["auto"] | tuple[str, ...] = "auto"
+    pipeline: str | None = Field(None, pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
     cv: int = Field(5, ge=2)
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.pipeline and (self.estimator != "auto" or self.preprocess != "auto"):
+            raise ValueError("pipeline takes the place of estimator and preprocess; give one or the other")
+        return self
 
 
 class Throttle(_Strict):
@@ -122,8 +151,9 @@ class Settings(BaseSettings):
         return (init_settings,)
 
     def identity(self) -> dict[str, Any]:
-        """The settings that a model version depends on, as plain JSON values."""
-        return {"data": self.data.model_dump(mode="json"), "model": self.model.model_dump(mode="json")}
+        """The settings that a model version depends on, as plain JSON values; of a file its name, not its place."""
+        data = self.data.model_dump(mode="json")
+        return {"data": data | {"source": PurePath(self.data.source).name}, "model": self.model.model_dump(mode="json")}
 
 
 def find_project(start: Path) -> Path:

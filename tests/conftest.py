@@ -34,6 +34,7 @@ hypothesis.settings.load_profile("bounded")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Options for longer runs than the default."""
+    parser.addoption("--csv-mb", type=int, default=100, help="size of the large CSV that is read (default 100)")
     parser.addoption("--kills", type=int, default=8, help="how often the registry's writers are killed (default 8)")
 
 

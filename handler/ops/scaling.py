@@ -1,9 +1,11 @@
-"""StandardScaler and MinMaxScaler: the same float64 operations in the same order, so equal to the last bit.
+"""The scalers: the same float64 operations in the same order, so equal to the last bit.
 
-Source: the ``transform`` methods in scikit-learn's sklearn/preprocessing/_data.py.
+A missing value (NaN) stays one. Source: the ``transform`` methods in sklearn/preprocessing/_data.py.
 """
 
 from __future__ import annotations
+
+from handler.ops import InvalidModel
 
 # Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
@@ -11,51 +13,72 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from handler.ops import Tensors, Transformer
+    from handler.ops import Built, Origins, Program, Row, Transformer
 
 
-def standard_scaler(step: Any, tensors: Tensors, n_features: int, generated: bool) -> tuple[str, Transformer]:
-    """``(x - mean) / scale``; either part may be absent."""
-    mean = tensors.get(step["mean"], "d", n_features).tolist() if step["mean"] else None
-    scale = tensors.get(step["scale"], "d", n_features).tolist() if step["scale"] else None
+def standardize(step: Any, program: Program, origins: Origins) -> Built:
+    """``(x - center) / scale``; either part may be absent."""
+    center = _numbers(step["center"], program, origins)
+    scale = _numbers(step["scale"], program, origins)
 
-    if mean and scale:
-        triples = list(zip(mean, scale, strict=True))
+    if center and scale:
+        triples = list(zip(center, scale, strict=True))
 
-        def transform(row: Sequence[float]) -> Sequence[float]:
-            return [(x - m) / s for x, (m, s) in zip(row, triples, strict=True)]
-    elif mean:
+        def transform(row: Row) -> Row:
+            return [(x - c) / s for x, (c, s) in zip(row, triples, strict=True)]
+    elif center:
 
-        def transform(row: Sequence[float]) -> Sequence[float]:
-            return [x - m for x, m in zip(row, mean, strict=True)]
+        def transform(row: Row) -> Row:
+            return [x - c for x, c in zip(row, center, strict=True)]
     elif scale:
 
-        def transform(row: Sequence[float]) -> Sequence[float]:
+        def transform(row: Row) -> Row:
             return [x / s for x, s in zip(row, scale, strict=True)]
     else:
 
-        def transform(row: Sequence[float]) -> Sequence[float]:
+        def transform(row: Row) -> Row:
             return row
 
-    return "transformer", transform
+    # Python, unlike IEEE 754, has no answer to a division by zero; no scaler of scikit-learn makes one.
+    if scale and 0.0 in scale:
+        raise InvalidModel("a scale is zero")
+    return "transformer", transform, origins
 
 
-def minmax_scaler(step: Any, tensors: Tensors, n_features: int, generated: bool) -> tuple[str, Transformer]:
-    """``x * scale + min``, clipped to the feature range when the scaler clips."""
-    scale = tensors.get(step["scale"], "d", n_features).tolist()
-    minimum = tensors.get(step["min"], "d", n_features).tolist()
-    pairs = list(zip(scale, minimum, strict=True))
-    if step["clip"] is None:
+def rescale(step: Any, program: Program, origins: Origins) -> Built:
+    """``x * scale + shift``, the shift where there is one, then clipped where there are bounds."""
+    scale = program.tensor(step["scale"], "d", len(origins)).tolist()
+    shift = _numbers(step["shift"], program, origins)
+    if shift:
+        pairs = list(zip(scale, shift, strict=True))
 
-        def transform(row: Sequence[float]) -> Sequence[float]:
+        def moved(row: Row) -> list[float]:
             return [x * s + m for x, (s, m) in zip(row, pairs, strict=True)]
     else:
-        low, high = map(float, step["clip"])
 
-        def transform(row: Sequence[float]) -> Sequence[float]:
-            return [min(max(x * s + m, low), high) for x, (s, m) in zip(row, pairs, strict=True)]
+        def moved(row: Row) -> list[float]:
+            return [x * s for x, s in zip(row, scale, strict=True)]
 
-    return "transformer", transform
+    return "transformer", moved if step["clip"] is None else _clipped(moved, step["clip"]), origins
 
 
-BUILDERS = {"standard_scaler": standard_scaler, "minmax_scaler": minmax_scaler}
+def clip(step: Any, program: Program, origins: Origins) -> Built:
+    """``x``, brought into the bounds."""
+    return "transformer", _clipped(list, step["clip"]), origins
+
+
+def _clipped(function: Transformer, bounds: Any) -> Transformer:
+    low, high = map(float, bounds)
+
+    def transform(row: Row) -> Row:
+        # In this order NaN stays NaN.
+        return [min(max(x, low), high) for x in function(row)]
+
+    return transform
+
+
+def _numbers(name: Any, program: Program, origins: Origins) -> Sequence[float] | None:
+    return program.tensor(name, "d", len(origins)).tolist() if name is not None else None
+
+
+BUILDERS = {"standardize": standardize, "rescale": rescale, "clip": clip}

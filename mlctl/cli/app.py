@@ -19,6 +19,8 @@ from mlctl.cli import (
     deploy,
     destroy,
     evaluate,
+    import_model,
+    init,
     invoke,
     local,
     logs,
@@ -41,9 +43,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("up")(up.up)
+app.command("init")(init.init)
 app.add_typer(data.app, name="data")
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
+app.command("import")(import_model.import_model)
 app.command("compare")(compare.compare)
 app.add_typer(models.app, name="models")
 app.command("package")(package.package)

@@ -1,5 +1,6 @@
 """``mlctl compare``."""
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
 def compare(
     ctx: typer.Context,
     first: Annotated[
-        str, typer.Argument(metavar="VERSION", help="The version to compare with.", autocompletion=completion.versions)
-    ],
+        str,
+        typer.Argument(metavar="[VERSION]", help="The version to compare with.", autocompletion=completion.versions),
+    ] = "previous",
     second: Annotated[
         str, typer.Argument(metavar="[VERSION]", help="The other one.", autocompletion=completion.versions)
     ] = "latest",
@@ -28,12 +30,12 @@ def compare(
     settings = session.settings()
     from mlctl.core import compare as core
 
-    compared = core.run(session.folder, settings, first, second)
+    with session.progress() as report:
+        compared = core.run(session.folder, settings, first, second, report)
     session.emit(_document(compared), lambda console: _render(console, compared))
 
 
 def _document(compared: "Comparison") -> dict[str, Any]:
-    test = compared.mcnemar
     return {
         "first": compared.first,
         "second": compared.second,
@@ -44,29 +46,52 @@ def _document(compared: "Comparison") -> dict[str, Any]:
             name: {"difference": each.difference, "low": each.low, "high": each.high, "noise": each.is_noise}
             for name, each in compared.differences.items()
         },
-        "mcnemar": {"only_first": test.only_first, "only_second": test.only_second, "p_value": test.p_value},
+        compared.test_name: asdict(compared.test),
         "noise": compared.is_noise,
     }
 
 
 def _render(console: "Console", compared: "Comparison") -> None:
     from mlctl.cli import render
+    from mlctl.model import gates
 
     first, second = render.short(compared.first), render.short(compared.second)
-    console.print(f"{compared.rows} rows that both versions never saw in training\n")
+    console.print(f"{compared.rows} rows that both versions were measured on\n")
     columns = (first, second, "difference", "95 % interval")
     made = render.table("metric", *columns, right=columns)
-    for name, each in compared.differences.items():
-        values = (f"{metrics[name]:.4f}" for metrics in (compared.first_metrics, compared.second_metrics))
-        made.add_row(name, *values, f"{each.difference:+.4f}", f"{each.low:+.4f} to {each.high:+.4f}")
+    both = compared.first_metrics, compared.second_metrics
+    for name in gates.measured(compared.first_metrics):
+        if name not in compared.second_metrics:
+            continue
+        values = [metrics[name] for metrics in both]
+        each = compared.differences.get(name)
+
+        def signed(number: float, name: str = name, like: float = values[0]) -> str:
+            return f"{'-' if number < 0 else '+'}{render.metric(name, abs(number), like)}"
+
+        made.add_row(
+            name,
+            *(render.metric(name, value) for value in values),
+            signed(values[1] - values[0]),
+            f"{signed(each.low)} to {signed(each.high)}" if each else "",
+        )
     console.print(made)
-    test = compared.mcnemar
-    console.print(
-        f"\nRows on which one alone is right: {first} {test.only_first}, {second} {test.only_second} "
-        f"(McNemar's exact test: p = {test.p_value:.3f})."
-    )
+    console.print(f"\n{_told(compared, first, second)}")
     if compared.is_noise:
         console.print("[yellow]Noise:[/] chance alone explains a difference like this.")
     else:
-        better = second if test.only_second > test.only_first else first
+        better = second if compared.second_wins > compared.first_wins else first
         console.print(f"[green]{better} is better:[/] chance hardly explains a difference like this.")
+
+
+def _told(compared: "Comparison", first: str, second: str) -> str:
+    what, test = (
+        ("Rows on which one alone is right", "McNemar's exact test")
+        if compared.test_name == "mcnemar"
+        else ("Rows on which one is nearer to the truth", "Wilcoxon's signed-rank test")
+    )
+    p_value = compared.test.p_value
+    return (
+        f"{what}: {first} {compared.first_wins}, {second} {compared.second_wins} "
+        f"({test}: p {f'= {p_value:.3f}' if p_value >= 0.0005 else '< 0.001'})."
+    )

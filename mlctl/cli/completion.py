@@ -4,15 +4,18 @@ from pathlib import Path
 
 
 def versions(incomplete: str) -> list[tuple[str, str]]:
-    """Ids of model versions (their first twelve digits, with the estimator), and ``latest``."""
+    """Ids of model versions (their first twelve digits, with the estimator), ``latest`` and ``previous``."""
     from mlctl.errors import MlctlError
-    from mlctl.model.registry import LATEST, Registry
+    from mlctl.model.registry import LATEST, PREVIOUS, Registry
     from mlctl.settings import find_project, load
 
     folder = find_project(Path.cwd())
     found = [(LATEST, "the one trained last")]
     try:
-        for version in Registry(folder, load(folder).project).versions():
+        there = Registry(folder, load(folder).project).versions()
+        if len(there) > 1:
+            found.append((PREVIOUS, "the one before it"))
+        for version in there:
             found.append((version.id[:12], version.manifest.estimator.rpartition(".")[2]))
     except MlctlError:
         pass  # a shell that completes is no place for errors; the command itself will tell

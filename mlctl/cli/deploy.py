@@ -84,9 +84,10 @@ def to_document(deployed: "Deployed") -> dict[str, Any]:
 def curl_line(deployed: "Deployed") -> str:
     """A command that works as printed. Single quotes: the URL of a local API holds a ``$``."""
     import json
+    import shlex
 
     body = json.dumps({"features": deployed.example})
-    return f"curl -s '{deployed.url}/predict' -H 'content-type: application/json' -d '{body}'"
+    return f"curl -s '{deployed.url}/predict' -H 'content-type: application/json' -d {shlex.quote(body)}"
 
 
 def _render(console: "Console", deployed: "Deployed") -> None:

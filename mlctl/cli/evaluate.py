@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlctl.cli.session import JsonFlag, Session, VersionArgument
+from mlctl.cli.train import SourceFlag, data_flags
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,23 +20,28 @@ def evaluate(
     minimum: Annotated[
         list[str] | None,
         typer.Option(
-            "--min", metavar="METRIC=VALUE", help="The least a metric must be, or exit 4; may be given again."
+            "--min",
+            "--gate",
+            metavar="METRIC=VALUE",
+            help="The least a metric must be (an error such as rmse: the most), or exit 4; may be given again.",
         ),
     ] = None,
+    source: SourceFlag = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Measure a model version again on its held-out rows.
 
-    Refuses data that is not what the version was trained on. Minimum values come from [gates] in
-    mlctl.toml and from --min.
+    Refuses data that is not what the version was trained on. Gates come from [gates] in mlctl.toml
+    and from --min.
     """
     session = Session(ctx, as_json)
     wanted = _parse(minimum or [])
-    settings = session.settings()
-    from mlctl.core import evaluate as core
-    from mlctl.model import gates
+    settings = session.settings(flags=data_flags(session, source, None))
+    with session.progress() as report:
+        from mlctl.core import evaluate as core
+        from mlctl.model import gates
 
-    evaluation = core.run(session.folder, settings, version=version, minimum=wanted)
+        evaluation = core.run(session.folder, settings, version=version, minimum=wanted, report=report)
     missed = gates.missed(evaluation.version, evaluation.gates)
     document = _document(evaluation)
     if missed:
@@ -64,6 +70,7 @@ def _parse(words: list[str]) -> dict[str, float]:
 def _document(evaluation: "Evaluation") -> dict[str, Any]:
     return {
         "version": evaluation.version,
+        "task": evaluation.task,
         "rows": evaluation.rows,
         "metrics": evaluation.metrics,
         "confusion_matrix": evaluation.confusion_matrix,
@@ -73,23 +80,20 @@ def _document(evaluation: "Evaluation") -> dict[str, Any]:
 
 def _render(console: "Console", evaluation: "Evaluation") -> None:
     from mlctl.cli import render
-    from mlctl.model.gates import METRICS
+    from mlctl.model import gates
 
     console.print(f"[bold]Model version {render.short(evaluation.version)}[/] on {evaluation.rows} held-out rows\n")
-    minimum = {gate.metric: gate for gate in evaluation.gates}
-    overview = render.table("metric", "value", "minimum", right=("value", "minimum"))
-    for name in METRICS:
-        gate = minimum.get(name)
-        mark = (
-            ""
-            if gate is None
-            else f"{gate.minimum:g} [green]✓[/]"
-            if gate.passed
-            else f"{gate.minimum:g} [bold red]✗[/]"
-        )
-        overview.add_row(name, f"{evaluation.metrics[name]:.4f}", mark)
+    checked = {gate.metric: gate for gate in evaluation.gates}
+    overview = render.table("metric", "value", "gate", right=("value", "gate"))
+    for name in gates.measured(evaluation.metrics):
+        gate = checked.get(name)
+        mark = "" if gate is None else " [green]✓[/]" if gate.passed else " [bold red]✗[/]"
+        bound = f"{'≤' if gate.side == 'maximum' else '≥'} {gate.bound:.10g}{mark}" if gate else ""
+        value = evaluation.metrics[name]
+        overview.add_row(name, f"{value:.6g}" if name in gates.OF_NUMBERS else f"{value:.4f}", bound)
     console.print(overview)
-    console.print()
-    console.print(render.per_class(evaluation.metrics))
-    console.print()
-    console.print(render.confusion(evaluation.confusion_matrix, evaluation.class_names))
+    if evaluation.confusion_matrix:
+        console.print()
+        console.print(render.per_class(evaluation.metrics))
+        console.print()
+        console.print(render.confusion(evaluation.confusion_matrix, evaluation.class_names))

@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 
 GROUPS = {
     "All at once": ("up",),
-    "Data and models": ("data", "train", "evaluate", "compare", "models"),
+    "Data and models": ("init", "data", "train", "import", "evaluate", "compare", "models"),
     "Release": ("package", "deploy"),
     "Use and look after": ("invoke", "logs", "status", "destroy", "local", "config"),
 }

@@ -2,22 +2,20 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mlctl.cli.session import JsonFlag, Session, StageName
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rich.console import Console
 
-    from mlctl.core.invoke import Invoked
+    from mlctl.core.invoke import Invoked, Payload
+    from mlctl.settings import DataSettings
 
 # Without this, -1.0 would be taken for an option.
 CONTEXT = {"ignore_unknown_options": True}
-_SHOWN_PROBABILITIES = 10
 
 
 def invoke(
@@ -38,8 +36,8 @@ def invoke(
     mlctl invoke --file rows.csv
     """
     session = Session(ctx, as_json)
-    payload = _payload(values or [], file)
     settings = session.settings(stage=stage)
+    payload = _payload(values or [], file, settings.data)
     from mlctl.core import invoke as core
 
     with session.progress() as report:
@@ -47,26 +45,23 @@ def invoke(
     refused = invoked.refused
     if refused and invoked.document is None:
         raise refused
-
-    def names() -> list[str]:
-        return core.class_names(session.folder, settings, invoked)
-
-    session.emit(invoked.document, lambda console: None if refused else _render(console, invoked, names))
+    session.emit(invoked.document, lambda console: None if refused else _render(console, invoked))
     if refused:
         session.fail_after_output(refused)
 
 
-def _payload(values: list[str], file: Path | None) -> dict[str, Any]:
+def _payload(values: list[str], file: Path | None, data: "DataSettings") -> "Payload":
     from mlctl.core import invoke as core
     from mlctl.errors import ExitCode, MlctlError
 
     if file is not None and values:
         raise typer.BadParameter("Give values or --file, not both.")
     if values == ["-"] or file == Path("-"):
-        return core.payload_from_text(sys.stdin.read(), "stdin")
+        text = sys.stdin.read()
+        return lambda features: core.payload_from_text(text, "stdin", features, data)
     if file is not None:
         try:
-            return core.payload_from_text(file.read_text(encoding="utf-8"), str(file))
+            text = file.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise MlctlError(
                 f"{file} cannot be read: {getattr(error, 'strerror', None) or error}.",
@@ -74,12 +69,13 @@ def _payload(values: list[str], file: Path | None) -> dict[str, Any]:
                 exit_code=ExitCode.BAD_INPUT,
                 hint="Give --file a CSV or JSON file in UTF-8.",
             ) from None
+        return lambda features: core.payload_from_text(text, str(file), features, data)
     if not values:
         raise typer.BadParameter("Give the features of a row, or --file.")
     strange = [word for word in values if word.startswith("-") and not _is_number(word)]
     if strange:
         raise typer.BadParameter(f"No such option: {strange[0]}")
-    return core.payload_from_words(values)
+    return lambda features: core.payload_from_words(values, features)
 
 
 def _is_number(word: str) -> bool:
@@ -90,22 +86,14 @@ def _is_number(word: str) -> bool:
     return True
 
 
-def _render(console: "Console", invoked: "Invoked", class_names: "Callable[[], list[str]]") -> None:
+def _render(console: "Console", invoked: "Invoked") -> None:
     from rich.markup import escape
 
     from mlctl.cli import render
 
     document = invoked.document
     predictions = document.get("predictions") or [document]
-    if len(predictions) == 1:
-        _render_one(console, predictions[0], class_names())
-    else:
-        made = render.table("row", "class", "probability", "", right=("row",))
-        for number, each in enumerate(predictions, start=1):
-            best = max(each["probabilities"])
-            name = escape(str(each["class_name"]))
-            made.add_row(str(number), f"[bold]{name}[/]", f"{best:.3f}", f"[cyan]{render.bar(best)}[/]")
-        console.print(made)
+    render.predictions(console, predictions, invoked.class_names)
     for number, each in enumerate(predictions, start=1):
         for warning in each.get("warnings", []):
             row = f"row {number}: " if len(predictions) > 1 else ""
@@ -115,19 +103,3 @@ def _render(console: "Console", invoked: "Invoked", class_names: "Callable[[], l
         f"\n[dim]{invoked.response.elapsed_ms:.0f} ms, of them {document['latency_ms']:g} ms to predict; "
         f"model {render.short(headers.get('x-model-version', ''))}; request {headers.get('x-request-id', '')}[/]"
     )
-
-
-def _render_one(console: "Console", prediction: dict[str, Any], class_names: list[str]) -> None:
-    """One row: every class with its probability as a bar, at most the ten likeliest."""
-    from rich.markup import escape
-
-    from mlctl.cli import render
-
-    made = render.table("class", "probability", "", right=("probability",))
-    pairs = list(zip(class_names, prediction["probabilities"], strict=True))
-    likeliest = sorted(pairs, key=lambda pair: -pair[1])[:_SHOWN_PROBABILITIES]
-    for name, probability in pairs if len(pairs) <= _SHOWN_PROBABILITIES else likeliest:
-        chosen = name == prediction["class_name"]
-        text = f"[bold green]{escape(name)}[/]" if chosen else escape(name)
-        made.add_row(text, f"{probability:.3f}", f"[{'green' if chosen else 'cyan'}]{render.bar(probability)}[/]")
-    console.print(made)

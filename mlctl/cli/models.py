@@ -132,9 +132,10 @@ def _render(console: "Console", listed: "tuple[Listed, ...]") -> None:
     if not listed:
         console.print("No model version yet. `mlctl train` makes one.")
         return
-    made = render.table("version", "trained (UTC)", "estimator", "accuracy", "f1", "live on", right=("accuracy", "f1"))
+    shown = [name for name in ("accuracy", "f1", "r2", "rmse") if any(name in each.metrics for each in listed)]
+    made = render.table("version", "trained (UTC)", "estimator", *shown, "live on", right=shown)
     for each in listed:
-        scores = [f"{each.metrics[name]:.3f}" if name in each.metrics else "" for name in ("accuracy", "f1")]
+        scores = [render.metric(name, each.metrics[name]) if name in each.metrics else "" for name in shown]
         estimator = "[bold red]was changed on disk[/]" if each.problem else escape(each.estimator.rpartition(".")[2])
         trained = each.trained_at[:16].replace("T", " ")
         made.add_row(f"[bold]{render.short(each.version)}[/]", trained, estimator, *scores, ", ".join(each.deployed))
@@ -164,12 +165,14 @@ def _render_one(console: "Console", shown: "Shown") -> None:
     from rich.markup import escape
 
     from mlctl.cli import render
-    from mlctl.model.gates import METRICS
+    from mlctl.model.gates import measured
 
     manifest, metrics = shown.manifest, shown.metrics
     portable = manifest.portable
     engine = f"compiles, parity {portable['parity']}" if portable["compiled"] else f"no: {portable['reason']}"
-    params = ", ".join(f"{key}={value}" for key, value in manifest.settings["model"]["params"].items()) or "defaults"
+    params = (
+        ", ".join(f"{key}={value}" for key, value in manifest.settings["model"].get("params", {}).items()) or "defaults"
+    )
     console.print(f"[bold]Model version {shown.version.id}[/]")
     console.print(
         render.facts(
@@ -185,7 +188,7 @@ def _render_one(console: "Console", shown: "Shown") -> None:
                 ("portable", escape(engine)),
                 ("libraries", ", ".join(f"{name} {version}" for name, version in manifest.libraries.items())),
                 ("platform", manifest.platform),
-                ("held out", ", ".join(f"{name} {metrics[name]:.3f}" for name in METRICS)),
+                ("held out", ", ".join(f"{name} {render.metric(name, metrics[name])}" for name in measured(metrics))),
             ]
         )
     )

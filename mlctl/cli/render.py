@@ -1,6 +1,7 @@
 """Pieces that several commands draw: tables, bars, the confusion matrix."""
 
 from collections.abc import Sequence
+from math import log10
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ _EIGHTHS = " ▏▎▍▌▋▊▉"
 _LEVELS = "▁▂▃▄▅▆▇█"
 # More classes than this do not fit beside each other on a terminal.
 WIDE = 12
+_SHOWN_PROBABILITIES = 10
+_IN_UNITS = ("mae", "rmse", "median_error")
 
 
 def table(*columns: str, right: Sequence[str] = ()) -> Table:
@@ -55,6 +58,14 @@ def per_class(metrics: dict[str, Any]) -> Table:
     return made
 
 
+def metric(name: str, value: float, like: float | None = None) -> str:
+    """A metric's value: shares with three decimals, errors in the target's unit with five digits, as ``like`` has."""
+    if name not in _IN_UNITS:
+        return f"{value:.3f}"
+    size = abs(value if like is None else like)
+    return f"{value:.{max(4 - int(log10(size)), 0) if size >= 1 else 5}f}"
+
+
 def confusion(matrix: list[list[int]], class_names: Sequence[str]) -> Table:
     """Rows are true classes, columns predicted ones; the diagonal is what was right."""
     short = [name if len(class_names) <= WIDE and len(name) <= WIDE else str(at) for at, name in enumerate(class_names)]
@@ -65,6 +76,36 @@ def confusion(matrix: list[list[int]], class_names: Sequence[str]) -> Table:
             for other, count in enumerate(row)
         ]
         made.add_row(escape(class_names[at]), *cells)
+    return made
+
+
+def predictions(console: Console, answered: Sequence[dict[str, Any]], class_names: Sequence[str]) -> None:
+    """What the API answered: a row as its classes with their probabilities, many rows as a line each."""
+    if "probabilities" not in answered[0]:
+        for number, each in enumerate(answered, start=1):
+            row = f"{number:>{len(str(len(answered)))}}  " if len(answered) > 1 else ""
+            console.print(f"{row}[bold green]{each['prediction']:.6g}[/]")
+    elif len(answered) == 1:
+        console.print(_classes(answered[0], class_names))
+    else:
+        made = table("row", "class", "probability", "", right=("row",))
+        for number, each in enumerate(answered, start=1):
+            best = max(each["probabilities"])
+            made.add_row(
+                str(number), f"[bold]{escape(str(each['class_name']))}[/]", f"{best:.3f}", f"[cyan]{bar(best)}[/]"
+            )
+        console.print(made)
+
+
+def _classes(answer: dict[str, Any], class_names: Sequence[str]) -> Table:
+    """Every class with its probability as a bar, at most the likeliest ones."""
+    made = table("class", "probability", "", right=("probability",))
+    pairs = list(zip(class_names, answer["probabilities"], strict=True))
+    likeliest = sorted(pairs, key=lambda pair: -pair[1])[:_SHOWN_PROBABILITIES]
+    for name, probability in pairs if len(pairs) <= _SHOWN_PROBABILITIES else likeliest:
+        chosen = name == answer["class_name"]
+        text = f"[bold green]{escape(name)}[/]" if chosen else escape(name)
+        made.add_row(text, f"{probability:.3f}", f"[{'green' if chosen else 'cyan'}]{bar(probability)}[/]")
     return made
 
 

@@ -33,6 +33,7 @@ class TerminalReport:
             TextColumn("{task.description}"),
             _WhereCounted(BarColumn(bar_width=24)),
             _WhereCounted(MofNCompleteColumn()),
+            TextColumn("{task.fields[unit]}"),
             _WhereCounted(TimeRemainingColumn()),
             console=console,
             transient=True,
@@ -56,7 +57,8 @@ class TerminalReport:
     def __call__(self, event: Event) -> None:
         """Show one event."""
         if event.kind == "start":
-            self._parts[event.name] = (event.text, self._progress.add_task(escape(event.text), total=event.total))
+            task = self._progress.add_task(escape(event.text), total=event.total, unit=event.unit)
+            self._parts[event.name] = (event.text, task)
         elif event.kind == "advance" and event.name in self._parts:
             self._progress.update(self._parts[event.name][1], completed=event.done)
         elif event.kind == "finish" and event.name in self._parts:
@@ -64,6 +66,8 @@ class TerminalReport:
             self._progress.remove_task(task)
             mark = "[green]✓[/]" if event.ok else "[yellow]![/]"
             self._console.print(f"{mark} {escape(text)}: [dim]{escape(event.text)}[/]")
+        elif event.kind == "warning":
+            self._console.print(f"[yellow]![/] {escape(event.text)}")
         elif event.kind == "note":
             self._console.print(f"[dim]{escape(event.text)}[/]")
 

@@ -38,7 +38,7 @@ VersionArgument = Annotated[
     str,
     typer.Argument(
         metavar="[VERSION]",
-        help="A model version: an id, the beginning of one, or latest.",
+        help="A model version: an id, the beginning of one, latest or previous.",
         autocompletion=completion.versions,
     ),
 ]
@@ -71,8 +71,18 @@ class Session:
     @cached_property
     def folder(self) -> Path:
         """The project's folder."""
-        from mlctl.errors import ExitCode, MlctlError
         from mlctl.settings import find_project
+
+        return self._chosen or find_project(Path.cwd())
+
+    @cached_property
+    def new_folder(self) -> Path:
+        """Where a project is to be made: the current folder, whatever lies above it."""
+        return self._chosen or Path.cwd()
+
+    @cached_property
+    def _chosen(self) -> Path | None:
+        from mlctl.errors import ExitCode, MlctlError
 
         chosen = self._globals.project_dir
         if chosen is not None and not chosen.is_dir():
@@ -82,7 +92,7 @@ class Session:
                 exit_code=ExitCode.NOT_FOUND,
                 hint="Give -C the folder of a project.",
             )
-        return chosen.resolve() if chosen else find_project(Path.cwd())
+        return chosen.resolve() if chosen else None
 
     def settings(self, stage: str | None = None, flags: Mapping[str, Any] | None = None) -> Settings:
         """The settings for ``stage``, with what the command line sets in ``flags``."""

@@ -1,5 +1,6 @@
 """``mlctl train``."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,17 +10,33 @@ from mlctl.cli.session import JsonFlag, Session
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from mlctl.core.train import Trained
+    from mlctl.core.keeping import Kept
 
 ParamFlags = Annotated[
     list[str] | None,
-    typer.Option("--param", "-p", metavar="NAME=VALUE", help="A parameter of the estimator; may be given again."),
+    typer.Option(
+        "--param",
+        "-p",
+        metavar="NAME=VALUE",
+        help="A parameter of the estimator, or of any step (STEP__NAME=VALUE); may be given again.",
+    ),
 ]
+SourceFlag = Annotated[
+    str | None,
+    typer.Option("--source", help="The data, instead of [data] source: a path, s3://…, - (stdin), or a built-in set."),
+]
+TargetFlag = Annotated[str | None, typer.Option("--target", help="The column to predict, instead of [data] target.")]
 
 _ENGINES = {"portable": "portable", "sklearn": "sklearn, which this release cannot deploy"}
 
 
-def train(ctx: typer.Context, param: ParamFlags = None, as_json: JsonFlag = False) -> None:
+def train(
+    ctx: typer.Context,
+    param: ParamFlags = None,
+    source: SourceFlag = None,
+    target: TargetFlag = None,
+    as_json: JsonFlag = False,
+) -> None:
     """Cross-validate, fit, measure, and keep a model version.
 
     The data is split into a training and a test part; the folds and the fit use the training part
@@ -27,13 +44,27 @@ def train(ctx: typer.Context, param: ParamFlags = None, as_json: JsonFlag = Fals
     mlctl.toml.
     """
     session = Session(ctx, as_json)
-    flags = {"model": {"params": parse_params(param)}} if param else None
-    settings = session.settings(flags=flags)
+    data = data_flags(session, source, target)
+    settings = session.settings(flags=data | ({"model": {"params": parse_params(param)}} if param else {}))
     with session.progress() as report:
         from mlctl.core import train as core
 
-        trained = core.run(session.folder, settings, report, base=session.settings().identity())
-    session.emit(to_document(trained), lambda console: _render(console, trained))
+        trained = core.run(session.folder, settings, report, base=session.settings(flags=data).identity())
+    session.emit(to_document(trained), lambda console: render_version(console, trained))
+
+
+def data_flags(session: Session, source: str | None, target: str | None) -> dict[str, Any]:
+    """What ``--source`` and ``--target`` set, nested like the file."""
+    given = {"source": from_here(session.folder, source) if source else source, "target": target}
+    return {"data": {name: value for name, value in given.items() if value is not None}} if source or target else {}
+
+
+def from_here(folder: Path, file: str) -> str:
+    """A path that was typed is meant from the current folder where there is such a file; settings mean ``folder``."""
+    absolute = Path.cwd() / file
+    if not absolute.is_file():
+        return file
+    return str(absolute.relative_to(folder) if absolute.is_relative_to(folder) else absolute)
 
 
 def parse_params(words: list[str]) -> dict[str, Any]:
@@ -49,12 +80,13 @@ def parse_params(words: list[str]) -> dict[str, Any]:
     return params
 
 
-def to_document(trained: "Trained") -> dict[str, Any]:
+def to_document(trained: "Kept") -> dict[str, Any]:
     """The ``--json`` form."""
     return {
         "version": trained.version,
         "created": trained.created,
         "estimator": trained.estimator,
+        "task": trained.task,
         "metrics": trained.metrics,
         "cv": trained.cv,
         "engine": trained.engine,
@@ -64,7 +96,8 @@ def to_document(trained: "Trained") -> dict[str, Any]:
     }
 
 
-def _render(console: "Console", trained: "Trained") -> None:
+def render_version(console: "Console", trained: "Kept") -> None:
+    """A version that was just made, and how it did."""
     from rich.markup import escape
 
     from mlctl.cli import render
@@ -82,15 +115,20 @@ def _render(console: "Console", trained: "Trained") -> None:
         )
     )
     console.print()
-    overview = render.table("", "cross-validation", "held-out rows", right=("cross-validation", "held-out rows"))
-    for name in gates.METRICS:
-        folds = trained.cv[name]
-        overview.add_row(name, f"{folds['mean']:.3f} ± {folds['std']:.3f}", f"[bold]{trained.metrics[name]:.3f}[/]")
+    columns = ("cross-validation", "held-out rows") if trained.cv else ("held-out rows",)
+    overview = render.table("", *columns, right=columns)
+    for name in gates.measured(trained.metrics):
+        folds = (trained.cv or {}).get(name)
+        mean = folds["mean"] if folds else 0.0
+        spread = f"{render.metric(name, mean)} ± {render.metric(name, folds['std'], like=mean)}" if folds else ""
+        held_out = f"[bold]{render.metric(name, trained.metrics[name])}[/]"
+        overview.add_row(name, *((spread, held_out) if trained.cv else (held_out,)))
     console.print(overview)
-    console.print()
-    console.print(render.per_class(trained.metrics))
-    console.print()
-    console.print(render.confusion(trained.metrics["confusion_matrix"], trained.class_names))
+    if trained.class_names:
+        console.print()
+        console.print(render.per_class(trained.metrics))
+        console.print()
+        console.print(render.confusion(trained.metrics["confusion_matrix"], trained.class_names))
     missed = gates.missed(trained.version, trained.gates)
     if missed:
         console.print(f"\n[yellow]![/] {missed.message} It cannot be deployed.")

@@ -1,30 +1,40 @@
 """``mlctl up``."""
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from mlctl.cli.deploy import curl_line, show_plan
 from mlctl.cli.session import JsonFlag, Session, StageName
-from mlctl.cli.train import ParamFlags, parse_params
+from mlctl.cli.train import ParamFlags, SourceFlag, TargetFlag, data_flags, parse_params
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from mlctl.core.flows import Up
+    from mlctl.data.values import Value
 
 # A row of more features than this is not repeated in prose.
 _SHOWN_FEATURES = 8
 
 
-def up(ctx: typer.Context, stage: StageName = "local", param: ParamFlags = None, as_json: JsonFlag = False) -> None:
+def up(
+    ctx: typer.Context,
+    stage: StageName = "local",
+    param: ParamFlags = None,
+    source: SourceFlag = None,
+    target: TargetFlag = None,
+    as_json: JsonFlag = False,
+) -> None:
     """Train, package, deploy, and ask for a first prediction.
 
     Does whatever of it is still missing, in order. Running it again changes nothing.
     """
     session = Session(ctx, as_json)
-    settings = session.settings(stage=stage, flags={"model": {"params": parse_params(param)}} if param else None)
-    base = session.settings(stage=stage).identity()
+    data = data_flags(session, source, target)
+    settings = session.settings(stage=stage, flags=data | ({"model": {"params": parse_params(param)}} if param else {}))
+    base = session.settings(stage=stage, flags=data).identity()
     from mlctl.core import flows
 
     with session.progress() as report:
@@ -59,13 +69,16 @@ def _render(console: "Console", done: "Up") -> None:
     deployed, answer = done.deployed, done.invoked.document
     state = "Live" if deployed.changed else "Live already, nothing to change"
     console.print(f"\n[bold green]{state}:[/] [bold]{escape(deployed.url)}[/]")
-    features = " ".join(repr(value) for value in deployed.example)
+    features = " ".join(shlex.quote(_word(value)) for value in deployed.example)
     short = len(deployed.example) <= _SHOWN_FEATURES
     console.print(f"A first prediction, for a row that was held out{f' ({features})' if short else ''}:\n")
-    best = max(answer["probabilities"])
-    console.print(f"  [bold]{escape(str(answer['class_name']))}[/]  [green]{render.bar(best)}[/] {best:.3f}")
+    if "probabilities" in answer:
+        best = max(answer["probabilities"])
+        console.print(f"  [bold]{escape(str(answer['class_name']))}[/]  [green]{render.bar(best)}[/] {best:.3f}")
+    else:
+        console.print(f"  [bold green]{answer['prediction']:.6g}[/]")
     console.print(f"\n[dim]Ask it yourself:[/]\n{escape(curl_line(deployed))}")
-    another = "n_estimators=300" if done.estimator.endswith(("ForestClassifier", "TreesClassifier")) else "NAME=VALUE"
+    another = "n_estimators=300" if "Forest" in done.estimator or "ExtraTrees" in done.estimator else "NAME=VALUE"
     where = "" if deployed.stage == "local" else f" --stage {deployed.stage}"
     render.next_steps(
         console,
@@ -77,3 +90,10 @@ def _render(console: "Console", done: "Up") -> None:
         (f"mlctl train -p {another}", "another model; `mlctl deploy` then makes it live"),
         *((("mlctl local stop", "end the local AWS emulator"),) if not where else ()),
     )
+
+
+def _word(value: "Value") -> str:
+    """A feature as it is typed on the command line; a missing one is empty."""
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else value if isinstance(value, str) else repr(value)

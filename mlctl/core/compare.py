@@ -5,15 +5,19 @@ from pathlib import Path
 from typing import Any
 
 from mlctl.errors import ExitCode, MlctlError
-from mlctl.model import held_out, metrics, pairs
-from mlctl.model.pairs import Interval, McNemar
+from mlctl.model import held_out, metrics, pairs, pipeline
+from mlctl.model.pairs import Interval, McNemar, Wilcoxon
 from mlctl.model.registry import ModelVersion, Registry
+from mlctl.progress import Report, silent
 from mlctl.settings import Settings
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Metrics of both, the differences (second minus first) with 95 % intervals, and McNemar's test."""
+    """Metrics of both, the differences (second minus first) with 95 % intervals, and a paired test.
+
+    The test is McNemar's for classes, Wilcoxon's for a regression.
+    """
 
     first: str
     second: str
@@ -21,15 +25,30 @@ class Comparison:
     first_metrics: dict[str, Any]
     second_metrics: dict[str, Any]
     differences: dict[str, Interval]
-    mcnemar: McNemar
+    test: McNemar | Wilcoxon
+
+    @property
+    def test_name(self) -> str:
+        """``mcnemar`` or ``wilcoxon``."""
+        return type(self.test).__name__.lower()
+
+    @property
+    def first_wins(self) -> int:
+        """Rows on which the first does better."""
+        return self.test.only_first if isinstance(self.test, McNemar) else self.test.first_nearer
+
+    @property
+    def second_wins(self) -> int:
+        """Rows on which the second does better."""
+        return self.test.only_second if isinstance(self.test, McNemar) else self.test.second_nearer
 
     @property
     def is_noise(self) -> bool:
-        """Whether chance alone explains who answers rightly."""
-        return self.mcnemar.is_noise
+        """Whether chance alone explains who answers better."""
+        return self.test.is_noise
 
 
-def run(project_folder: Path, settings: Settings, first: str, second: str) -> Comparison:
+def run(project_folder: Path, settings: Settings, first: str, second: str, report: Report = silent) -> Comparison:
     """Compare two versions.
 
     Raises MlctlError: exit 3 when they were not measured on the same rows of the same data, or when
@@ -38,18 +57,31 @@ def run(project_folder: Path, settings: Settings, first: str, second: str) -> Co
     registry = Registry(project_folder, settings.project)
     versions = registry.get(first), registry.get(second)
     _same_rows(*versions)
-    dataset, rows = held_out.load(versions[0])
-    expected = dataset.target[rows]
-    predicted = [version.load_pipeline().predict(dataset.features[rows]) for version in versions]
+    dataset, rows = held_out.load(versions[0], settings, project_folder, report)
+    predicted = []
+    for version in versions:
+        with pipeline.running(version.id, project_folder):
+            predicted.append(metrics.predict(version.load_pipeline(), dataset, rows, version.manifest.data["takes"]))
+    measured = [metrics.compute(dataset, rows, each) for each in predicted]
     seed = int(versions[0].manifest.settings["data"]["seed"])
+    one, other = (each.values for each in predicted)
+    test: McNemar | Wilcoxon
+    if dataset.is_regression:
+        expected = dataset.target.floats(rows)
+        differences = pairs.of_numbers(expected, one, other, seed=seed)
+        test = pairs.wilcoxon(expected, one, other)
+    else:
+        classes = dataset.classes[rows]
+        differences = pairs.of_classes(classes, one, other, n_classes=len(dataset.labels), seed=seed)
+        test = pairs.mcnemar(classes, one, other)
     return Comparison(
         first=versions[0].id,
         second=versions[1].id,
         rows=len(rows),
-        first_metrics=metrics.compute(expected, predicted[0], dataset.class_names),
-        second_metrics=metrics.compute(expected, predicted[1], dataset.class_names),
-        differences=pairs.bootstrap(expected, *predicted, n_classes=len(dataset.class_names), seed=seed),
-        mcnemar=pairs.mcnemar(expected, *predicted),
+        first_metrics=measured[0],
+        second_metrics=measured[1],
+        differences=differences,
+        test=test,
     )
 
 

@@ -14,6 +14,7 @@ from mlctl.aws.names import HANDLER, ReleaseText
 from mlctl.aws.ownership import check_ownership
 from mlctl.aws.plan import Desired, FunctionConfig, Plan, Step, Throttling, plan
 from mlctl.aws.read import canonical
+from mlctl.data.values import Value
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.model import answers, gates
 from mlctl.model.answers import Example
@@ -35,7 +36,7 @@ class Deployed:
     version: str
     changed: bool
     steps: tuple[Step, ...]
-    example: tuple[float, ...]
+    example: tuple[Value, ...]
 
 
 def run(
@@ -85,7 +86,7 @@ def run(
     )
 
 
-def _predict_event(features: tuple[float, ...]) -> dict[str, object]:
+def _predict_event(features: tuple[Value, ...]) -> dict[str, object]:
     """The API Gateway event of a ``POST /predict`` for one row."""
     return {
         "version": "2.0",
@@ -129,7 +130,7 @@ def _desired(stage: Stage, package: Package) -> Desired:
 
 def _verify(stage: Stage, release: str, version: ModelVersion, package: Package, golden: list[Example]) -> None:
     """Invoke the release by its number on every golden example; raise MlctlError (exit 4) at the first wrong answer."""
-    labels = version.read_json("schema.json")["target"]["labels"]
+    labels = version.read_json("schema.json")["target"].get("labels", [])
     for number, example in enumerate(golden, start=1):
         invocation = invoke.invoke(stage.aws, stage.names, release, _predict_event(example.features))
         try:
@@ -141,8 +142,7 @@ def _verify(stage: Stage, release: str, version: ModelVersion, package: Package,
             log = f"\n{invocation.log_tail.strip()}" if invocation.log_tail.strip() else ""
             raise MlctlError(
                 f"Release {release} answers golden example {number} of {len(golden)} wrongly: "
-                f"expected class {labels[example.answer.index]} with {example.answer.probabilities}, "
-                f"got {answered}.{log}",
+                f"expected {answers.told(example.answer, labels)}, got {answered}.{log}",
                 code="verification_failed",
                 exit_code=ExitCode.VERIFICATION,
                 hint="It gets no traffic; what was live before still is.",

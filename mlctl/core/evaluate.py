@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlctl.model import gates, held_out, metrics
+from mlctl.model import gates, held_out, metrics, pipeline
 from mlctl.model.gates import Gate
 from mlctl.model.registry import LATEST, Registry
+from mlctl.model.sources import changed_code
+from mlctl.progress import Event, Report, silent
 from mlctl.settings import Settings
 
 
@@ -16,15 +18,21 @@ class Evaluation:
     """The metrics of one version, with the gates that they were held against."""
 
     version: str
+    task: str
     rows: int
     class_names: tuple[str, ...]
     metrics: dict[str, Any]
-    confusion_matrix: list[list[int]]
+    confusion_matrix: list[list[int]] | None
     gates: tuple[Gate, ...]
 
 
 def run(
-    project_folder: Path, settings: Settings, *, version: str = LATEST, minimum: Mapping[str, float] | None = None
+    project_folder: Path,
+    settings: Settings,
+    *,
+    version: str = LATEST,
+    minimum: Mapping[str, float] | None = None,
+    report: Report = silent,
 ) -> Evaluation:
     """Evaluate ``version``. ``minimum`` adds to the gates of the settings, and wins over them.
 
@@ -33,13 +41,17 @@ def run(
     """
     found = Registry(project_folder, settings.project).get(version)
     fitted = found.load_pipeline()
-    dataset, rows = held_out.load(found)
-    measured = metrics.compute(dataset.target[rows], fitted.predict(dataset.features[rows]), dataset.class_names)
+    dataset, rows = held_out.load(found, settings, project_folder, report)
+    for name in changed_code(found.origin.files, project_folder):
+        report(Event("warning", "evaluate", f"{name} has changed since model version {found.id[:12]} was made."))
+    with pipeline.running(found.id, project_folder):
+        measured = metrics.measure(fitted, dataset, rows, found.manifest.data["takes"])
     return Evaluation(
         version=found.id,
+        task=dataset.task,
         rows=len(rows),
         class_names=dataset.class_names,
         metrics=measured,
-        confusion_matrix=measured["confusion_matrix"],
+        confusion_matrix=measured.get("confusion_matrix"),
         gates=gates.check(measured, {**settings.gates, **(minimum or {})}),
     )

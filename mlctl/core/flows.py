@@ -11,6 +11,7 @@ from mlctl.core.deploy import Deployed
 from mlctl.core.invoke import Invoked
 from mlctl.errors import MlctlError
 from mlctl.model.registry import ModelVersion, Registry
+from mlctl.model.sources import fingerprints
 from mlctl.progress import Event, Report, silent
 from mlctl.settings import Settings
 from mlctl.stages import open_stage
@@ -22,6 +23,7 @@ class Up:
 
     trained: bool
     estimator: str
+    task: str
     deployed: Deployed
     invoked: Invoked
 
@@ -37,8 +39,8 @@ def up(
 ) -> Up:
     """Whatever is still missing, in order: train, package, deploy; then one golden example by HTTP.
 
-    The newest version made with the present settings is taken, ``train -p …`` on top of them included;
-    without one, a new one is trained. ``base``: the settings less what flags have changed, where they have.
+    The newest version made of the present data with the present settings is taken, ``train -p …`` on top of them
+    included; without one, a new one is trained. ``base``: the settings less what flags have changed, where they have.
     Raises what the verbs raise, and MlctlError when the API refuses the golden example.
     """
     # First, so that a stage that cannot be reached is known before anything is trained.
@@ -53,18 +55,31 @@ def up(
         report(Event("note", "train", f"Model version {version.id[:12]} is made with these settings already."))
         version_id, trained = version.id, False
     deployed = deploy.run(project_folder, settings, stage_name, version=version_id, on_plan=on_plan, report=report)
-    invoked = invoke.run(project_folder, settings, stage_name, {"features": list(deployed.example)}, report)
+    request = {"features": list(deployed.example)}
+    invoked = invoke.run(project_folder, settings, stage_name, lambda features: request, report)
     if invoked.refused:
         raise invoked.refused
-    return Up(trained=trained, estimator=settings.model.estimator, deployed=deployed, invoked=invoked)
+    found = Registry(project_folder, settings.project).get(version_id)
+    return Up(
+        trained=trained,
+        estimator=found.manifest.estimator,
+        task=found.read_json("schema.json")["task"],
+        deployed=deployed,
+        invoked=invoked,
+    )
 
 
 def _current(project_folder: Path, settings: Settings, base: dict[str, Any] | None) -> ModelVersion | None:
     wanted = settings.identity()
     flagged = base not in (None, wanted)
+    files = fingerprints(settings, project_folder)
+    if files is None:
+        return None
     for version in Registry(project_folder, settings.project).versions():
         try:
-            if version.manifest.settings == wanted or (not flagged and version.base == wanted):
+            matches = version.manifest.settings == wanted or (not flagged and version.origin.base == wanted)
+            # A version that was brought here as a file does not tell what it was made of.
+            if matches and version.origin.files in (None, files):
                 return version
         except MlctlError:
             continue  # `mlctl models` tells of versions that were changed on disk

@@ -3,26 +3,45 @@
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mlctl.aws import read
+from mlctl.aws.errors import explained
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.http import Response, request
 from mlctl.model.registry import Registry
 from mlctl.progress import Report, silent
-from mlctl.settings import Settings
-from mlctl.stages import open_stage
+from mlctl.settings import DataSettings, Settings
+from mlctl.stages import Stage, open_stage
+
+# The features of a schema in order, which tell what a word on a command line stands for; empty where unknown.
+Features = Sequence[dict[str, Any]]
+# Texts that stand for no value: those that the training data is read with, which are pandas' own.
+_MISSING = (
+    *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"),
+    *("<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
+)
+# Of a file that is written like no particular one.
+_ANY = DataSettings()
+Payload = Callable[[Features], dict[str, Any]]
 
 
 @dataclass(frozen=True)
 class Invoked:
-    """What came back; ``document`` is the body as JSON, ``base_url`` that of the API."""
+    """What came back; ``document`` is the body as JSON, ``schema`` that of the model that answered."""
 
     base_url: str
     response: Response
     document: Any
+    schema: dict[str, Any]
+
+    @property
+    def class_names(self) -> list[str]:
+        """The names of the classes in the order of the probabilities; empty for a regression."""
+        return [str(name) for name in self.schema.get("target", {}).get("class_names", ())]
 
     @property
     def refused(self) -> MlctlError | None:
@@ -44,45 +63,55 @@ class Invoked:
 
 
 def run(
-    project_folder: Path, settings: Settings, stage_name: str, payload: dict[str, Any], report: Report = silent
+    project_folder: Path, settings: Settings, stage_name: str, payload: Payload, report: Report = silent
 ) -> Invoked:
-    """POST ``payload`` to ``/predict`` of the stage's API.
+    """POST what ``payload`` makes to ``/predict`` of the stage's API.
 
-    Raises MlctlError: exit 6 when nothing is deployed, exit 5 when nothing answers. A refusal by the
-    API is in the result.
+    Raises MlctlError: exit 6 when nothing is deployed, exit 5 when nothing answers, and what ``payload``
+    raises. A refusal by the API is in the result.
     """
-    url = open_stage(project_folder, settings, stage_name, report).live_url()
-    response = request("POST", f"{url}/predict", json.dumps(payload).encode())
+    # First without a schema: what cannot be sent at all needs no stage to be told.
+    payload(())
+    stage = open_stage(project_folder, settings, stage_name, report)
+    url = stage.live_url()
+    schema = _schema(stage, project_folder, settings, url)
+    response = request("POST", f"{url}/predict", json.dumps(payload(schema.get("features", ()))).encode())
     try:
         document = json.loads(response.body)
     except ValueError:
         document = None
-    return Invoked(base_url=url, response=response, document=document)
+    return Invoked(base_url=url, response=response, document=document, schema=schema)
 
 
-def class_names(project_folder: Path, settings: Settings, invoked: Invoked) -> list[str]:
-    """The names of the classes in the order of the probabilities.
-
-    From the model version where it is on this disk, else from the same API (``GET /model``).
-    """
-    version = invoked.response.headers.get("x-model-version", "")
+def _schema(stage: Stage, project_folder: Path, settings: Settings, url: str) -> dict[str, Any]:
+    """The schema of the live model: from the version where it is on this disk, else from the API itself."""
+    with explained():
+        release = read.live_release(stage.aws, stage.names)
     try:
-        schema = Registry(project_folder, settings.project).get(version).read_json("schema.json")
+        model = release.text.model if release and release.text else ""
+        found: dict[str, Any] = Registry(project_folder, settings.project).get(model).read_json("schema.json")
     except MlctlError:
-        schema = json.loads(request("GET", f"{invoked.base_url}/model").body)["schema"]
-    return [str(name) for name in schema["target"]["class_names"]]
+        try:
+            found = json.loads(request("GET", f"{url}/model").body)["schema"]
+        except (ValueError, KeyError, TypeError):
+            found = {}
+    return found
 
 
-def payload_from_words(words: Sequence[str]) -> dict[str, Any]:
+def payload_from_words(words: Sequence[str], features: Features = ()) -> dict[str, Any]:
     """``["5.1", "3.5"]`` or ``["sepal_length=5.1", …]`` as the body of a request.
 
-    Raises MlctlError (exit 2) for a mixture of both.
+    ``NAME=`` is a missing value. Raises MlctlError (exit 2) for a mixture of both ways.
     """
-    if len(words) == 1 and "," in words[0]:
+    names = [feature["name"] for feature in features]
+    if len(words) == 1 and "," in words[0] and len(names) != 1:
         words = [word.strip() for word in words[0].split(",")]
-    named = [word for word in words if "=" in word]
+    # A text may hold an = itself; with a schema only names that it knows count, unless all look like names.
+    named = [word for word in words if "=" in word and (not names or _name_in(word, names))]
+    if all("=" in word for word in words):
+        named = list(words)
     if not named:
-        return {"features": [_value(word) for word in words]}
+        return {"features": [_value(word, feature) for word, feature in _paired(words, features)]}
     if len(named) != len(words):
         raise MlctlError(
             "Some values have a name and some have none.",
@@ -90,42 +119,89 @@ def payload_from_words(words: Sequence[str]) -> dict[str, Any]:
             exit_code=ExitCode.USAGE,
             hint="Give either values alone (5.1 3.5 …) or all with names (sepal_length=5.1 …).",
         )
-    pairs = (word.partition("=") for word in words)
-    return {"features": {name: _value(value) for name, _, value in pairs}}
+    by_name = {feature["name"]: feature for feature in features}
+    given: dict[str, Any] = {}
+    for word in words:
+        name = _name_in(word, names) or word.partition("=")[0]
+        if names and name in given:
+            raise MlctlError(
+                f"{name} is given twice.",
+                code="feature_repeated",
+                exit_code=ExitCode.USAGE,
+                hint="Give each name once.",
+            )
+        given[name] = _value(word[len(name) + 1 :], by_name.get(name))
+    return {"features": given}
 
 
-def payload_from_text(text: str, source: str) -> dict[str, Any]:
+def payload_from_text(text: str, source: str, features: Features = (), data: DataSettings = _ANY) -> dict[str, Any]:
     """Rows in JSON or CSV as the body of a request.
 
     JSON: one row, a list of rows, or a whole body with ``features`` or ``instances``. CSV: with a
-    header of feature names or without. Raises MlctlError (exit 3) for anything else, naming the line.
+    header of feature names or without, written like the ``data`` that was trained on; its target and
+    what it ignores may be there too. Raises MlctlError (exit 3) for anything else, naming the line.
     """
-    stripped = text.lstrip("\ufeff").strip()
-    if not stripped:
+    stripped = text.lstrip("\ufeff").strip("\r\n ")
+    if not stripped.strip():
         raise _bad_rows(f"{source} holds no rows.")
     if stripped[0] in "[{":
         try:
             return _payload_from_json(json.loads(stripped))
         except ValueError as error:
             raise _bad_rows(f"{source} is not valid JSON: {error}.") from None
-    reader = csv.reader(io.StringIO(stripped))
+    delimiter = data.delimiter or _delimiter(stripped.splitlines()[0], features)
+    reader = csv.reader(io.StringIO(stripped), delimiter=delimiter, skipinitialspace=delimiter != "\t")
     try:
         numbered = [(reader.line_num, line) for line in reader if line]
     except csv.Error as error:
         raise _bad_rows(f"{source}, line {reader.line_num}: {error}.") from None
     lines = [line for _, line in numbered]
-    header = (
-        None if all(isinstance(_value(cell), int | float) for cell in lines[0]) else [cell.strip() for cell in lines[0]]
-    )
+    header = [cell.strip() for cell in lines[0]] if _is_header(lines[0], features) else None
+    by_name = {feature["name"]: feature for feature in features}
+    apart = {data.target, data.split_by, *data.ignore} if by_name else set()
     rows: list[Any] = []
     for number, line in numbered[1:] if header else numbered:
         if len(line) != len(lines[0]):
             raise _bad_rows(f"{source}, line {number}: {len(line)} values, but {len(lines[0])} in the first line.")
-        values = [_value(cell) for cell in line]
-        rows.append(dict(zip(header, values, strict=True)) if header else values)
+        if header:
+            cells = {
+                name: cell for name, cell in zip(header, line, strict=True) if name in by_name or name not in apart
+            }
+            rows.append({name: _value(cell, by_name.get(name), data) for name, cell in cells.items()})
+        else:
+            rows.append([_value(cell, feature, data) for cell, feature in _paired(line, features)])
     if not rows:
         raise _bad_rows(f"{source} holds a header but no rows.")
     return {"instances": rows}
+
+
+def _name_in(word: str, names: Sequence[str]) -> str:
+    """The longest known name that stands before an = in ``word``; empty when none does. A name may hold one too."""
+    return max((name for name in names if word.startswith(f"{name}=")), key=len, default="")
+
+
+def _delimiter(line: str, features: Features) -> str:
+    """The delimiter that the first line uses most; of one feature only a comma parts rows."""
+    return "," if len(features) == 1 else max(",;\t|", key=line.count)
+
+
+def _is_header(cells: list[str], features: Features) -> bool:
+    """Whether the first line names features; where they are unknown, whether it is anything but numbers."""
+    names = {feature["name"] for feature in features}
+    if not names:
+        return not all(_is_number(cell) for cell in cells)
+    if any(cell.strip() in names for cell in cells):
+        return True
+    if "" in cells or len(set(cells)) < len(cells):
+        return False
+    return not any(_is_value(cell, feature) for cell, feature in _paired(cells, features))
+
+
+def _is_value(cell: str, feature: dict[str, Any] | None) -> bool:
+    """Whether a cell is more likely a value than a name."""
+    if feature is None or _is_number(cell) or cell[:1].isdigit():
+        return _is_number(cell) or cell[:1].isdigit()
+    return cell.lower() in ("true", "false") if feature["kind"] == "boolean" else cell in feature.get("values", ())
 
 
 def _payload_from_json(document: Any) -> dict[str, Any]:
@@ -135,8 +211,23 @@ def _payload_from_json(document: Any) -> dict[str, Any]:
     return {"instances": document} if many else {"features": document}
 
 
-def _value(word: str) -> int | float | str:
-    """A number where the word is one; any other word goes to the API as it is, which refuses it by name."""
+def _paired(words: Sequence[str], features: Features) -> list[tuple[str, dict[str, Any] | None]]:
+    """Each word with its feature; where the numbers differ, which the API will refuse, with None."""
+    return list(zip(words, features if len(features) == len(words) else [None] * len(words), strict=True))
+
+
+def _value(word: str, feature: dict[str, Any] | None, data: DataSettings = _ANY) -> int | float | str | bool | None:
+    """What a word stands for, by the kind of its feature; what it cannot be goes as text: the API refuses it."""
+    if feature is None:
+        return _number_or_text(word)
+    if feature["nullable"] and word in (*_MISSING, *data.missing) and word not in feature.get("values", ()):
+        return None
+    if feature["kind"] == "boolean":
+        return {"true": True, "false": False}.get(word.lower(), word)
+    return _number_or_text(word.replace(data.decimal, ".")) if feature["kind"] == "number" else word
+
+
+def _number_or_text(word: str) -> int | float | str:
     # Python takes 5_1 for 51; nobody who types it means that.
     for kind in () if "_" in word else (int, float):
         try:
@@ -144,6 +235,10 @@ def _value(word: str) -> int | float | str:
         except ValueError:
             continue
     return word
+
+
+def _is_number(cell: str) -> bool:
+    return not isinstance(_number_or_text(cell), str)
 
 
 def _bad_rows(message: str) -> MlctlError:

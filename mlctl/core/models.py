@@ -7,7 +7,7 @@ from typing import Any
 from mlctl.aws import read
 from mlctl.aws.errors import explained
 from mlctl.errors import MlctlError
-from mlctl.model.gates import METRICS
+from mlctl.model.gates import measured
 from mlctl.model.manifest import Manifest
 from mlctl.model.registry import LATEST, ModelVersion, Registry
 from mlctl.settings import Settings
@@ -72,7 +72,7 @@ def _listed(version: ModelVersion, live: str | None) -> Listed:
         created_at=version.created_at,
         trained_at=version.trained_at,
         estimator=estimator,
-        metrics={name: metrics[name] for name in METRICS if name in metrics},
+        metrics={name: metrics[name] for name in measured(metrics)},
         deployed=(LOCAL,) if version.id == live else (),
         problem=problem,
     )

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 from sklearn import datasets
 
+from mlctl.data.columns import Column, compact, numbers
 from mlctl.data.dataset import Dataset
-from mlctl.errors import ExitCode, MlctlError, did_you_mean
+from mlctl.data.source import Table
+from mlctl.errors import ExitCode, MlctlError
 
 _LOADERS: dict[str, tuple[Callable[[], Any], str]] = {
     "iris": (datasets.load_iris, "species"),
@@ -19,18 +21,13 @@ _LOADERS: dict[str, tuple[Callable[[], Any], str]] = {
 NAMES = tuple(_LOADERS)
 
 
-def load(source: str, target: str | None = None) -> Dataset:
-    """The built-in set called ``source``.
+def target_of(source: str) -> str:
+    """The target of a built-in set."""
+    return _LOADERS[source][1]
 
-    Raises MlctlError (exit 3) for any other name, and for a ``target`` that is not the set's own.
-    """
-    if source not in _LOADERS:
-        raise MlctlError(
-            f"There is no built-in dataset '{source}'.{did_you_mean(source, NAMES)}",
-            code="dataset_unknown",
-            exit_code=ExitCode.BAD_INPUT,
-            hint=f"This release reads the built-in sets only. Set [data] source to one of: {', '.join(NAMES)}.",
-        )
+
+def load(source: str, target: str | None = None) -> Dataset:
+    """The built-in set called ``source``. Raises MlctlError (exit 3) for a ``target`` that is not the set's own."""
     loader, target_name = _LOADERS[source]
     if target not in (None, target_name):
         raise MlctlError(
@@ -41,15 +38,23 @@ def load(source: str, target: str | None = None) -> Dataset:
         )
     bunch = loader()
     class_names = tuple(str(name) for name in bunch.target_names)
+    names = [clean_name(name) for name in bunch.feature_names]
+    classes = np.asarray(bunch.target, dtype=np.int64)
     return Dataset(
         name=source,
-        features=np.ascontiguousarray(bunch.data, dtype=np.float64),
-        target=np.asarray(bunch.target, dtype=np.int64),
-        feature_names=tuple(clean_name(name) for name in bunch.feature_names),
-        target_name=target_name,
+        features=tuple(numbers(name, bunch.data[:, at]) for at, name in enumerate(names)),
+        target=Column(target_name, "number", compact(classes)),
+        task="binary" if len(class_names) == 2 else "multiclass",
+        classes=classes,
         labels=tuple(range(len(class_names))),
         class_names=class_names,
     )
+
+
+def table(source: str) -> Table:
+    """The same as a table."""
+    found = load(source)
+    return Table(source, {column.name: column for column in (*found.features, found.target)})
 
 
 def clean_name(name: str) -> str:

@@ -1,36 +1,167 @@
-"""Holding rows out."""
+"""Holding rows out, and the folds of cross-validation: stratified, plain, by group or by time."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import (
+    GroupKFold,
+    GroupShuffleSplit,
+    KFold,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+    TimeSeriesSplit,
+    train_test_split,
+)
 
-from mlctl.data.dataset import Dataset, Integers
+from mlctl.data.columns import Column, Integers
+from mlctl.data.dataset import Dataset
 from mlctl.errors import ExitCode, MlctlError
+from mlctl.settings import DataSettings
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Row numbers of the training and the test part, each in ascending order."""
+    """Row numbers of the training and the test part, each in ascending order; ``way`` is how they were chosen."""
 
     train: Integers
     test: Integers
+    way: str
 
 
-def stratified(dataset: Dataset, *, test_size: float, seed: int) -> Split:
-    """A split that keeps the balance of the classes; the same ``seed`` gives the same rows.
+def hold_out(dataset: Dataset, settings: DataSettings) -> Split:
+    """The split that ``[data]`` asks for; the same seed gives the same rows.
 
-    Raises MlctlError (exit 3) when a class is too small to stand in both parts.
+    ``stratified`` keeps the balance of the classes, ``group`` keeps the rows of a group together,
+    ``time`` holds out the latest rows. Raises MlctlError (exit 3) where the rows do not allow it.
     """
+    way = way_of(dataset, settings)
+    rows = np.arange(dataset.rows)
+    shuffled: dict[str, Any] = {"test_size": settings.test_size, "random_state": settings.seed}
     try:
-        train, test = train_test_split(
-            np.arange(dataset.rows), test_size=test_size, random_state=seed, stratify=dataset.target
-        )
+        if way == "time":
+            order = np.argsort(_times(dataset), kind="stable")
+            count = max(int(np.ceil(dataset.rows * settings.test_size)), 1)
+            train, test = order[:-count], order[-count:]
+            if len(train) == 0:
+                raise ValueError(f"{dataset.rows} rows leave none for training")
+        elif way == "group":
+            train, test = next(GroupShuffleSplit(n_splits=1, **shuffled).split(rows, groups=_groups(dataset)))
+        else:
+            train, test = train_test_split(rows, stratify=dataset.classes if way == "stratified" else None, **shuffled)
     except ValueError as error:
         raise MlctlError(
             f"The rows cannot be split into training and test: {error}",
             code="split_impossible",
             exit_code=ExitCode.BAD_INPUT,
-            hint="Give [data] a test_size that leaves every class at least one row in each part.",
+            hint="Give [data] a test_size that leaves enough rows in each part, or more rows.",
         ) from None
-    return Split(train=np.sort(train), test=np.sort(test))
+    return Split(train=np.sort(train), test=np.sort(test), way=way)
+
+
+def folds(dataset: Dataset, split: Split, settings: DataSettings, count: int) -> Iterator[tuple[Integers, Integers]]:
+    """``count`` pairs of row numbers (to fit on, to check on) within the training part: test rows stay unseen.
+
+    By time, each fold is fitted on what lies before the rows that it is checked on. Raises MlctlError
+    (exit 3) where the training part is too small for so many.
+    """
+    rows = split.train
+    if split.way == "time":
+        rows = rows[np.argsort(_times(dataset)[rows], kind="stable")]
+        _refuse_fewer(dataset, len(rows), "rows", count + 1, count)
+        found = TimeSeriesSplit(n_splits=count).split(rows)
+    elif split.way == "group":
+        groups = _groups(dataset)[rows]
+        _refuse_fewer(dataset, len(np.unique(groups)), "groups", count, count)
+        if dataset.is_regression:
+            found = GroupKFold(n_splits=count).split(rows, groups=groups)
+        else:
+            _refuse_rare(dataset, rows, count)
+            chosen = StratifiedGroupKFold(n_splits=count, shuffle=True, random_state=settings.seed)
+            found = chosen.split(rows, dataset.classes[rows], groups)
+    elif split.way == "stratified":
+        _refuse_rare(dataset, rows, count)
+        found = StratifiedKFold(n_splits=count, shuffle=True, random_state=settings.seed).split(
+            rows, dataset.classes[rows]
+        )
+    else:
+        _refuse_fewer(dataset, len(rows), "rows", count, count)
+        found = KFold(n_splits=count, shuffle=True, random_state=settings.seed).split(rows)
+    for fit, check in found:
+        yield rows[fit], rows[check]
+
+
+def _refuse_rare(dataset: Dataset, rows: Integers, count: int) -> None:
+    """Refuse a class that could not be in every fold."""
+    counts = np.bincount(dataset.classes[rows], minlength=len(dataset.class_names))
+    rarest = int(counts.argmin())
+    _refuse_fewer(dataset, int(counts[rarest]), f"rows of class {dataset.class_names[rarest]}", count, count)
+
+
+def _refuse_fewer(dataset: Dataset, there: int, what: str, needed: int, folds: int) -> None:
+    if there < needed:
+        raise MlctlError(
+            f"{dataset.name}: the training part has {there} {what if there != 1 else what.replace('s', '', 1)}, "
+            f"too few for {folds} folds of cross-validation.",
+            code="split_impossible",
+            exit_code=ExitCode.BAD_INPUT,
+            hint="Give more rows, a smaller [data] test_size, or a smaller [model] cv.",
+        )
+
+
+def way_of(dataset: Dataset, settings: DataSettings) -> str:
+    """The way that the settings ask for; ``auto`` is stratified for classes and plain for a regression."""
+    if settings.split == "auto":
+        return "plain" if dataset.is_regression else "stratified"
+    if settings.split == "stratified" and dataset.is_regression:
+        raise MlctlError(
+            f"A stratified split needs classes, but {dataset.target.name} is a number to predict.",
+            code="split_impossible",
+            exit_code=ExitCode.BAD_INPUT,
+            hint='Set [data] split = "plain".',
+        )
+    return settings.split
+
+
+def group_count(dataset: Dataset) -> int:
+    """How many groups the rows are of."""
+    return len(np.unique(_groups(dataset)))
+
+
+def _groups(dataset: Dataset) -> Integers:
+    return np.unique(_whole(dataset).values, return_inverse=True)[1].reshape(-1).astype(np.int64)
+
+
+def _times(dataset: Dataset) -> Any:
+    column = _whole(dataset)
+    if column.kind not in ("date", "number"):
+        raise MlctlError(
+            f"{dataset.name}: rows cannot be put in order by {column.name}, whose values are of kind {column.kind}.",
+            code="split_impossible",
+            exit_code=ExitCode.BAD_INPUT,
+            hint="Give [data] split_by a column of ISO 8601 dates or of numbers.",
+        )
+    return column.values
+
+
+def _whole(dataset: Dataset) -> Column:
+    """The column to split by, which must have a value in every row."""
+    column = dataset.split_by
+    if column is None:
+        raise MlctlError(
+            f"The dataset '{dataset.name}' has no column to split by.",
+            code="split_impossible",
+            exit_code=ExitCode.BAD_INPUT,
+            hint="A built-in set has neither groups nor times; remove [data] split and split_by.",
+        )
+    if column.missing:
+        first = int(np.flatnonzero(column.is_missing)[0]) + 1
+        raise MlctlError(
+            f"{dataset.name}: {column.name}, which rows are split by, has no value in {column.missing} rows, "
+            f"the first is row {first}.",
+            code="split_impossible",
+            exit_code=ExitCode.BAD_INPUT,
+            hint="Fill it, or split by another column.",
+        )
+    return column

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-FORMAT = 1
+from mlctl.data.values import Label, Value
+
+FORMAT = 2
 Parity = Literal["exact", "close"]
 # `close`: no number is off by more than this part of the largest number of the answer.
 CLOSE = 1e-9
@@ -15,17 +17,22 @@ CLOSE = 1e-9
 
 @dataclass(frozen=True)
 class Answer:
-    """What scikit-learn says of one row: the position of the class, and the probabilities if it has them."""
+    """What scikit-learn says of one row.
 
-    index: int
-    probabilities: tuple[float, ...] | None
+    Of a class: its position (``index``), and the probabilities where the model has them. Of a
+    regression: the number, in ``value``.
+    """
+
+    index: int | None = None
+    probabilities: tuple[float, ...] | None = None
+    value: float | None = None
 
 
 @dataclass(frozen=True)
 class Example:
-    """One row of features and its answer."""
+    """One row of features, as a request holds them, and its answer."""
 
-    features: tuple[float, ...]
+    features: tuple[Value, ...]
     answer: Answer
 
 
@@ -33,41 +40,56 @@ def to_document(examples: Iterable[Example]) -> dict[str, Any]:
     """The content of ``golden.json`` and ``heldout.json``."""
     return {
         "format": FORMAT,
-        "examples": [
-            {
-                "features": list(example.features),
-                "index": example.answer.index,
-                "probabilities": list(example.answer.probabilities) if example.answer.probabilities else None,
-            }
-            for example in examples
-        ],
+        "examples": [{"features": list(each.features), **_document(each.answer)} for each in examples],
     }
 
 
 def from_document(document: dict[str, Any]) -> list[Example]:
     """The examples in a ``golden.json`` or ``heldout.json``."""
-    return [
-        Example(
-            features=tuple(each["features"]),
-            answer=Answer(
-                index=each["index"],
-                probabilities=tuple(each["probabilities"]) if each["probabilities"] else None,
-            ),
-        )
-        for each in document["examples"]
-    ]
+    return [Example(features=tuple(each["features"]), answer=_answer(each)) for each in document["examples"]]
 
 
-def agrees(body: object, expected: Answer, labels: Sequence[int | str], parity: Parity) -> bool:
+def agrees(body: object, expected: Answer, labels: Sequence[Label], parity: Parity) -> bool:
     """Whether an answer of ``POST /predict`` is scikit-learn's.
 
     The class must be the same, and the numbers equal to the last bit (``exact``), or off by at most
-    CLOSE times the largest of them (``close``).
+    CLOSE times the largest of them (``close``). ``labels``: the classes by position.
     """
-    if not isinstance(body, dict) or body.get("prediction") != labels[expected.index]:
+    if not isinstance(body, dict):
         return False
     got, want = body.get("probabilities"), expected.probabilities
+    if expected.value is not None:
+        got, want = [body.get("prediction")], (expected.value,)
+    elif expected.index is None or not _same_label(body.get("prediction"), labels[expected.index]):
+        return False
     if want is None or not isinstance(got, list) or len(got) != len(want):
         return False
-    bound = 0.0 if parity == "exact" else CLOSE * max(want)
+    if not all(isinstance(each, float | int) for each in got):
+        return False
+    bound = 0.0 if parity == "exact" else CLOSE * max(map(abs, want))
     return all(abs(one - other) <= bound for one, other in zip(got, want, strict=True))
+
+
+def told(answer: Answer, labels: Sequence[Label]) -> str:
+    """An answer in words."""
+    if answer.index is None:
+        return repr(answer.value)
+    return f"class {labels[answer.index]!r} with {answer.probabilities}"
+
+
+def _same_label(answered: object, label: Label) -> bool:
+    # True == 1 in Python, but not for a caller that reads JSON.
+    return answered == label and isinstance(answered, bool) == isinstance(label, bool)
+
+
+def _document(answer: Answer) -> dict[str, Any]:
+    if answer.value is not None:
+        return {"value": answer.value}
+    return {"index": answer.index, "probabilities": list(answer.probabilities) if answer.probabilities else None}
+
+
+def _answer(document: dict[str, Any]) -> Answer:
+    if "value" in document:
+        return Answer(value=document["value"])
+    probabilities = document["probabilities"]
+    return Answer(index=document["index"], probabilities=tuple(probabilities) if probabilities else None)

@@ -8,7 +8,7 @@ from typing import Any
 
 from mlctl.files import canonical_json, sha256
 
-FORMAT = 1
+FORMAT = 2
 FILE_NAME = "manifest.json"
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
@@ -56,6 +56,7 @@ def library_versions() -> dict[str, str]:
     """The versions that a pickled pipeline depends on."""
     import joblib
     import numpy
+    import pandas
     import scipy  # type: ignore[import-untyped]  # scipy ships no types
     import sklearn
 
@@ -65,6 +66,7 @@ def library_versions() -> dict[str, str]:
         "numpy": numpy.__version__,
         "scipy": str(scipy.__version__),
         "joblib": str(joblib.__version__),
+        "pandas": str(pandas.__version__),
     }
 
 

@@ -1,20 +1,113 @@
-"""Metrics of a classifier, in plain numbers and lists."""
+"""Metrics of a fitted model, in plain numbers and lists."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
+from numpy.typing import NDArray
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    brier_score_loss,
+    confusion_matrix,
+    log_loss,
+    mean_absolute_error,
+    mean_squared_error,
+    median_absolute_error,
+    precision_recall_fscore_support,
+    r2_score,
+    roc_auc_score,
+)
+from sklearn.pipeline import Pipeline
 
-from mlctl.data.dataset import Integers
-from mlctl.model.gates import METRICS
+from mlctl.data.columns import Floats, Integers
+from mlctl.data.dataset import Dataset
+from mlctl.errors import ExitCode, MlctlError
+from mlctl.model import gates
+from mlctl.model.pipeline import Takes, inputs
 
 
-def compute(expected: Integers, predicted: Integers, class_names: tuple[str, ...]) -> dict[str, Any]:
-    """Accuracy; precision, recall and F1, macro-averaged and per class; the confusion matrix.
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """What a model says of rows, each of shape (rows,).
 
-    ``expected`` and ``predicted`` have shape (rows,) and hold class positions. Row i of the matrix
-    is the true class i, column j the predicted class j. A ratio with an empty denominator is 0.
+    ``values``: positions of classes, or numbers of a regression. Of two classes also the
+    ``probabilities`` of the second, and ``scores`` that rank by it, where the model has them.
     """
+
+    values: Any
+    probabilities: Floats | None = None
+    scores: Floats | None = None
+
+
+def predict(fitted: Pipeline, dataset: Dataset, rows: Integers, takes: Takes) -> Predictions:
+    """Predict ``rows`` (row numbers) of the dataset, all at once."""
+    given = inputs(dataset, rows, takes)
+    if dataset.is_regression:
+        return Predictions(np.asarray(fitted.predict(given), dtype=np.float64).reshape(-1))
+    # A fold may have lacked a class: what counts are the positions among the labels of all data.
+    places = {label: at for at, label in enumerate(dataset.labels)}
+    said = np.asarray(fitted.predict(given)).tolist()
+    strange = next((label for label in said if label not in places), None)
+    if strange is not None:
+        raise MlctlError(
+            f"The model answers {strange!r}, which is no class of {dataset.target.name}.",
+            code="class_unknown",
+            exit_code=ExitCode.BAD_INPUT,
+            hint=f"The classes are {', '.join(repr(label) for label in dataset.labels[:8])}.",
+        )
+    values = np.array([places[label] for label in said], dtype=np.int64)
+    if dataset.task != "binary" or len(fitted.classes_) != 2:
+        return Predictions(values)
+    if hasattr(fitted, "predict_proba"):
+        second = np.asarray(fitted.predict_proba(given), dtype=np.float64)[:, 1]
+        return Predictions(values, second, second)
+    scores = fitted.decision_function(given) if hasattr(fitted, "decision_function") else None
+    return Predictions(values, None, scores)
+
+
+def possible(pipeline: Pipeline, dataset: Dataset, rows: Integers) -> tuple[str, ...]:
+    """The single numbers that ``measure`` will find on ``rows``; the pipeline need not be fitted yet."""
+    names = gates.of_task(dataset.task)
+    if dataset.task != "binary":
+        return names
+    lacking: tuple[str, ...] = ()
+    if len(np.unique(dataset.classes[rows])) < 2:
+        lacking = gates.OF_TWO_CLASSES
+    elif not hasattr(pipeline, "predict_proba"):
+        lacking = ("log_loss", "brier") if hasattr(pipeline, "decision_function") else gates.OF_TWO_CLASSES
+    return tuple(name for name in names if name not in lacking)
+
+
+def measure(fitted: Pipeline, dataset: Dataset, rows: Integers, takes: Takes = "frame") -> dict[str, Any]:
+    """The metrics of a fitted model on ``rows`` (row numbers) of the dataset."""
+    return compute(dataset, rows, predict(fitted, dataset, rows, takes))
+
+
+def compute(dataset: Dataset, rows: Integers, predicted: Predictions) -> dict[str, Any]:
+    """The metrics of predictions.
+
+    Classes: accuracy; precision, recall and F1, macro-averaged and per class; the confusion matrix,
+    row i the true class i, column j the predicted class j. A ratio with an empty denominator is 0. Two
+    classes: also ROC AUC, average precision, log loss and Brier score of the second. Regression: R²,
+    mean and median absolute error and the root of the mean squared error, in the target's unit.
+    """
+    if dataset.is_regression:
+        return of_numbers(dataset.target.floats(rows), predicted.values)
+    expected = dataset.classes[rows]
+    found = of_classes(expected, predicted.values, dataset.class_names)
+    if dataset.task == "binary" and len(np.unique(expected)) == 2:
+        if predicted.scores is not None:
+            found["roc_auc"] = float(roc_auc_score(expected, predicted.scores))
+            found["average_precision"] = float(average_precision_score(expected, predicted.scores))
+        if predicted.probabilities is not None:
+            found["log_loss"] = float(log_loss(expected, predicted.probabilities))
+            found["brier"] = float(brier_score_loss(expected, predicted.probabilities))
+    return found
+
+
+def of_classes(expected: Integers, predicted: Integers, class_names: tuple[str, ...]) -> dict[str, Any]:
+    """The metrics of classes, as ``compute`` has them."""
     classes = np.arange(len(class_names))
     each = precision_recall_fscore_support(expected, predicted, labels=classes, zero_division=0.0)
     macro = precision_recall_fscore_support(expected, predicted, labels=classes, average="macro", zero_division=0.0)
@@ -38,10 +131,22 @@ def compute(expected: Integers, predicted: Integers, class_names: tuple[str, ...
     }
 
 
+def of_numbers(expected: Floats, predicted: NDArray[np.float64]) -> dict[str, Any]:
+    """The metrics of a regression, as ``compute`` has them; R² needs two rows, and is 0 of one."""
+    return {
+        "rows": len(expected),
+        "r2": float(r2_score(expected, predicted)) if len(expected) > 1 else 0.0,
+        "mae": float(mean_absolute_error(expected, predicted)),
+        "rmse": float(np.sqrt(mean_squared_error(expected, predicted))),
+        "median_error": float(median_absolute_error(expected, predicted)),
+    }
+
+
 def summarise_folds(folds: list[dict[str, Any]]) -> dict[str, Any]:
-    """Mean, standard deviation (population) and the score of each fold, for every name in METRICS."""
+    """Mean, standard deviation (population) and the score of each fold, for every metric that all folds have."""
     summary: dict[str, Any] = {"folds": len(folds)}
-    for name in METRICS:
-        scores = [float(fold[name]) for fold in folds]
-        summary[name] = {"mean": float(np.mean(scores)), "std": float(np.std(scores)), "scores": scores}
+    for name in gates.METRICS:
+        if all(name in fold for fold in folds):
+            scores = [float(fold[name]) for fold in folds]
+            summary[name] = {"mean": float(np.mean(scores)), "std": float(np.std(scores)), "scores": scores}
     return summary

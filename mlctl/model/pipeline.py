@@ -2,39 +2,82 @@
 
 import difflib
 import importlib
+import inspect
 import sys
+import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import Any, Literal
 
-from sklearn.base import BaseEstimator, is_classifier
+import numpy as np
+from sklearn.base import BaseEstimator, is_classifier, is_regressor
 from sklearn.pipeline import Pipeline
 from sklearn.utils import all_estimators
 
+from mlctl.data.columns import Integers
+from mlctl.data.dataset import Dataset
 from mlctl.errors import ExitCode, MlctlError, did_you_mean
+from mlctl.model import preprocess
 from mlctl.settings import ModelSettings
 
 ESTIMATOR_STEP = "model"
+PREPROCESS_STEP = "preprocess"
+DEFAULT_ESTIMATOR = {
+    "binary": "sklearn.ensemble.RandomForestClassifier",
+    "multiclass": "sklearn.ensemble.RandomForestClassifier",
+    "regression": "sklearn.ensemble.RandomForestRegressor",
+}
+# What a fitted pipeline is given: columns by name, or an array where it was fitted without names.
+Takes = Literal["frame", "array"]
 
 
-def build(settings: ModelSettings, seed: int) -> Pipeline:
-    """The unfitted pipeline that ``[model]`` describes; the last step is named ``model``.
+def build(settings: ModelSettings, dataset: Dataset, seed: int, folder: Path) -> Pipeline:
+    """The unfitted pipeline that ``[model]`` describes for a dataset; the last step is named ``model``.
 
-    An estimator that takes ``random_state`` gets ``seed`` unless the settings give one. Raises
-    MlctlError (exit 2) for a name or a parameter that does not exist, naming the nearest.
+    Every ``random_state`` that is not given is ``seed``. A user's own pipeline is made by the function
+    that ``[model] pipeline`` names, imported from ``folder``. Raises MlctlError: exit 2 for a name or a
+    parameter that does not exist, naming the nearest; exit 3 when the user's function fails.
     """
-    steps: list[tuple[str, BaseEstimator]] = []
-    for dotted in settings.preprocess:
-        made = _make(dotted, {}, seed)
-        if not hasattr(made, "transform"):
-            raise _unusable(dotted, "is not a transformer, which [model] preprocess takes")
-        name = type(made).__name__.lower()
-        steps.append((name if name not in dict(steps) else f"{name}{len(steps)}", made))
-    estimator = _make(settings.estimator, settings.params, seed)
-    if not is_classifier(estimator):
-        raise _unusable(settings.estimator, "is not a classifier")
-    steps.append((ESTIMATOR_STEP, estimator))
-    return Pipeline(steps)
+    if settings.pipeline:
+        made = _own(settings.pipeline, folder)
+    else:
+        dotted = settings.estimator if settings.estimator != "auto" else DEFAULT_ESTIMATOR[dataset.task]
+        made = Pipeline([*_preprocessing(settings, dataset), (ESTIMATOR_STEP, _make(dotted, settings.params))])
+    fits = is_regressor(made) if dataset.is_regression else is_classifier(made)
+    if not fits:
+        wanted = "regressor" if dataset.is_regression else "classifier"
+        raise _unusable(
+            settings.pipeline or settings.estimator,
+            f"is not a {wanted}, which the target {dataset.target.name} ({dataset.task}) needs",
+        )
+    _set_params(made, settings.params)
+    _seed(made, seed, settings.params)
+    return made
+
+
+def estimator_name(pipeline: Pipeline) -> str:
+    """The dotted name of the last step's class, as one would import it."""
+    found = type(pipeline.steps[-1][1])
+    return f"{found.__module__.split('._')[0]}.{found.__qualname__}"
+
+
+def step_names(pipeline: Pipeline) -> list[str]:
+    """The dotted names of the classes before the last step."""
+    return [
+        step if isinstance(step, str) else f"{type(step).__module__.split('._')[0]}.{type(step).__qualname__}"
+        for _, step in pipeline.steps[:-1]
+        if step is not None
+    ]
+
+
+def inputs(dataset: Dataset, rows: Integers | slice, takes: Takes) -> Any:
+    """Rows of a dataset as a fitted pipeline takes them, shape (rows, columns)."""
+    frame = dataset.frame(rows)
+    if takes == "frame":
+        return frame
+    numeric = all(column.kind != "category" for column in dataset.features)
+    return np.ascontiguousarray(frame.to_numpy(dtype=np.float64 if numeric else object))
 
 
 @contextmanager
@@ -48,22 +91,136 @@ def one_thread(pipeline: Pipeline) -> Iterator[None]:
         pipeline.set_params(**before)
 
 
-def _make(dotted: str, params: Mapping[str, Any], seed: int) -> BaseEstimator:
-    found = _find(dotted)
-    known = found._get_param_names()
-    for name in params:
-        if name not in known:
+@contextmanager
+def project_modules(folder: Path) -> Iterator[None]:
+    """Within it, modules of the project's folder can be imported, as for a script that lies there.
+
+    What their code prints goes to standard error: standard output is for the result.
+    """
+    sys.path.insert(0, str(folder))
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        sys.path.remove(str(folder))
+
+
+@contextmanager
+def running(version_id: str, folder: Path) -> Iterator[None]:
+    """Within it, the pipeline of a version is run: with the project's modules, and what it raises told in words.
+
+    What scikit-learn warns of was told when the version was made. Raises MlctlError (exit 3).
+    """
+    try:
+        with project_modules(folder), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except MlctlError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise MlctlError(
+            f"Model version {version_id[:12]} cannot predict: {type(error).__name__}: {_first_line(error)}",
+            code="prediction_failed",
+            exit_code=ExitCode.BAD_INPUT,
+            hint="Code of the project that it uses may have changed since it was made; `mlctl --debug` shows where.",
+        ) from error
+
+
+def _preprocessing(settings: ModelSettings, dataset: Dataset) -> list[tuple[str, BaseEstimator]]:
+    if settings.preprocess == "auto":
+        return [(PREPROCESS_STEP, preprocess.auto(dataset))]
+    steps: list[tuple[str, BaseEstimator]] = []
+    for dotted in settings.preprocess:
+        made = _make(dotted, {})
+        if not hasattr(made, "transform"):
+            raise _unusable(dotted, "is not a transformer, which [model] preprocess takes")
+        name = type(made).__name__.lower()
+        steps.append((name if name not in dict(steps) else f"{name}{len(steps)}", made))
+    return steps
+
+
+def _own(name: str, folder: Path) -> Pipeline:
+    module_name, _, function_name = name.partition(":")
+    try:
+        with project_modules(folder), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            importlib.invalidate_caches()
+            module = importlib.import_module(module_name)
+            if not hasattr(module, function_name):
+                near = did_you_mean(function_name, [each for each in vars(module) if not each.startswith("_")])
+                raise AttributeError(f"{module_name} has no function '{function_name}'.{near}")
+            made = getattr(module, function_name)()
+    except (Exception, SystemExit) as error:
+        # Whatever the user's own code raises is theirs to see, and `--debug` shows where.
+        raise MlctlError(
+            f"The pipeline {name} cannot be made: {type(error).__name__}: {_first_line(error)}",
+            code="pipeline_failed",
+            exit_code=ExitCode.BAD_INPUT,
+            hint=f"[model] pipeline names a function without arguments in {module_name.replace('.', '/')}.py "
+            "of the project's folder, which returns a pipeline. `mlctl --debug` shows the trace.",
+        ) from error
+    if isinstance(made, type):
+        raise _unusable(name, f"returned the class {made.__name__}, not an estimator made of it")
+    if isinstance(made, Pipeline) and not (made.steps and hasattr(made.steps[-1][1], "predict")):
+        last = f"last step, {type(made.steps[-1][1]).__name__}, cannot predict" if made.steps else "steps are none"
+        raise _unusable(name, f"returned a pipeline whose {last}")
+    if not (isinstance(made, BaseEstimator) and hasattr(made, "fit") and hasattr(made, "predict")):
+        raise _unusable(name, f"returned {type(made).__name__}, which is no scikit-learn estimator")
+    return made if isinstance(made, Pipeline) else Pipeline([(ESTIMATOR_STEP, made)])
+
+
+def _set_params(pipeline: Pipeline, params: Mapping[str, Any]) -> None:
+    """Set parameters of the estimator by their names, and any nested one by its path (``preprocess__…``)."""
+    last = pipeline.steps[-1][0]
+    of_estimator = pipeline.steps[-1][1].get_params()
+    nested = pipeline.get_params()
+    given = {}
+    for name, value in params.items():
+        if name == "steps" or (name in pipeline.named_steps and name not in of_estimator):
             raise MlctlError(
-                f"{found.__name__} has no parameter '{name}'.{did_you_mean(name, known)}",
+                f"'{name}' is a step of the pipeline, not a parameter.",
                 code="parameter_unknown",
                 exit_code=ExitCode.USAGE,
-                hint=f"It takes: {', '.join(sorted(known))}.",
+                hint=f"A parameter of it is set as {name}__NAME; another step by [model] estimator or preprocess.",
             )
-    given = {name: _plain(value) for name, value in params.items()}
-    if "random_state" in known:
-        given.setdefault("random_state", seed)
+        if name not in of_estimator and name not in nested:
+            title = "The pipeline" if "__" in name else type(pipeline.steps[-1][1]).__name__
+            raise MlctlError(
+                f"{title} has no parameter '{name}'.{did_you_mean(name, [*of_estimator, *nested])}",
+                code="parameter_unknown",
+                exit_code=ExitCode.USAGE,
+                hint=f"It takes: {', '.join(sorted(of_estimator))}."
+                + (f" Of the steps before it, such as {_example(nested)}." if len(pipeline.steps) > 1 else ""),
+            )
+        given[f"{last}__{name}" if name in of_estimator else name] = _plain(value)
+    pipeline.set_params(**given)
+
+
+def _example(nested: Mapping[str, Any]) -> str:
+    return max((name for name in nested if "__" in name and not name.startswith(ESTIMATOR_STEP)), key=len, default="")
+
+
+def _seed(pipeline: Pipeline, seed: int, given: Mapping[str, Any]) -> None:
+    """Give every random part of the pipeline its seed, unless the settings or its maker gave one."""
+    of_estimator = f"{pipeline.steps[-1][0]}__"
+    free = {
+        name: seed
+        for name, value in pipeline.get_params().items()
+        if name.endswith("random_state") and value is None and not {name, name.removeprefix(of_estimator)} & {*given}
+    }
+    pipeline.set_params(**free)
+
+
+def _make(dotted: str, params: Mapping[str, Any]) -> BaseEstimator:
+    """An estimator with its defaults; parameters that have none are taken from ``params``."""
+    found = _find(dotted)
+    required = [
+        name
+        for name, parameter in inspect.signature(found).parameters.items()
+        if parameter.default is parameter.empty and name in params
+    ]
     try:
-        return found(**given)
+        return found(**{name: params[name] for name in required})
     except TypeError as error:
         raise _unusable(dotted, f"cannot be made with these parameters: {error}") from None
 
@@ -81,6 +238,10 @@ def _plain(value: Any) -> Any:
     # One object a string, wherever it was read: pickle writes a string that it meets twice only
     # once, so the bytes of the model would depend on whether a flag or a file had set it.
     return sys.intern(value) if isinstance(value, str) else value
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or "no message").splitlines()[0]
 
 
 def _find(dotted: str) -> type[BaseEstimator]:

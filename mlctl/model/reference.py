@@ -1,42 +1,68 @@
 """scikit-learn's own answers, the measure for every engine, and the choice of golden examples."""
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.base import is_classifier
 from sklearn.pipeline import Pipeline
 
-from mlctl.data.dataset import Floats, Integers
+from mlctl.data.values import Value
 from mlctl.model.answers import Answer, Example
 from mlctl.model.pipeline import one_thread
 
 GOLDEN_PER_CLASS = 4
 GOLDEN_AT_MOST = 40
-HELD_OUT_AT_MOST = 2000
+GOLDEN_OF_A_REGRESSION = 12
+HELD_OUT_AT_MOST = 300
+
+# What a fitted pipeline takes: columns by name, or for a model that was fitted without names an array.
+Rows = pd.DataFrame | NDArray[np.float64]
 
 
-def examples(pipeline: Pipeline, rows: Floats) -> list[Example]:
+def examples(
+    fitted: Pipeline,
+    rows: Rows,
+    features: Sequence[tuple[Value, ...]],
+    advance: Callable[[int], None] = lambda done: None,
+) -> list[Example]:
     """Each row with scikit-learn's answer, predicted one float64 row at a time with one thread.
 
-    ``rows`` has shape (rows, columns). A whole batch, or threads, would change the last bits.
+    ``rows``: what the pipeline takes, shape (rows, columns); ``features``: the same rows as a request
+    holds them. A whole batch, or threads, would change the last bits. ``advance`` is told the rows done.
     """
-    has_probabilities = hasattr(pipeline, "predict_proba")
     answered = []
-    with one_thread(pipeline):
-        for row in np.ascontiguousarray(rows, dtype=np.float64):
-            single = row.reshape(1, -1)
-            probabilities = tuple(pipeline.predict_proba(single)[0].tolist()) if has_probabilities else None
-            answer = Answer(index=int(pipeline.predict(single)[0]), probabilities=probabilities)
-            answered.append(Example(features=tuple(row.tolist()), answer=answer))
+    with one_thread(fitted):
+        for at, each in enumerate(features):
+            answered.append(Example(features=tuple(each), answer=_answer(fitted, _one(rows, at))))
+            advance(at + 1)
     return answered
 
 
-def choose_golden(test_rows: Integers, target: Integers) -> list[int]:
-    """Positions in ``test_rows`` of the golden examples: the first held-out rows of each class.
+def choose_golden(target: NDArray[np.int64] | None, rows: int) -> list[int]:
+    """Positions of the golden examples among ``rows`` held-out rows: the first rows of each class.
 
-    GOLDEN_PER_CLASS of each class, fewer where the classes are many: about GOLDEN_AT_MOST in all.
+    ``target`` holds the class of each row: GOLDEN_PER_CLASS of each class, fewer where the classes are
+    many, about GOLDEN_AT_MOST in all. For a regression (None) it is the first GOLDEN_OF_A_REGRESSION rows.
     """
-    held_out = target[test_rows]
-    labels = np.unique(held_out)
+    if target is None:
+        return list(range(min(rows, GOLDEN_OF_A_REGRESSION)))
+    labels = np.unique(target)
     each = min(GOLDEN_PER_CLASS, max(1, GOLDEN_AT_MOST // len(labels)))
     chosen: list[int] = []
     for label in labels:
-        chosen += np.flatnonzero(held_out == label)[:each].tolist()
+        chosen += np.flatnonzero(target == label)[:each].tolist()
     return sorted(chosen)
+
+
+def _one(rows: Rows, at: int) -> Rows:
+    return rows.iloc[at : at + 1] if isinstance(rows, pd.DataFrame) else rows[at : at + 1]
+
+
+def _answer(fitted: Pipeline, row: Rows) -> Answer:
+    predicted = fitted.predict(row)[0]
+    if not is_classifier(fitted):
+        return Answer(value=float(predicted))
+    probabilities = tuple(fitted.predict_proba(row)[0].tolist()) if hasattr(fitted, "predict_proba") else None
+    return Answer(index=int(np.flatnonzero(np.asarray(fitted.classes_) == predicted)[0]), probabilities=probabilities)

@@ -12,7 +12,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -27,22 +27,33 @@ from mlctl.model.manifest import Manifest
 
 FOLDER = "artifacts"
 LATEST = "latest"
+PREVIOUS = "previous"
 _TEMPORARY = ".new-"
 _ID = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
-class ModelVersion:
-    """One version on disk. ``created_at`` and ``trained_at`` are RFC 3339 times in UTC.
+class Origin:
+    """Where a version came from, as far as is known; no part of its identity.
 
-    ``base``: the settings it was last trained with, less what flags had changed; None where unknown.
+    ``source``: where its data lay; ``base``: the settings it was last trained with, less what flags had
+    changed; ``files``: SHA-256 by path of the files that it was made of.
     """
+
+    source: str | None = None
+    base: dict[str, Any] | None = None
+    files: dict[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """One version on disk. ``created_at`` and ``trained_at`` are RFC 3339 times in UTC."""
 
     id: str
     path: Path
     created_at: str
     trained_at: str
-    base: dict[str, Any] | None = None
+    origin: Origin = Origin()
 
     @cached_property
     def manifest(self) -> Manifest:
@@ -92,7 +103,23 @@ class ModelVersion:
                 )
         import joblib
 
-        return joblib.load(io.BytesIO(data))
+        from mlctl.model.pipeline import project_modules
+
+        # A pipeline of the user's own may name functions of the project's modules.
+        with project_modules(self.path.parents[2]):
+            return self._unpickled(joblib, data)
+
+    def _unpickled(self, joblib: Any, data: bytes) -> Any:
+        try:
+            return joblib.load(io.BytesIO(data))
+        except Exception as error:
+            # The project's own module runs now, and may raise anything.
+            raise MlctlError(
+                f"Model version {self.id[:12]} needs code that is not here, or fails: {type(error).__name__}: {error}.",
+                code="code_missing",
+                exit_code=ExitCode.VERIFICATION,
+                hint="It was made with a pipeline of the project's own; restore that module in the project's folder.",
+            ) from error
 
     def problems(self) -> list[str]:
         """Every way in which the folder differs from the manifest; empty when it is intact."""
@@ -152,7 +179,10 @@ class Registry:
         return sorted(found, key=lambda version: (version.trained_at, version.id), reverse=True)
 
     def get(self, reference: str = LATEST) -> ModelVersion:
-        """The version that an id, the beginning of one, or ``latest`` names. Raises MlctlError (exit 6)."""
+        """The version that an id, the beginning of one, ``latest`` or ``previous`` names.
+
+        ``previous`` is the one before the latest. Raises MlctlError (exit 6).
+        """
         versions = self.versions()
         if not versions:
             raise MlctlError(
@@ -163,6 +193,8 @@ class Registry:
             )
         if reference == LATEST:
             return versions[0]
+        if reference == PREVIOUS and len(versions) > 1:
+            return versions[1]
         matching = [version for version in versions if reference and version.id.startswith(reference.lower())]
         if len(matching) == 1:
             return matching[0]
@@ -175,12 +207,14 @@ class Registry:
         )
 
     def write(
-        self, manifest: Manifest, files: Mapping[str, bytes], base: dict[str, Any] | None = None
+        self,
+        manifest: Manifest,
+        files: Mapping[str, bytes],
+        origin: Origin = Origin(),
     ) -> tuple[ModelVersion, bool]:
         """Add a version; ``(version, False)`` when it was there already.
 
-        ``files`` are its files without the manifest, ``base`` is that of
-        ModelVersion. Raises OSError when the disk refuses; then nothing is left of it.
+        ``files`` are its files without the manifest. Raises OSError when the disk refuses; then nothing is left of it.
         """
         now = datetime.now(UTC).isoformat(timespec="microseconds")
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -192,7 +226,7 @@ class Registry:
             if is_new:
                 self._write_folder(target, {**files, manifests.FILE_NAME: manifest.to_bytes()})
             created_at = now if is_new else self._version(manifest.id).created_at
-            info = {"created_at": created_at, "trained_at": now, "base": base}
+            info = {"created_at": created_at, "trained_at": now, **asdict(origin)}
             write_atomic(self._info_path(manifest.id), canonical_json(info))
         return self._version(manifest.id), is_new
 
@@ -225,13 +259,14 @@ class Registry:
         path = self.folder / version_id
         try:
             info = json.loads(self._info_path(version_id).read_bytes())
-            created_at, trained_at, base = str(info["created_at"]), str(info["trained_at"]), info.get("base")
+            created_at, trained_at = str(info["created_at"]), str(info["trained_at"])
+            origin = Origin(**{name: info.get(name) for name in Origin.__dataclass_fields__})
         except (OSError, ValueError, KeyError):
             # Killed between the two writes, or copied without it: the folder's own time will do.
             stamp = datetime.fromtimestamp(path.stat().st_mtime, UTC)
             created_at = trained_at = stamp.isoformat(timespec="microseconds")
-            base = None
-        return ModelVersion(id=version_id, path=path, created_at=created_at, trained_at=trained_at, base=base)
+            origin = Origin()
+        return ModelVersion(id=version_id, path=path, created_at=created_at, trained_at=trained_at, origin=origin)
 
 
 def _series(name: str, version: str) -> str:

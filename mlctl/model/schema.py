@@ -2,30 +2,62 @@
 
 from typing import Any
 
-from mlctl.data.dataset import Dataset, Integers
+import numpy as np
+from numpy.typing import NDArray
 
-FORMAT = 1
+from mlctl.data.columns import Column, Integers
+from mlctl.data.dataset import Dataset
+from mlctl.data.target import text_of
+from mlctl.data.values import Label, iso_text
+
+FORMAT = 2
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
-def build(dataset: Dataset, rows: Integers) -> dict[str, Any]:
-    """The schema of ``dataset`` with the ranges found in ``rows`` (row numbers of the training part)."""
-    part = dataset.features[rows]
+def build(dataset: Dataset, rows: Integers, labels: tuple[Label, ...] = ()) -> dict[str, Any]:
+    """The schema of ``dataset`` with the ranges and categories found in ``rows`` (of the training part).
+
+    ``labels``: the classes that the fitted model knows, in its order; none for a regression.
+    """
+    target: dict[str, Any] = {"name": dataset.target.name}
+    if dataset.is_regression:
+        known = dataset.target.floats(rows)
+        target |= {"min": float(known.min()), "max": float(known.max())}
+    else:
+        names = dict(zip(dataset.labels, dataset.class_names, strict=True))
+        target |= {"labels": list(labels), "class_names": [names.get(each, text_of(each)) for each in labels]}
     return {
         "format": FORMAT,
-        "task": "binary" if len(dataset.labels) == 2 else "multiclass",
-        "features": [
-            {
-                "name": name,
-                "kind": "number",
-                "nullable": False,
-                "min": float(part[:, column].min()),
-                "max": float(part[:, column].max()),
-            }
-            for column, name in enumerate(dataset.feature_names)
-        ],
-        "target": {
-            "name": dataset.target_name,
-            "labels": list(dataset.labels),
-            "class_names": list(dataset.class_names),
-        },
+        "task": dataset.task,
+        "features": [feature(column, rows) for column in dataset.features],
+        "target": target,
+    }
+
+
+def feature(column: Column, rows: Integers | slice = slice(None)) -> dict[str, Any]:
+    """One column: its kind, whether it may be missing (in any row), and what ``rows`` of it hold."""
+    found = {"name": column.name, "kind": column.kind, "nullable": column.missing > 0}
+    part = column.take(rows) if not isinstance(rows, slice) else column
+    present = part.values[~part.is_missing] if part.missing else part.values
+    if column.kind == "number":
+        return found | {"integer": column.is_whole, **_range(present.astype(np.float64))}
+    if column.kind == "date":
+        ends = {"min": iso_text(int(present.min())), "max": iso_text(int(present.max()))} if len(present) else {}
+        return found | {"min": None, "max": None, **ends}
+    if column.kind == "boolean":
+        return found | {"true": int(np.sum(present == 1)), "false": int(np.sum(present == 0))}
+    counts = np.bincount(present.astype(np.int64), minlength=len(column.texts()))
+    texts = column.texts()
+    # The most frequent first; of equally frequent ones the alphabet decides.
+    order = sorted((at for at in range(len(texts)) if counts[at]), key=lambda at: (-counts[at], texts[at]))
+    return found | {"values": [texts[at] for at in order], "counts": [int(counts[at]) for at in order]}
+
+
+def _range(present: NDArray[np.float64]) -> dict[str, Any]:
+    if len(present) == 0:
+        return {"min": None, "max": None, "quantiles": None}
+    return {
+        "min": float(present.min()),
+        "max": float(present.max()),
+        "quantiles": [float(each) for each in np.quantile(present, QUANTILES)],
     }

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from mlctl.data.values import Label
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.files import canonical_json, sha256
 from mlctl.model import answers
@@ -76,7 +77,7 @@ def build(version: ModelVersion, *, engine: str, python: str) -> Package:
         for name in ("golden.json", "heldout.json")
         for example in answers.from_document(version.read_json(name))
     ]
-    prove(zipped, checks, schema["target"]["labels"], manifest.portable["parity"])
+    prove(zipped, checks, schema["target"].get("labels", []), manifest.portable["parity"])
     return Package(
         version=version.id,
         project=manifest.project,
@@ -113,7 +114,7 @@ def layout(
     }
 
 
-def prove(zipped: bytes, examples: Sequence[Example], labels: Sequence[int | str], expected: Parity) -> None:
+def prove(zipped: bytes, examples: Sequence[Example], labels: Sequence[Label], expected: Parity) -> None:
     """Raise MlctlError (exit 4) when the zip's answers are not scikit-learn's."""
     difference = parity.first_difference(zipped, examples, labels, expected)
     if difference is not None:
@@ -136,6 +137,6 @@ def _no_sklearn_engine(version: ModelVersion, reason: str, *, asked: bool) -> Ml
         what,
         code="engine_unavailable",
         exit_code=ExitCode.USAGE,
-        hint="Use the portable engine: a decision tree, random forest, extra trees or logistic regression, "
-        "after StandardScaler or MinMaxScaler.",
+        hint="Use the portable engine: decision trees, random forests, extra trees, logistic or linear models, "
+        "after the preprocessing that README.md lists under Engines.",
     )

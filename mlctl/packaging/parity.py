@@ -10,26 +10,26 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
+from mlctl.data.values import Label, Value
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.model.answers import Answer, Example, Parity, agrees
 
-# Runs in the subprocess, in the unpacked zip: no site-packages, no environment, one HTTP event a row.
+# Runs in the subprocess, in the unpacked zip: no site-packages, no environment, one HTTP event a row. What the
+# handler writes, from its import on, goes nowhere: standard output carries the answers alone, in ASCII.
 _RUNNER = """
 import json, sys
-sys.path.insert(0, ".")
-from handler.app import SERVICE, lambda_handler
-rows = json.load(sys.stdin)
-answers, log = [], sys.stdout
 class Nowhere:
-    def write(self, text): pass
+    def write(self, text): return len(text)
     def flush(self): pass
-sys.stdout = Nowhere()
-for row in rows:
+answers, out, sys.stdout = [], sys.stdout, Nowhere()
+sys.path.insert(0, ".")
+from handler.app import lambda_handler
+for row in json.load(sys.stdin):
     http = {"http": {"method": "POST"}}
     event = {"rawPath": "/predict", "requestContext": http, "body": json.dumps({"features": row})}
     response = lambda_handler(event, None)
     answers.append({"status": response["statusCode"], "body": json.loads(response["body"])})
-json.dump(answers, log)
+json.dump(answers, out)
 """
 _TIMEOUT_SECONDS = 600
 
@@ -47,11 +47,12 @@ class Difference:
 
 
 def answers_of(
-    package: bytes, rows: Sequence[Sequence[float]], *, python: str = sys.executable
+    package: bytes, rows: Sequence[Sequence[Value]], *, python: str = sys.executable
 ) -> list[dict[str, object]]:
     """What the zip answers to each row: ``{"status", "body"}``, from ``python -I -S`` in an empty folder.
 
-    Raises MlctlError (exit 4) when the package does not run there at all.
+    A row is what a request holds: numbers, text, true and false, null. Raises MlctlError (exit 4) when
+    the package does not run there at all.
     """
     with tempfile.TemporaryDirectory(prefix="mlctl-parity-") as folder:
         with zipfile.ZipFile(BytesIO(package)) as archive:
@@ -62,24 +63,31 @@ def answers_of(
                 input=json.dumps([list(row) for row in rows]),
                 capture_output=True,
                 text=True,
+                encoding="utf-8",
+                errors="replace",
                 cwd=Path(folder),
                 timeout=_TIMEOUT_SECONDS,
                 check=True,
             )
         except subprocess.CalledProcessError as error:
-            last = (error.stderr.strip().splitlines() or ["no message"])[-1]
-            raise MlctlError(
-                f"The package does not run in a clean Python: {last}",
-                code="package_broken",
-                exit_code=ExitCode.VERIFICATION,
-                hint="This is a defect of mlctl; please report it with the settings used.",
-            ) from None
+            raise _broken((error.stderr.strip().splitlines() or ["no message"])[-1]) from None
+        except subprocess.TimeoutExpired:
+            raise _broken(f"no answer within {_TIMEOUT_SECONDS} seconds") from None
     answers: list[dict[str, object]] = json.loads(finished.stdout)
     return answers
 
 
+def _broken(why: str) -> MlctlError:
+    return MlctlError(
+        f"The package does not run in a clean Python: {why}",
+        code="package_broken",
+        exit_code=ExitCode.VERIFICATION,
+        hint="This is a defect of mlctl; please report it with the settings used.",
+    )
+
+
 def first_difference(
-    package: bytes, examples: Sequence[Example], labels: Sequence[int | str], parity: Parity
+    package: bytes, examples: Sequence[Example], labels: Sequence[Label], parity: Parity
 ) -> Difference | None:
     """The first row whose answer breaks ``parity``, or None when all agree."""
     answers = answers_of(package, [example.features for example in examples])

@@ -16,14 +16,18 @@ MAX_DEPTH = 90
 
 
 def generate(model: PortableModel) -> str | None:
-    """Source of ``forest(row)``, the class fractions summed over the trees; None where it does not fit."""
-    forests = [step for step in model.steps if step.op == "forest"]
-    if len(forests) != 1 or len(forests[0].tensors["feature"]) > MAX_NODES:
+    """Source of ``forest(row)``, what the leaves hold summed over the trees; None where it does not fit.
+
+    ``row`` is what reaches the trees, in float32, with no value missing: NaN compares false and would
+    always go right, so the handler walks the arrays for such a row.
+    """
+    step = model.steps[-1]
+    if step.op not in ("forest", "forest_regressor") or len(step.tensors["feature"]) > MAX_NODES:
         return None
-    tensors = {name: tensor.tolist() for name, tensor in forests[0].tensors.items()}
+    tensors = {name: tensor.tolist() for name, tensor in step.tensors.items()}
     used = sorted({feature for feature in tensors["feature"] if feature != LEAF})
-    names = [f"x{column}" if column in used else "_" for column in range(model.n_features)]
-    totals = [f"t{position}" for position in range(forests[0].params["n_classes"])]
+    names = [f"x{column}" if column in used else "_" for column in range(step.params["n_features"])]
+    totals = [f"t{position}" for position in range(step.tensors["values"].shape[1])]
     lines = [
         '"""Generated from model.safetensors: the same comparisons and the same sums in the same order."""',
         "def forest(row):",
@@ -50,11 +54,16 @@ def _write_tree(root: int, tensors: dict[str, Any], lines: list[str]) -> bool:
         indent = " " * depth
         if feature[node] == LEAF:
             fractions = values[child[node]]
-            # Adding 0.0 to a sum that is not negative changes no bit.
+            # Adding 0.0 changes no bit of a sum that began at 0.0: it is never -0.0.
             added = [f"t{position} += {value!r}" for position, value in enumerate(fractions) if value]
             lines.append(indent + ("; ".join(added) or "pass"))
         else:
             left = child[node]
             todo.append((left + 1, depth + 1, "else:"))
-            todo.append((left, depth + 1, f"if x{feature[node]} <= {threshold[node]!r}:"))
+            todo.append((left, depth + 1, f"if x{feature[node]} <= {_literal(threshold[node])}:"))
     return True
+
+
+def _literal(threshold: float) -> str:
+    """``threshold`` in Python: infinity, at which a node parts missing values from all others, has no name there."""
+    return repr(threshold).replace("inf", "1e999")

@@ -1,6 +1,7 @@
 """A portable model in memory: a program of operations and the tensors they name."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,21 +10,31 @@ from numpy.typing import NDArray
 
 from mlctl.model.answers import Parity
 
-FORMAT = 1
-_DTYPES = {"<f8": "F64", "<i4": "I32", "<u4": "U32"}
+FORMAT = 2
+_DTYPES = {"<f8": "F64", "<i4": "I32", "<u4": "U32", "|u1": "U8"}
 
 
 @dataclass(frozen=True, eq=False)
 class Step:
     """One operation: its name and parameters as they stand in the program, its tensors by parameter name.
 
-    ``parity`` is what the operation can promise on every machine.
+    ``parity`` is what the operation can promise on every machine. ``blocks``: what the operation
+    ``columns`` puts side by side; empty for any other.
     """
 
     op: str
     parity: Parity
     params: dict[str, Any]
     tensors: dict[str, NDArray[Any]]
+    blocks: tuple["Block", ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Steps that take the columns at positions ``columns`` of a row."""
+
+    columns: tuple[int, ...]
+    steps: tuple[Step, ...]
 
 
 class NotPortableError(Exception):
@@ -40,24 +51,38 @@ class PortableModel:
     @property
     def parity(self) -> Parity:
         """``exact`` when every step is."""
-        return "exact" if all(step.parity == "exact" for step in self.steps) else "close"
+        return parity_of(self.steps)
 
     def to_bytes(self) -> bytes:
         """The safetensors file; the same model gives the same bytes."""
         tensors: dict[str, NDArray[Any]] = {}
-        steps = []
-        for number, step in enumerate(self.steps):
-            names: dict[str, str] = {}
-            for parameter, tensor in step.tensors.items():
-                names[parameter] = f"{number}.{parameter}"
-                tensors[names[parameter]] = tensor
-            steps.append({"op": step.op, **step.params, **names})
-        program = {"n_features": self.n_features, "steps": steps}
+        program = {"n_features": self.n_features, "steps": _documents(self.steps, "", tensors)}
         return _safetensors(tensors, {"mlctl.format": str(FORMAT), "mlctl.program": json.dumps(program)})
 
 
+def parity_of(steps: Iterable[Step]) -> Parity:
+    """``exact`` when every step is."""
+    return "exact" if all(step.parity == "exact" for step in steps) else "close"
+
+
+def _documents(steps: Iterable[Step], prefix: str, tensors: dict[str, NDArray[Any]]) -> list[dict[str, Any]]:
+    """The steps as they stand in the program; their tensors are added under names unique in the file."""
+    documents = []
+    for number, step in enumerate(steps):
+        path = f"{prefix}{number}."
+        document = {"op": step.op, **step.params, **{parameter: path + parameter for parameter in step.tensors}}
+        tensors.update({path + parameter: tensor for parameter, tensor in step.tensors.items()})
+        if step.blocks:
+            document["blocks"] = [
+                {"columns": list(block.columns), "steps": _documents(block.steps, f"{path}{at}.", tensors)}
+                for at, block in enumerate(step.blocks)
+            ]
+        documents.append(document)
+    return documents
+
+
 def _safetensors(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> bytes:
-    """Tensors in the order given, little-endian; each starts at a multiple of 8 bytes of the file.
+    """Tensors in the order given, little-endian; each starts at a multiple of its item's size.
 
     The format has no room for padding between tensors, so the widest types come first.
     """

@@ -39,7 +39,10 @@ if sys.argv[1] == "sklearn":
         import joblib
         pipeline = joblib.load("model.joblib")
         pipeline.set_params(model__n_jobs=1)
+        import warnings
+        warnings.simplefilter("ignore")  # it was fitted with names
         class Model:
+            kind = "classifier"
             def predict(self, row):
                 probabilities = pipeline.predict_proba([row])[0].tolist()
                 return probabilities.index(max(probabilities)), probabilities
@@ -87,8 +90,13 @@ def main() -> None:
 
 
 def unpack(folder: Path) -> Path:
-    """The package of the default model, unzipped, with model.joblib beside it."""
-    train.run(folder, settings.load(folder))
+    """The package of the default forest, unzipped, with model.joblib beside it.
+
+    Its one scaler stands in the pipeline itself: a ColumnTransformer by name would have the
+    scikit-learn side import pandas and make a DataFrame of each row.
+    """
+    plain = {"model": {"preprocess": ["sklearn.preprocessing.StandardScaler"]}}
+    train.run(folder, settings.load(folder, flags=plain))
     version = Registry(folder, "iris").get()
     package = build.build(version, engine="portable", python=settings.default_python())
     code = folder / "code"

@@ -9,8 +9,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import joblib
 import psutil
 import pytest
+from sklearn.datasets import load_iris
+from sklearn.tree import DecisionTreeClassifier
 
 from tests.e2e.conftest import Project, free_port
 
@@ -212,14 +215,22 @@ def test_an_environment_that_cannot_be_made(empty: Project, tmp_path: Path) -> N
 
 def test_killed_at_any_moment_the_registry_always_reads(empty: Project, pytestconfig: pytest.Config) -> None:
     kept = {empty.ok("train", "-p", "n_estimators=3")["version"]}
+    brought = empty.folder / "brought.mlctl.zip"
+    empty.ok("models", "export", "-o", str(brought))
+    fitted = empty.folder / "fitted.joblib"
+    joblib.dump(DecisionTreeClassifier().fit(*load_iris(return_X_y=True)), fitted)
+    writers: list[tuple[str, ...]] = [
+        ("models", "prune", "--keep", "1"),
+        ("models", "import", str(brought)),
+        ("import", str(fitted), "--trust"),
+    ]
     moments = random.Random(0)
     begun = time.monotonic()
     empty.ok("train", "-p", "n_estimators=4")
     whole = time.monotonic() - begun
     for number in range(pytestconfig.getoption("--kills")):
-        words = (
-            ("models", "prune", "--keep", "1") if number % 4 == 3 else ("train", "-p", f"n_estimators={10 + number}")
-        )
+        turn = number % 6
+        words = writers[turn // 2] if turn % 2 else ("train", "-p", f"n_estimators={10 + number}")
         with empty.start(*words, "--json") as process:
             # Most moments towards the end, where a version is written.
             time.sleep(whole * moments.betavariate(4, 1.5))

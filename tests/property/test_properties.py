@@ -6,18 +6,26 @@ import warnings
 from types import ModuleType
 from typing import Any
 
-import numpy as np
+import pandas as pd
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example as with_example
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.pipeline import Pipeline
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
+from sklearn.tree import DecisionTreeRegressor
 
 from mlctl.aws.logs import LATE_MS
 from mlctl.model import reference
 from mlctl.model.registry import ModelVersion
 from mlctl.packaging import archive
+from mlctl.portable.compile import compile_pipeline
 from tests.conftest import LambdaContext, http_event
 from tests.unit.test_logs import FakeLogs, messages, reader
+from tests.unit.test_portable import assert_answer, load
+from tests.unit.test_portable_tables import FEATURES, NAMES, columns, engine_rows, table, target_of
 
 # The same examples in each run; `pytest --hypothesis-profile=thorough` draws many new ones.
 COMMON = settings()
@@ -40,7 +48,7 @@ def pipeline(iris: ModelVersion) -> Pipeline:
 
 
 @COMMON
-@example(row=[0.0, 0.0, 0.0, 2.58e38])
+@with_example(row=[0.0, 0.0, 0.0, 2.58e38])
 @given(row=st.lists(NUMBERS, min_size=4, max_size=4))
 def test_the_handler_gives_the_bits_of_scikit_learn(
     handler_app: ModuleType, pipeline: Pipeline, row: list[float]
@@ -48,17 +56,66 @@ def test_the_handler_gives_the_bits_of_scikit_learn(
     response = handler_app.lambda_handler(
         http_event("POST", "/predict", json.dumps({"features": row})), LambdaContext()
     )
+    frame = pd.DataFrame([row], columns=["sepal_length", "sepal_width", "petal_length", "petal_width"])
     if response["statusCode"] == 422:
         # Only what leaves float32 is refused, and scikit-learn refuses it too.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with pytest.raises(ValueError, match=r"too large|infinity"):
-                reference.examples(pipeline, np.array([row]))
+                reference.examples(pipeline, frame, [tuple(row)])
         return
-    (expected,) = reference.examples(pipeline, np.array([row]))
+    (expected,) = reference.examples(pipeline, frame, [tuple(row)])
     answer = json.loads(response["body"])
     assert tuple(answer["probabilities"]) == expected.answer.probabilities
     assert answer["prediction"] == expected.answer.index
+
+
+NAN = float("nan")
+GAPS = st.just(NAN)
+WORD = st.sampled_from([f"city {number}" for number in range(12)]) | st.text(max_size=4)
+TABLE_ROWS = st.tuples(
+    st.integers(0, 100).map(float) | NUMBERS | GAPS,
+    WORD | GAPS,
+    NUMBERS | GAPS,
+    NUMBERS,
+    st.sampled_from(["basic", "extra", "más"]) | WORD,
+    st.sampled_from([0.0, 1.0, NAN]),
+    st.floats(10_000, 20_000) | GAPS,
+)
+
+
+@pytest.fixture(scope="module")
+def of_tables(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Pipeline, Any]]:
+    """Fitted pipelines over a table with categories and gaps, each with the handler's engine on it."""
+    train = table(300, 1)
+    ordinal = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=NAN)
+    infrequent = OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=5)
+    imputed = SimpleImputer(strategy="median", add_indicator=True)
+    made = []
+    for transformer, model, classes in (
+        (columns("passthrough", ordinal), RandomForestClassifier(9, random_state=0), 3),
+        (columns(imputed, infrequent), RandomForestClassifier(9, random_state=0), 2),
+        (columns("passthrough", ordinal), DecisionTreeRegressor(random_state=0), 0),
+    ):
+        fitted = make_pipeline(transformer, model).fit(train, target_of(train, classes))
+        made.append((fitted, load(compile_pipeline(fitted, FEATURES), tmp_path_factory.mktemp("model"))))
+    return made
+
+
+@COMMON
+@given(row=TABLE_ROWS)
+def test_a_table_with_categories_and_gaps_gives_the_bits_of_scikit_learn(
+    of_tables: list[tuple[Pipeline, Any]], row: tuple[Any, ...]
+) -> None:
+    frame = pd.DataFrame({name: pd.Series([value], dtype=object) for name, value in zip(NAMES, row, strict=True)})
+    frame = frame.astype({feature["name"]: float for feature in FEATURES if feature["kind"] != "category"})
+    for fitted, engine in of_tables:
+        with warnings.catch_warnings():
+            # Of unknown categories.
+            warnings.simplefilter("ignore")
+            (example,) = reference.examples(fitted, frame, [row])
+        predicted = engine.predict(engine_rows(frame)[0])
+        assert_answer(predicted, example, exact=True)
 
 
 @COMMON

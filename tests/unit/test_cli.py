@@ -102,7 +102,7 @@ def test_train_json_has_the_documented_keys(project: Path, cli: Cli) -> None:
 
 def test_progress_as_json_lines(project: Path, cli: Cli) -> None:
     lines = [json.loads(line) for line in cli("--log-format", "json", "train", "--json").err.splitlines()]
-    folds = [line["done"] for line in lines if line["event"] == "advance"]
+    folds = [line["done"] for line in lines if line["event"] == "advance" and line["part"] == "cv"]
     assert folds == [1, 2, 3, 4, 5]
     assert {"timestamp", "level", "message", "event", "part"} <= lines[0].keys()
 
@@ -131,7 +131,7 @@ def test_data_describe_validate_split(project: Path, cli: Cli) -> None:
 def test_data_that_cannot_be_used(project: Path, cli: Cli) -> None:
     unknown = cli("data", "describe", "--source", "irsi")
     assert unknown.code == 3
-    assert "There is no built-in dataset 'irsi'. Did you mean 'iris'?" in unknown.err
+    assert "There is no built-in dataset 'irsi', and no file of that name. Did you mean 'iris'?" in unknown.err
     (project / "mlctl.toml").write_text("[model]\ncv = 60\n")
     invalid = cli("data", "validate")
     assert invalid.code == 3
@@ -196,9 +196,17 @@ def test_debug_may_be_added_at_the_end(project: Path, cli: Cli) -> None:
     ("estimator", "code", "message"),
     [
         ("sklearn.ensemble.VotingClassifier", 2, "cannot be made with these parameters"),
-        ("sklearn.cluster.KMeans", 2, "is not a classifier."),
-        ("sklearn.preprocessing.StandardScaler", 2, "is not a classifier."),
-        ("sklearn.linear_model.LinearRegression", 2, "is not a classifier."),
+        ("sklearn.cluster.KMeans", 2, "is not a classifier, which the target species (multiclass) needs."),
+        (
+            "sklearn.preprocessing.StandardScaler",
+            2,
+            "is not a classifier, which the target species (multiclass) needs.",
+        ),
+        (
+            "sklearn.linear_model.LinearRegression",
+            2,
+            "is not a classifier, which the target species (multiclass) needs.",
+        ),
     ],
 )
 def test_an_estimator_that_cannot_be_used(project: Path, cli: Cli, estimator: str, code: int, message: str) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mlctl.model import metrics, pairs
-from mlctl.model.gates import METRICS
+from mlctl.model.gates import OF_CLASSES, OF_NUMBERS
 from mlctl.model.registry import ModelVersion
 from tests.conftest import Cli
 
@@ -31,8 +31,13 @@ def test_the_quick_scores_are_the_metrics() -> None:
         expected, predicted = generator.integers(0, classes, (2, 40))
         # A class that nobody predicts has an empty denominator.
         predicted[predicted == classes - 1] = 0
-        whole = metrics.compute(expected, predicted, names)
-        assert pairs._scores(expected, predicted, classes).tolist() == pytest.approx([whole[name] for name in METRICS])
+        whole = metrics.of_classes(expected, predicted, names)
+        once = np.ones(40, dtype=np.int64)
+        quick = pairs._class_scores(expected, predicted, once, classes)
+        assert quick.tolist() == pytest.approx([whole[name] for name in OF_CLASSES])
+    truth, said = generator.normal(size=(2, 50))
+    of_numbers = metrics.of_numbers(truth, said)
+    assert pairs._number_scores(truth, said).tolist() == pytest.approx([of_numbers[name] for name in OF_NUMBERS])
 
 
 def test_the_bootstrap_repeats_and_holds_the_difference() -> None:
@@ -40,13 +45,37 @@ def test_the_bootstrap_repeats_and_holds_the_difference() -> None:
     expected = generator.integers(0, 3, 200)
     first = np.where(generator.random(200) < 0.6, expected, 0)
     second = np.where(generator.random(200) < 0.9, expected, 0)
-    one, other = (pairs.bootstrap(expected, first, second, n_classes=3, seed=5) for _ in range(2))
+    one, other = (pairs.of_classes(expected, first, second, n_classes=3, seed=5) for _ in range(2))
     assert one == other
-    for name in METRICS:
+    for name in OF_CLASSES:
         assert one[name].low < one[name].difference < one[name].high
         assert not one[name].is_noise
-    same = pairs.bootstrap(expected, first, first, n_classes=3, seed=5)["accuracy"]
+    same = pairs.of_classes(expected, first, first, n_classes=3, seed=5)["accuracy"]
     assert (same.difference, same.low, same.high, same.is_noise) == (0.0, 0.0, 0.0, True)
+
+
+def test_wilcoxon_tells_a_nearer_model_from_an_equal_one() -> None:
+    generator = np.random.default_rng(2)
+    truth = generator.normal(size=300)
+    near, far = truth + generator.normal(size=300) * 0.1, truth + generator.normal(size=300) * 0.3
+    found = pairs.wilcoxon(truth, near, far)
+    assert found.first_nearer + found.second_nearer == 300
+    assert found.first_nearer > 200
+    assert found.p_value < 1e-6
+    same = pairs.wilcoxon(truth, near, near)
+    assert (same.first_nearer, same.second_nearer, same.p_value, same.is_noise) == (0, 0, 1.0, True)
+
+
+def test_the_bootstrap_of_a_regression_holds_the_difference() -> None:
+    generator = np.random.default_rng(3)
+    truth = generator.normal(size=300)
+    near, far = truth + generator.normal(size=300) * 0.1, truth + generator.normal(size=300) * 0.5
+    one, other = (pairs.of_numbers(truth, near, far, seed=5) for _ in range(2))
+    assert one == other
+    for name in OF_NUMBERS:
+        assert one[name].low < one[name].difference < one[name].high
+        assert not one[name].is_noise
+        assert (one[name].difference < 0) == (name == "r2")
 
 
 def test_compare_shows_both_and_calls_noise_noise(trained: Path, cli: Cli, iris: ModelVersion) -> None:
@@ -54,7 +83,7 @@ def test_compare_shows_both_and_calls_noise_noise(trained: Path, cli: Cli, iris:
     alike = cli("compare", iris.id[:8], "--json").json
     assert alike["first"] == iris.id
     assert alike["noise"] is True
-    assert set(alike["differences"]) == set(METRICS)
+    assert set(alike["differences"]) == set(OF_CLASSES)
     assert "Noise: chance alone explains a difference like this." in cli("compare", iris.id[:8]).out
     cli("train", "-p", "n_estimators=1", "-p", "max_depth=1")
     worse = cli("compare", iris.id[:8], "latest", "--json").json

@@ -1,11 +1,13 @@
 """Rows from words, CSV and JSON."""
 
+import json
 from typing import Any
 
 import pytest
 
 from mlctl.core.invoke import payload_from_text, payload_from_words
 from mlctl.errors import MlctlError
+from mlctl.settings import DataSettings
 from tests.conftest import Cli
 
 
@@ -17,6 +19,109 @@ def test_words() -> None:
     assert payload_from_words(["a=1,b=2"]) == {"features": {"a": 1, "b": 2}}
     with pytest.raises(MlctlError, match="Some values have a name and some have none"):
         payload_from_words(["a=1", "2"])
+
+
+# A number, a category of texts that look like numbers, a boolean, a date, and a name with an = in it.
+SCHEMA: list[dict[str, Any]] = [
+    {"name": "size", "kind": "number", "nullable": True},
+    {"name": "zip", "kind": "category", "nullable": True},
+    {"name": "open", "kind": "boolean", "nullable": True},
+    {"name": "since", "kind": "date", "nullable": True},
+    {"name": "a=b", "kind": "number", "nullable": False},
+]
+NAMES = ["size", "zip", "open", "since", "a=b"]
+ROW = [5.5, "01067", True, "2024-03-01", 7]
+
+
+@pytest.mark.parametrize(
+    ("words", "row"),
+    [
+        (["5.5", "01067", "true", "2024-03-01", "7"], ROW),
+        (["5", "1e5", "FALSE", "20240301", "7"], [5, "1e5", False, "20240301", 7]),
+        (["", "", "", "", "7"], [None, None, None, None, 7]),
+        (["NA", "n/a", "NaN", "null", "7"], [None, None, None, None, 7]),
+        # What cannot be is left to the API, which refuses it by name.
+        (["big", "x", "yes", "soon", ""], ["big", "x", "yes", "soon", ""]),
+        (["5.5", "a=1", "true", "2024-03-01", "7"], [5.5, "a=1", True, "2024-03-01", 7]),
+    ],
+)
+def test_words_are_read_by_the_kinds_of_the_schema(words: list[str], row: list[Any]) -> None:
+    assert payload_from_words(words, SCHEMA) == {"features": row}
+    assert payload_from_words([",".join(words)], SCHEMA) == {"features": row}
+    named = [f"{name}={word}" for name, word in zip(NAMES, words, strict=True)]
+    assert payload_from_words(named, SCHEMA) == {"features": dict(zip(NAMES, row, strict=True))}
+    assert payload_from_words(named[::-1], SCHEMA) == {"features": dict(zip(NAMES, row, strict=True))}
+    header = ",".join(NAMES)
+    for text in (f"{header}\n{','.join(words)}", f"{','.join(NAMES[::-1])}\n{','.join(words[::-1])}"):
+        assert payload_from_text(text, "x", SCHEMA) == {"instances": [dict(zip(NAMES, row, strict=True))]}
+    assert payload_from_text(",".join(words), "x", SCHEMA) == {"instances": [row]}
+
+
+def test_words_that_the_schema_does_not_explain() -> None:
+    # Another number of values: the API refuses them, and tells how many there should be.
+    assert payload_from_words(["5", "01067"], SCHEMA) == {"features": [5, 1067]}
+    # Names that it does not know, when all have one: the API refuses them by name.
+    assert payload_from_words(["sise=5", "zap=1"], SCHEMA) == {"features": {"sise": 5, "zap": 1}}
+    assert payload_from_words(["size=5", "zap=1"], SCHEMA) == {"features": {"size": 5, "zap": 1}}
+    with pytest.raises(MlctlError, match="Some values have a name and some have none"):
+        payload_from_words(["size=5", "1"], SCHEMA)
+    with pytest.raises(MlctlError, match="size is given twice"):
+        payload_from_words(["size=5", "size=6"], SCHEMA)
+    # Not nullable: an empty text is no value that anybody may send.
+    assert payload_from_words(["", "", "", "", ""], SCHEMA)["features"][-1] == ""
+
+
+def test_one_text_may_hold_commas_and_equals() -> None:
+    schema = [{"name": "note", "kind": "category", "nullable": False}]
+    assert payload_from_words(["red, green"], schema) == {"features": ["red, green"]}
+    assert payload_from_words(["note=x=1,y=2"], schema) == {"features": {"note": "x=1,y=2"}}
+
+
+@pytest.mark.parametrize(
+    ("text", "instances"),
+    [
+        # Texts alone are no header when none of them is a name.
+        ("basic,plus\npro,basic\n", [["basic", "plus"], ["pro", "basic"]]),
+        ("first,second\nbasic,plus\n", [{"first": "basic", "second": "plus"}]),
+        ("second,first\n1,2\n", [{"second": "1", "first": "2"}]),
+        ("1,2\n3,4\n", [["1", "2"], ["3", "4"]]),
+        # A misspelt header is still one where another of its names is known.
+        ("first,secnd\nbasic,plus\n", [{"first": "basic", "secnd": "plus"}]),
+        ('"a, b","say ""x"""\n', [["a, b", 'say "x"']]),
+    ],
+)
+def test_a_csv_of_texts_with_a_header_and_without(text: str, instances: list[Any]) -> None:
+    values = ["basic", "plus", "pro", "a, b"]
+    schema = [{"name": name, "kind": "category", "nullable": False, "values": values} for name in ("first", "second")]
+    assert payload_from_text(text, "x", schema) == {"instances": instances}
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_a_file_with_another_delimiter(delimiter: str) -> None:
+    header, row = delimiter.join(NAMES), delimiter.join(["5.5", "01067", "true", "2024-03-01", "7"])
+    assert payload_from_text(f"{header}\n{row}\n", "x", SCHEMA) == {"instances": [dict(zip(NAMES, ROW, strict=True))]}
+
+
+def test_a_file_is_read_as_the_training_data_was() -> None:
+    data = DataSettings(delimiter=";", decimal=",", missing=("?",), target="sold", ignore=("id",))
+    text = "id;size;zip;open;since;a=b;sold\nC1;5,5;?;true;2024-03-01;7;yes\nC2;?;NA;;;0,5;no\n"
+    assert payload_from_text(text, "x", SCHEMA, data)["instances"] == [
+        dict(zip(NAMES, [5.5, None, True, "2024-03-01", 7], strict=True)),
+        dict(zip(NAMES, [None, None, None, None, 0.5], strict=True)),
+    ]
+    # Another column is for the API to refuse by its name.
+    assert "note" in payload_from_text("size;note\n1;x\n", "x", SCHEMA, data)["instances"][0]
+    # A text that was a value in training is one still.
+    schema = [{"name": "land", "kind": "category", "nullable": True, "values": ["NA", "DE"]}]
+    assert payload_from_text("land\nNA\nnull\n", "x", schema)["instances"] == [{"land": "NA"}, {"land": None}]
+
+
+def test_json_goes_as_it_is() -> None:
+    body = {"features": [5.5, "01067", True, None, 7]}
+    assert payload_from_text(json.dumps(body), "x", SCHEMA) == body
+    assert payload_from_text('[{"zip": "1"}, {"zip": null}]', "x", SCHEMA) == {
+        "instances": [{"zip": "1"}, {"zip": None}]
+    }
 
 
 @pytest.mark.parametrize(

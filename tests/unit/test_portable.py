@@ -10,18 +10,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from safetensors.numpy import load as safetensors_load
-from sklearn.datasets import make_classification
-from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine, make_classification
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
+from sklearn.linear_model import ElasticNet, Lasso, LinearRegression, LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import MinMaxScaler, Normalizer, StandardScaler
+from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, Normalizer, RobustScaler, StandardScaler
 from sklearn.svm import SVC
-from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
+from sklearn.tree import (
+    DecisionTreeClassifier,
+    DecisionTreeRegressor,
+    ExtraTreeClassifier,
+    ExtraTreeRegressor,
+)
 
-from mlctl.data import builtin
-from mlctl.data.dataset import Dataset
 from mlctl.model import reference
 from mlctl.model.answers import CLOSE, Example
 from mlctl.packaging import archive, build, parity
@@ -36,6 +45,10 @@ SCALERS = {
     "neither": StandardScaler(with_mean=False, with_std=False),
     "minmax": MinMaxScaler(),
     "minmax-clip": MinMaxScaler(feature_range=(-1, 2), clip=True),
+    "max-abs": MaxAbsScaler(),
+    "robust": RobustScaler(),
+    "robust-no-center": RobustScaler(with_centering=False),
+    "robust-no-scale": RobustScaler(with_scaling=False),
     "none": None,
 }
 MODELS = {
@@ -50,33 +63,67 @@ MODELS = {
 }
 
 
-def fitted(scaler: Any, model: Any, dataset: Dataset) -> Pipeline:
+REGRESSORS = {
+    "tree": DecisionTreeRegressor(random_state=0),
+    "tree-absolute": DecisionTreeRegressor(criterion="absolute_error", max_depth=4, random_state=0),
+    "tree-poisson": DecisionTreeRegressor(criterion="poisson", random_state=0),
+    "extra-tree": ExtraTreeRegressor(random_state=0),
+    "forest": RandomForestRegressor(n_estimators=20, random_state=0),
+    "extra-trees": ExtraTreesRegressor(n_estimators=20, random_state=0, n_jobs=2),
+    "linear": LinearRegression(),
+    "ridge": Ridge(fit_intercept=False),
+    "lasso": Lasso(alpha=0.1),
+    "elastic-net": ElasticNet(alpha=0.1),
+}
+SETS = {"breast_cancer": load_breast_cancer, "digits": load_digits, "iris": load_iris, "wine": load_wine}
+
+
+def fitted(scaler: Any, model: Any, rows: Any, target: Any) -> Pipeline:
     steps = ([("scaler", scaler)] if scaler is not None else []) + [("model", model)]
-    return Pipeline(steps).fit(dataset.features, dataset.target)
+    return Pipeline(steps).fit(rows, target)
+
+
+def numbers(count: int) -> list[dict[str, Any]]:
+    """The schema's entries of ``count`` columns of numbers."""
+    return [{"name": f"x{position}", "kind": "number", "nullable": False} for position in range(count)]
+
+
+def load(model: PortableModel, folder: Path) -> Any:
+    """The handler's engine on a compiled pipeline, in this process."""
+    (folder / "model.safetensors").write_bytes(model.to_bytes())
+    engine = importlib.import_module("handler.engine")
+    return engine.load(folder / "model.safetensors", n_features=model.n_features)
+
+
+def examples_of(pipeline: Pipeline, rows: Any) -> list[Example]:
+    """scikit-learn's answers to rows of numbers."""
+    return reference.examples(pipeline, rows, [tuple(row) for row in rows.tolist()])
 
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Any:
-    """The handler's engine on a compiled pipeline, in this process."""
-    handler = importlib.import_module("handler.engine")
+    """A function that loads a compiled pipeline."""
+    return lambda model: load(model, tmp_path)
 
-    def load(model: PortableModel) -> Any:
-        (tmp_path / "model.safetensors").write_bytes(model.to_bytes())
-        return handler.load(tmp_path / "model.safetensors", n_features=model.n_features)
 
-    return load
+def assert_answer(predicted: Any, example: Example, exact: bool) -> None:
+    """One row's answer of the engine is that of the example."""
+    want: tuple[float, ...] | None
+    if example.answer.value is not None:
+        got, want = [predicted], (example.answer.value,)
+    else:
+        (index, got), want = predicted, example.answer.probabilities
+        assert index == example.answer.index
+    assert want is not None
+    if exact:
+        assert tuple(got) == want
+    else:
+        assert got == pytest.approx(want, rel=0, abs=CLOSE * max(map(abs, want)))
 
 
 def assert_parity(predict: Any, examples: list[Example], exact: bool) -> None:
     for example in examples:
-        index, probabilities = predict(list(example.features))
-        want = example.answer.probabilities
-        assert want is not None
-        assert index == example.answer.index
-        if exact:
-            assert tuple(probabilities) == want
-        else:
-            assert probabilities == pytest.approx(want, rel=0, abs=CLOSE * max(want))
+        assert_answer(predict(list(example.features)), example, exact)
 
 
 def generated_forest(model: PortableModel) -> Any:
@@ -93,21 +140,31 @@ def generated_forest(model: PortableModel) -> Any:
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("source", ["iris", "breast_cancer"])
 def test_every_supported_pair_agrees_with_scikit_learn(engine: Any, scaler: str, model: str, source: str) -> None:
-    dataset = builtin.load(source)
-    pipeline = fitted(SCALERS[scaler], MODELS[model], dataset)
-    compiled = compile_pipeline(pipeline, dataset.features.shape[1])
+    rows, target = SETS[source](return_X_y=True)
+    pipeline = fitted(SCALERS[scaler], MODELS[model], rows, target)
+    compiled = compile_pipeline(pipeline, numbers(rows.shape[1]))
     assert compiled.parity == ("close" if model.startswith("logistic") else "exact")
-    examples = reference.examples(pipeline, dataset.features[::3])
-    assert_parity(engine(compiled).predict, examples, compiled.parity == "exact")
+    assert_parity(engine(compiled).predict, examples_of(pipeline, rows[::3]), compiled.parity == "exact")
 
 
-def test_rows_on_a_threshold_go_where_scikit_learn_sends_them(engine: Any) -> None:
-    dataset = builtin.load("iris")
-    pipeline = fitted(None, RandomForestClassifier(n_estimators=10, random_state=0), dataset)
+@pytest.mark.parametrize("scaler", ["none", "standard", "minmax-clip", "robust"])
+@pytest.mark.parametrize("model", REGRESSORS)
+def test_every_supported_regressor_agrees_with_scikit_learn(engine: Any, scaler: str, model: str) -> None:
+    rows, target = load_diabetes(return_X_y=True)
+    pipeline = fitted(SCALERS[scaler], REGRESSORS[model], rows, target)
+    compiled = compile_pipeline(pipeline, numbers(rows.shape[1]))
+    assert compiled.parity == ("exact" if "tree" in model or "forest" in model else "close")
+    assert_parity(engine(compiled).predict, examples_of(pipeline, rows[::5]), compiled.parity == "exact")
+
+
+@pytest.mark.parametrize("model", [RandomForestClassifier, RandomForestRegressor])
+def test_rows_on_a_threshold_go_where_scikit_learn_sends_them(engine: Any, model: Any) -> None:
+    data, target = load_iris(return_X_y=True)
+    pipeline = fitted(None, model(n_estimators=10, random_state=0), data, target)
     trees = [tree.tree_ for tree in pipeline[-1].estimators_]
     thresholds = np.concatenate([tree.threshold[tree.children_left != -1] for tree in trees])[:200]
     features = np.concatenate([tree.feature[tree.children_left != -1] for tree in trees])[:200]
-    rows = np.repeat(dataset.features[:1], 5 * len(thresholds), axis=0)
+    rows = np.repeat(data[:1], 5 * len(thresholds), axis=0)
     for number, (threshold, feature) in enumerate(zip(thresholds, features, strict=True)):
         near = np.float32(threshold)
         edges = [
@@ -118,23 +175,35 @@ def test_rows_on_a_threshold_go_where_scikit_learn_sends_them(engine: Any) -> No
             (near + threshold) / 2,
         ]
         rows[number * 5 : number * 5 + 5, feature] = edges
-    compiled = compile_pipeline(pipeline, 4)
-    examples = reference.examples(pipeline, rows)
+    compiled = compile_pipeline(pipeline, numbers(4))
+    examples = examples_of(pipeline, rows)
     assert_parity(engine(compiled).predict, examples, exact=True)
     forest = generated_forest(compiled)
     for example in examples[::7]:
         row = np.array(example.features, dtype=np.float32).astype(float).tolist()
-        assert tuple(total / 10 for total in forest(row)) == example.answer.probabilities
+        found = tuple(total / 10 for total in forest(row))
+        assert found == (example.answer.probabilities or (example.answer.value,))
 
 
-@pytest.mark.parametrize("source", builtin.NAMES)
+@pytest.mark.parametrize("source", SETS)
 def test_the_package_of_every_built_in_set_is_exact_on_every_row(source: str) -> None:
-    dataset = builtin.load(source)
-    pipeline = fitted(StandardScaler(), RandomForestClassifier(n_estimators=10, random_state=1), dataset)
-    compiled = compile_pipeline(pipeline, dataset.features.shape[1])
-    package = package_of(compiled, dataset, generated=generate(compiled))
-    examples = reference.examples(pipeline, dataset.features)
-    assert parity.first_difference(package, examples, dataset.labels, "exact") is None
+    rows, target = SETS[source](return_X_y=True)
+    pipeline = fitted(StandardScaler(), RandomForestClassifier(n_estimators=10, random_state=1), rows, target)
+    compiled = compile_pipeline(pipeline, numbers(rows.shape[1]))
+    labels = pipeline.classes_.tolist()
+    package = package_of(compiled, numbers(rows.shape[1]), labels, generated=generate(compiled))
+    assert parity.first_difference(package, examples_of(pipeline, rows), labels, "exact") is None
+
+
+def test_the_package_of_a_regression_is_exact_on_every_row() -> None:
+    rows, target = load_diabetes(return_X_y=True)
+    pipeline = fitted(StandardScaler(), RandomForestRegressor(n_estimators=10, random_state=1), rows, target)
+    compiled = compile_pipeline(pipeline, numbers(rows.shape[1]))
+    source = generate(compiled)
+    assert source is not None
+    for generated in (source, None):
+        package = package_of(compiled, numbers(rows.shape[1]), None, generated=generated)
+        assert parity.first_difference(package, examples_of(pipeline, rows), [], "exact") is None
 
 
 def test_the_package_runs_in_a_clean_python_from_an_empty_folder_on_every_iris_row(
@@ -142,17 +211,20 @@ def test_the_package_runs_in_a_clean_python_from_an_empty_folder_on_every_iris_r
 ) -> None:
     zipfile.ZipFile(BytesIO(iris_package.zip)).extractall(tmp_path / "code")
     (tmp_path / "empty").mkdir()
-    dataset = builtin.load("iris")
+    rows = load_iris().data
     script = (
         "import sys, json; sys.path.insert(0, sys.argv[1])\n"
         "from handler.app import SERVICE\n"
         "tops = {name.partition('.')[0] for name in sys.modules}\n"
         "foreign = sorted(tops - sys.stdlib_module_names - {'handler', '__main__'})\n"
+        # What a schema of numbers has no use for, and would slow a cold start down.
+        "slow = {'datetime', 'pathlib', 'typing', 'handler.kinds', 'handler.ops.encoding'}\n"
+        "foreign += sorted(slow & set(sys.modules))\n"
         "print(json.dumps([foreign, [SERVICE.model.predict(row) for row in json.load(sys.stdin)]]))"
     )
     finished = subprocess.run(
         [sys.executable, "-I", "-S", "-c", script, str(tmp_path / "code")],
-        input=json.dumps(dataset.features.tolist()),
+        input=json.dumps(rows.tolist()),
         capture_output=True,
         text=True,
         check=True,
@@ -160,20 +232,32 @@ def test_the_package_runs_in_a_clean_python_from_an_empty_folder_on_every_iris_r
     )
     foreign, got = json.loads(finished.stdout)
     assert foreign == []
-    want = reference.examples(iris.load_pipeline(), dataset.features)
+    frame = pd.DataFrame(rows, columns=[feature["name"] for feature in iris.read_json("schema.json")["features"]])
+    want = reference.examples(iris.load_pipeline(), frame, [tuple(row) for row in rows.tolist()])
     assert len(got) == 150
     assert [(index, tuple(numbers)) for index, numbers in got] == [
         (example.answer.index, example.answer.probabilities) for example in want
     ]
 
 
-def package_of(model: PortableModel, dataset: Dataset, generated: str | None) -> bytes:
-    features = [{"name": name, "kind": "number", "min": -1e30, "max": 1e30} for name in dataset.feature_names]
-    target = {"name": "t", "labels": list(dataset.labels), "class_names": list(dataset.class_names)}
+def package_of(
+    model: PortableModel, features: list[dict[str, Any]], labels: list[Any] | None, generated: str | None = None
+) -> bytes:
+    """A zip of the handler and a model, under a schema that warns of nothing; ``labels`` None: a regression."""
+    wide: dict[str, dict[str, Any]] = {
+        "number": {"min": None, "max": None},
+        "category": {"values": []},
+        "date": {"min": None, "max": None},
+    }
+    known = [{**wide.get(each["kind"], {"true": 1, "false": 1}), **each} for each in features]
+    target: dict[str, Any] = {"name": "t"}
+    if labels is not None:
+        target |= {"labels": labels, "class_names": [str(label) for label in labels]}
+    schema = {"features": known, "target": target, "task": "regression" if labels is None else "multiclass"}
     files = build.layout(
         {"version": "v", "project": "p", "estimator": "e", "parity": model.parity},
         {
-            "schema.json": json.dumps({"features": features, "target": target}).encode(),
+            "schema.json": json.dumps(schema).encode(),
             "metrics.json": b"{}",
             build.PORTABLE_FILE: model.to_bytes(),
         },
@@ -194,14 +278,22 @@ def test_scaled_values_beyond_float32_are_refused_as_scikit_learn_refuses_them(h
 
 
 def test_a_pipeline_that_does_not_compile_names_the_part_and_the_reason() -> None:
-    dataset = builtin.load("iris")
-    with pytest.raises(NotPortableError, match=r"SVC \(step 'model'\) is not supported"):
-        compile_pipeline(fitted(StandardScaler(), SVC(), dataset), 4)
+    rows, target = load_iris(return_X_y=True)
+    four = numbers(4)
+    with pytest.raises(NotPortableError, match=r"SVC \(step 'model'\) is not supported; supported: ColumnTransformer,"):
+        compile_pipeline(fitted(StandardScaler(), SVC(), rows, target), four)
     with pytest.raises(NotPortableError, match=r"Normalizer \(step 'scaler'\) is not supported"):
-        compile_pipeline(fitted(Normalizer(), DecisionTreeClassifier(), dataset), 4)
-    two = DecisionTreeClassifier().fit(dataset.features, np.column_stack([dataset.target, dataset.target]))
-    with pytest.raises(NotPortableError, match="predicts 2 outputs"):
-        compile_pipeline(Pipeline([("model", two)]), 4)
+        compile_pipeline(fitted(Normalizer(), DecisionTreeClassifier(), rows, target), four)
+    two = DecisionTreeClassifier().fit(rows, np.column_stack([target, target]))
+    with pytest.raises(NotPortableError, match=r"DecisionTreeClassifier \(step 'model'\) predicts 2 outputs"):
+        compile_pipeline(Pipeline([("model", two)]), four)
+    two = Ridge().fit(rows, np.column_stack([target, target]))
+    with pytest.raises(NotPortableError, match=r"Ridge \(step 'model'\) predicts a table of outputs"):
+        compile_pipeline(Pipeline([("model", two)]), four)
+    with pytest.raises(NotPortableError, match="no model at its end"):
+        compile_pipeline(Pipeline([("scaler", StandardScaler().fit(rows))]), four)
+    with pytest.raises(NotPortableError, match="the pipeline takes 4 columns where 3 reach it"):
+        compile_pipeline(fitted(None, DecisionTreeClassifier(), rows, target), numbers(3))
 
 
 def test_a_subclass_is_not_taken_for_its_parent() -> None:
@@ -209,26 +301,26 @@ def test_a_subclass_is_not_taken_for_its_parent() -> None:
         pass
 
     with pytest.raises(NotPortableError, match="Own"):
-        compile_pipeline(fitted(None, Own(), builtin.load("iris")), 4)
+        compile_pipeline(fitted(None, Own(), *load_iris(return_X_y=True)), numbers(4))
 
 
 def test_the_safetensors_package_reads_the_file_alike(tmp_path: Path) -> None:
-    dataset = builtin.load("iris")
-    compiled = compile_pipeline(fitted(StandardScaler(), RandomForestClassifier(5), dataset), 4)
+    rows, target = load_iris(return_X_y=True)
+    compiled = compile_pipeline(fitted(StandardScaler(), RandomForestClassifier(5), rows, target), numbers(4))
     theirs = safetensors_load(compiled.to_bytes())
     (tmp_path / "model").write_bytes(compiled.to_bytes())
     metadata, ours = importlib.import_module("handler.safetensors").read(tmp_path / "model")
     assert set(theirs) == set(ours)
     for name, tensor in theirs.items():
         assert tensor.reshape(-1).tolist() == ours[name].tolist()
-    assert metadata["mlctl.format"] == "1"
+    assert metadata["mlctl.format"] == "2"
     assert compiled.to_bytes() == compiled.to_bytes()
 
 
 def test_forests_too_large_or_too_deep_are_not_generated() -> None:
     features, target = make_classification(3000, 8, flip_y=0.4, random_state=0)
     large = Pipeline([("model", RandomForestClassifier(20, random_state=0))]).fit(features, target)
-    assert generate(compile_pipeline(large, 8)) is None
+    assert generate(compile_pipeline(large, numbers(8))) is None
     assert generate(comb(MAX_DEPTH + 10)) is None
     assert generate(comb(10)) is not None
 
@@ -246,14 +338,15 @@ def comb(depth: int) -> PortableModel:
         "child": child,
         "roots": np.zeros(1, dtype="<u4"),
     }
-    step = Step(op="forest", parity="exact", params={"n_trees": 1, "n_classes": 2}, tensors=tensors)
+    params = {"n_trees": 1, "n_classes": 2, "n_features": 1, "missing": None}
+    step = Step(op="forest", parity="exact", params=params, tensors=tensors)
     return PortableModel(n_features=1, steps=(step,))
 
 
 def test_every_truncation_and_a_changed_byte_of_the_header_is_refused(engine: Any, tmp_path: Path) -> None:
     handler = importlib.import_module("handler.engine")
-    dataset = builtin.load("iris")
-    whole = compile_pipeline(fitted(StandardScaler(), DecisionTreeClassifier(random_state=0), dataset), 4).to_bytes()
+    pipeline = fitted(StandardScaler(), DecisionTreeClassifier(random_state=0), *load_iris(return_X_y=True))
+    whole = compile_pipeline(pipeline, numbers(4)).to_bytes()
     path = tmp_path / "broken"
     for length in range(0, len(whole), 7):
         path.write_bytes(whole[:length])
@@ -272,8 +365,8 @@ def test_every_truncation_and_a_changed_byte_of_the_header_is_refused(engine: An
 
 def test_a_tree_that_points_back_or_out_of_its_arrays_is_refused(tmp_path: Path) -> None:
     handler = importlib.import_module("handler.engine")
-    pipeline = fitted(None, DecisionTreeClassifier(random_state=0), builtin.load("iris"))
-    good = compile_pipeline(pipeline, 4)
+    pipeline = fitted(None, DecisionTreeClassifier(random_state=0), *load_iris(return_X_y=True))
+    good = compile_pipeline(pipeline, numbers(4))
     for name, at, value in [
         ("child", 0, 0),
         ("child", 0, 10_000),

@@ -50,6 +50,12 @@ def test_where_a_parameter_was_set_does_not_change_the_id(project: Path, cli: Cl
     assert by_file["version"] == by_flag["version"]
 
 
+def test_previous_is_the_one_before_the_latest(trained: Path, cli: Cli, iris: ModelVersion) -> None:
+    assert cli("models", "show", "previous").code == 6
+    cli("train", "-p", "n_estimators=10")
+    assert cli("models", "show", "previous", "--json").json["version"] == iris.id
+
+
 def test_latest_is_what_was_trained_last_even_when_it_was_there_before(trained: Path, cli: Cli) -> None:
     other = cli("train", "--json", "-p", "n_estimators=10").json["version"]
     first = cli("train", "--json").json["version"]

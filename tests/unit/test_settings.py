@@ -20,7 +20,7 @@ def test_without_a_file_the_project_is_iris(project: Path) -> None:
     assert (found.project, found.data.source, found.model.estimator, found.model.cv) == (
         "iris",
         "iris",
-        "sklearn.ensemble.RandomForestClassifier",
+        "auto",
         5,
     )
     assert (found.deploy.engine, found.deploy.memory, found.gates) == ("auto", 256, {})
@@ -169,7 +169,7 @@ def test_config_shows_every_value_and_where_it_came_from(
     assert found["data.seed"] == (7, ".env")
     assert found["deploy.throttle.rate"] == (5, "MLCTL_DEPLOY__THROTTLE__RATE")
     assert found["deploy.throttle.burst"] == (100, "default")
-    assert found["model.preprocess"] == (["sklearn.preprocessing.StandardScaler"], "default")
+    assert found["model.preprocess"] == ("auto", "default")
     assert not any(key.startswith("stage") for key in found)
     local = {each["key"]: each for each in cli("config", "--json").json}
     assert local["deploy.memory"] == {"key": "deploy.memory", "value": 256, "from": "default"}

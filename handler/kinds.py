@@ -1,0 +1,141 @@
+"""How a value of each kind of feature is read from JSON; imported when a schema has more than plain numbers.
+
+A reader takes the JSON value and a list for warnings; it gives what the engine takes: a float (NaN
+for a missing value), or text (None for a missing one). It raises ValueError with what is wrong.
+"""
+
+from __future__ import annotations
+
+from handler.features import FLOAT32_LIMIT, INFINITY, outside, range_of
+
+# Not from typing: importing it would cost a cold start some milliseconds.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    Json = dict[str, Any]
+    Reader = Callable[[Any, list[str]], Any]
+
+NAN = float("nan")
+MILLISECONDS_A_DAY = 86_400_000
+# Longer text is no date, and not worth looking at; nor is it repeated in full.
+MAX_TEXT = 100
+
+
+def reader(feature: Json) -> Reader:
+    """The reader of a feature of the schema. Raises ValueError for an unknown kind."""
+    makers = {"number": _number, "category": _category, "boolean": _boolean, "date": _date}
+    kind = feature["kind"]
+    if kind not in makers:
+        raise ValueError(f"feature {feature['name']!r} is of kind {kind!r}, which this handler does not know")
+    read = makers[kind](feature)
+    if not feature["nullable"]:
+        return read
+    missing = None if kind == "category" else NAN
+
+    def or_null(value: Any, warnings: list[str]) -> Any:
+        return missing if value is None else read(value, warnings)
+
+    return or_null
+
+
+def _number(feature: Json) -> Reader:
+    low, high = range_of(feature)
+    whole = bool(feature.get("integer"))
+
+    def read(value: Any, warnings: list[str]) -> float:
+        kind = type(value)
+        if not ((kind is float or kind is int) and -FLOAT32_LIMIT < value < FLOAT32_LIMIT):
+            raise ValueError(no_number(value))
+        if not low <= value <= high:
+            warnings.append(outside(repr(value), repr(low), repr(high)))
+        number = float(value)
+        if whole and not number.is_integer():
+            warnings.append(f"{value!r} is not a whole number; in training all were")
+        return number
+
+    return read
+
+
+def _category(feature: Json) -> Reader:
+    seen = frozenset(feature["values"])
+
+    def read(value: Any, warnings: list[str]) -> str:
+        if type(value) is not str:
+            raise ValueError(f"must be text, not {_called(value)}")
+        if value not in seen:
+            warnings.append(f"{_quoted(value)} was not seen in training")
+        return value
+
+    return read
+
+
+def _boolean(feature: Json) -> Reader:
+    counts = {True: feature["true"], False: feature["false"]}
+
+    def read(value: Any, warnings: list[str]) -> float:
+        if type(value) is not bool:
+            raise ValueError(f"must be one of true or false, not {_called(value)}")
+        if not counts[value]:
+            warnings.append(f"{_called(value)} was not seen in training")
+        return float(value)
+
+    return read
+
+
+def _date(feature: Json) -> Reader:
+    # Only here: a schema without dates does not pay for the import.
+    from datetime import datetime, timedelta, timezone
+
+    utc = timezone.utc  # noqa: UP017  # datetime.UTC is the same, one look-up more
+    epoch = datetime(1970, 1, 1, tzinfo=utc)
+    millisecond = timedelta(milliseconds=1)
+
+    def days(text: str) -> float:
+        """Days since the epoch, to the millisecond below: a text without offset is UTC."""
+        instant = datetime.fromisoformat(text)
+        if instant.tzinfo is None:
+            instant = instant.replace(tzinfo=utc)
+        return (instant - epoch) // millisecond / MILLISECONDS_A_DAY
+
+    first, last = feature["min"], feature["max"]
+    low = -INFINITY if first is None else days(first)
+    high = INFINITY if last is None else days(last)
+
+    def read(value: Any, warnings: list[str]) -> float:
+        if type(value) is not str:
+            raise ValueError(f"must be an ISO 8601 date such as 2024-03-01, not {_called(value)}")
+        try:
+            if len(value) > MAX_TEXT:
+                raise ValueError
+            day = days(value)
+        except (ValueError, OverflowError):
+            raise ValueError(f"must be an ISO 8601 date such as 2024-03-01, not {_quoted(value)}") from None
+        if not low <= day <= high:
+            warnings.append(outside(value, first, last))
+        return day
+
+    return read
+
+
+def no_number(value: Any) -> str:
+    """What is wrong with a value that is not taken for a number."""
+    if isinstance(value, float) and not -INFINITY <= value <= INFINITY:
+        return "must be a number, not NaN"
+    if isinstance(value, float) and value in (INFINITY, -INFINITY):
+        return "must be finite, not infinite"
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return "is too large: the model reads numbers as float32, up to 3.4e38"
+    return f"must be a number, not {_called(value)}"
+
+
+def _called(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    kinds = {str: "a string", int: "a number", float: "a number", type(None): "null", list: "a list", dict: "an object"}
+    return kinds.get(type(value), "this")
+
+
+def _quoted(text: str) -> str:
+    return f"'{text[:MAX_TEXT]}'"

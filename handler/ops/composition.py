@@ -1,0 +1,59 @@
+"""Steps made of other steps, and the check that scikit-learn makes of a row between steps.
+
+Source: sklearn/compose/_column_transformer.py (``transform``), sklearn/utils/validation.py (``check_array``).
+"""
+
+from __future__ import annotations
+
+from handler.ops import InvalidModel, Unanswerable, positions
+
+# Not from typing: importing it would cost a cold start some milliseconds.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from handler.ops import Built, Origins, Program, Row, Transformer
+
+
+def columns(step: Any, program: Program, origins: Origins) -> Built:
+    """Blocks side by side: each takes the columns at its positions through its steps; a column may be in several."""
+    blocks = []
+    out: Origins = []
+    for block in step["blocks"]:
+        taken = positions(block["columns"], len(origins))
+        built, block_out = program.build(block["steps"], [origins[each] for each in taken])
+        if any(kind != "transformer" for kind, _ in built):
+            raise InvalidModel("a block holds transformers only")
+        blocks.append((taken, [function for _, function in built]))
+        out += block_out
+
+    def transform(row: Row) -> Row:
+        whole: list[Any] = []
+        for taken, functions in blocks:
+            part: Row = [row[each] for each in taken]
+            for function in functions:
+                part = function(part)
+            whole += part
+        return whole
+
+    return "transformer", transform, out
+
+
+def present(step: Any, program: Program, origins: Origins) -> Built:
+    """The row as it is; a missing value is refused, as what follows in scikit-learn refuses it."""
+    return "transformer", checker(origins), origins
+
+
+def checker(origins: Origins) -> Transformer:
+    """A function that gives a row back and refuses one with a missing value."""
+
+    def check(row: Row) -> Row:
+        for origin, value in zip(origins, row, strict=True):
+            if value is None or value != value:  # noqa: PLR0124  # NaN alone differs from itself
+                raise Unanswerable(origin, "is missing, which this model does not take")
+        return row
+
+    return check
+
+
+BUILDERS = {"columns": columns, "present": present}

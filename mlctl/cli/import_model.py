@@ -1,0 +1,88 @@
+"""``mlctl import``."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mlctl.cli.session import JsonFlag, Session
+
+if TYPE_CHECKING:
+    from mlctl.core.importing import Examined
+
+_SHOWN = 12
+
+
+def import_model(
+    ctx: typer.Context,
+    model: Annotated[Path, typer.Argument(help="A fitted scikit-learn model, as joblib.dump or pickle.dump wrote it.")],
+    data: Annotated[
+        str | None,
+        typer.Option("--data", help="Rows with the model's features and the target; default: [data] source."),
+    ] = None,
+    target: Annotated[str | None, typer.Option("--target", help="The column that the model predicts.")] = None,
+    trust: Annotated[bool, typer.Option("--trust", help="Open the file without asking: you know who made it.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Make a model version of a scikit-learn model that exists already.
+
+    Opening a pickle runs the code in it. What the file names is told before anything is opened.
+    """
+    from mlctl.cli.train import data_flags, render_version, to_document
+
+    session = Session(ctx, as_json)
+    settings = session.settings(flags=data_flags(session, data, target))
+    with session.progress() as report:
+        from mlctl.core import importing as core
+
+        examined = core.examine(model)
+    _tell(session, examined)
+    _agree(session, examined, trust)
+    with session.progress() as report:
+        kept = core.run(session.folder, settings, examined, report)
+    document = to_document(kept) | {"types": list(examined.audit.types)}
+    session.emit(document, lambda console: render_version(console, kept))
+
+
+def _tell(session: Session, examined: "Examined") -> None:
+    from rich.markup import escape
+
+    from mlctl.cli import render
+
+    audit = examined.audit
+    if session.as_json or session.log_is_json:
+        return
+    session.err.print(
+        f"{render.path(examined.path)} names {len(audit.types)} types, "
+        f"{len(audit.known)} of them of scikit-learn and what it stands on."
+    )
+    for title, names, style in (
+        ("not known to mlctl", audit.unknown, "yellow"),
+        ("never needed by a model, and able to run anything", audit.dangerous, "bold red"),
+    ):
+        if names:
+            shown = ", ".join(names[:_SHOWN]) + (f", … ({len(names)} in all)" if len(names) > _SHOWN else "")
+            session.err.print(f"[{style}]![/] {title}: {escape(shown)}")
+
+
+def _agree(session: Session, examined: "Examined", trust: bool) -> None:
+    """Go on only with the user's word."""
+    from mlctl.errors import ExitCode, MlctlError
+
+    if trust:
+        return
+    asked = not session.as_json and sys.stdin.isatty()
+    if asked and typer.confirm("Opening it runs the code in it. Do you trust whoever made it?", err=True):
+        return
+    audit = examined.audit
+    names = audit.dangerous or audit.unknown
+    found = f" It names {', '.join(names[:3])}{', …' if len(names) > 3 else ''}." if names else ""
+    raise MlctlError(
+        f"{examined.path.name} was not opened."
+        if asked
+        else f"{examined.path.name} was not opened: opening a pickle runs the code in it.{found}",
+        code="not_trusted",
+        exit_code=ExitCode.USAGE,
+        hint="Nothing was imported." if asked else "Give --trust if you know who made it.",
+    )

@@ -1,0 +1,166 @@
+"""Where data comes from: a path, ``s3://``, or standard input; and the table that is read there."""
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from mlctl.data import building, opening, parts, reading
+from mlctl.data.building import MixedFormsError
+from mlctl.data.columns import Column
+from mlctl.data.parts import Part
+from mlctl.data.reading import Reading
+from mlctl.data.values import Kind
+from mlctl.errors import ExitCode, MlctlError
+from mlctl.files import sha256_of_file
+from mlctl.progress import Event, Report, silent
+from mlctl.settings import Settings
+
+STDIN = "-"
+_S3 = "s3://"
+_MB = 1_000_000
+_TEXT: Kind = "category"
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """The columns of a file by name, in its order; ``ignored`` are those that were not read."""
+
+    name: str
+    columns: Mapping[str, Column]
+    ignored: frozenset[str] = frozenset()
+
+    @property
+    def rows(self) -> int:
+        """The number of rows."""
+        return next(iter(self.columns.values())).rows if self.columns else 0
+
+
+def name_of(source: str) -> str:
+    """A source without its place: what stands in messages and in a manifest."""
+    return "standard input" if source == STDIN else PurePosixPath(source).name
+
+
+def fingerprint(source: str, folder: Path) -> str | None:
+    """SHA-256 of a file's bytes, so that a change is seen without reading the table; None for what is no file here."""
+    if source == STDIN or source.startswith(_S3):
+        return None
+    path = folder / source
+    return sha256_of_file(path) if path.is_file() else None
+
+
+def read(
+    source: str, settings: Settings, folder: Path, report: Report = silent, *, as_text: frozenset[str] = frozenset()
+) -> Table:
+    """The table at ``source`` (a path is relative to ``folder``), read as ``[data]`` says.
+
+    ``as_text``: columns to be taken as they are written, whatever they hold.
+
+    Raises MlctlError: exit 6 where there is nothing, exit 5 when AWS refuses, exit 3 for a file that
+    cannot be read, and for a value that is not of its column's kind.
+    """
+    data = settings.data
+    wanted = Reading(
+        name=name_of(source),
+        ignore=frozenset(data.ignore) - {data.target or "", data.split_by or ""},
+        missing=data.missing,
+        delimiter=data.delimiter,
+        encoding=data.encoding,
+        decimal=data.decimal,
+    )
+    with _local(source, settings, folder, report) as path:
+        return read_file(path, wanted, {**data.kinds, **dict.fromkeys(as_text, _TEXT)}, report)
+
+
+def read_file(path: Path, wanted: Reading, kinds: Mapping[str, Kind], report: Report = silent) -> Table:
+    """The table in a file on this machine; ``kinds`` are those that are not to be guessed."""
+    size = path.stat().st_size
+    report(Event("start", "read", f"Reading {wanted.name}", total=size // _MB or None, unit="MB"))
+    as_text = frozenset(name for name, kind in kinds.items() if kind == "category")
+    while True:
+        gathered, ignored = _gathered(path, replace(wanted, as_text=as_text), report)
+        try:
+            # Popped, so that a column's parts are gone when the column is made.
+            columns = {
+                name: building.column(name, gathered.pop(name), kinds.get(name), wanted.name, wanted.decimal)
+                for name in [*gathered]
+            }
+            break
+        except MixedFormsError as mixed:
+            if str(mixed) in as_text:
+                raise
+            as_text |= {str(mixed)}
+    table = Table(wanted.name, columns, ignored)
+    report(Event("finish", "read", f"{table.rows:,} rows, {len(columns)} columns"))
+    return table
+
+
+def _gathered(path: Path, wanted: Reading, report: Report) -> tuple[dict[str, list[Part]], frozenset[str]]:
+    """The parts of each column, with empty ones where a part of JSON lines does not name it; and what is ignored."""
+    size = path.stat().st_size
+    told = -1
+
+    def advance(done: int) -> None:
+        nonlocal told
+        if size >= _MB and done // _MB > told:
+            told = done // _MB
+            report(Event("advance", "read", done=told, total=size // _MB))
+
+    gathered: dict[str, list[Part]] = {}
+    ignored: frozenset[str] = frozenset()
+    before = 0
+    for rows in reading.parts(path, wanted, advance):
+        for name in rows.columns:
+            if name not in gathered:
+                gathered[name] = [parts.empty(before)] if before else []
+        for name, found in gathered.items():
+            found.append(rows.columns[name] if name in rows.columns else parts.empty(rows.count))
+        ignored |= rows.ignored
+        before += rows.count
+    if not gathered:
+        raise opening.bad(wanted, "has no column that is not ignored", "Correct [data] ignore, or give more columns.")
+    return gathered, ignored
+
+
+@contextmanager
+def _local(source: str, settings: Settings, folder: Path, report: Report) -> Iterator[Path]:
+    """The source as a file on this machine, for as long as the block runs."""
+    if source == STDIN:
+        if sys.stdin.isatty():
+            report(Event("note", "read", "Reading rows from standard input; end with Ctrl-D."))
+        with tempfile.NamedTemporaryFile(prefix="mlctl-") as spooled:
+            shutil.copyfileobj(sys.stdin.buffer, spooled)
+            spooled.flush()
+            yield Path(spooled.name)
+    elif source.startswith(_S3):
+        from mlctl.aws import objects
+
+        with tempfile.NamedTemporaryFile(
+            prefix="mlctl-", suffix="".join(PurePosixPath(source).suffixes[-2:])
+        ) as spooled:
+
+            def advance(done: int, size: int) -> None:
+                if done == 0:
+                    total = size // _MB or None
+                    report(Event("start", "download", f"Fetching {source}", total=total, unit="MB"))
+                elif size >= _MB:
+                    report(Event("advance", "download", done=done // _MB, total=size // _MB))
+
+            deploy = settings.deploy
+            objects.download(source, spooled, region=deploy.region, profile=deploy.profile, advance=advance)
+            spooled.flush()
+            report(Event("finish", "download", f"{Path(spooled.name).stat().st_size / _MB:.1f} MB"))
+            yield Path(spooled.name)
+    else:
+        path = folder / source
+        if not path.is_file():
+            raise MlctlError(
+                f"{source} is a folder, not a file." if path.is_dir() else f"There is no file {source}.",
+                code="data_not_found",
+                exit_code=ExitCode.NOT_FOUND,
+                hint=f"[data] source is a path from {folder}, s3://BUCKET/KEY, - (stdin), or a built-in set.",
+            )
+        yield path

@@ -1,0 +1,88 @@
+"""What a pickle or a joblib file names, found without opening it.
+
+A pickle is a program for a small stack machine (``pickletools`` of the standard library describes its
+operations). The program is followed here with stand-ins for the values: nothing that it names is imported,
+called or built. joblib writes the bytes of a NumPy array into the middle of the program, after the BUILD of
+a ``NumpyArrayWrapper``; they are skipped as ``joblib/numpy_pickle.py`` would read them.
+
+What could lead this reader and ``joblib.load`` to read the same bytes differently (a wrapper that is used
+twice, a data type that changes its size, an array inside a frame) is refused, not guessed at. The answer
+is about ``joblib.load``: it reads plain pickles too, and tells compression by the first bytes of the file.
+
+All names are found as long as what is loaded is ``known``: a type that is ``unknown`` may, once it is loaded, do
+anything, which no audit of the file can tell. ``known`` says that a type runs no code of the file's choosing when
+it is loaded; it is no promise about the memory safety of the C code of NumPy and scikit-learn, nor about how much
+memory loading takes.
+"""
+
+import lzma
+import struct
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlctl.errors import MlctlError
+from mlctl.model.pickle_audit.content import Source, decompressed
+from mlctl.model.pickle_audit.names import PARTIAL, Name, is_dangerous, is_known
+from mlctl.model.pickle_audit.operations import Operations
+from mlctl.model.pickle_audit.refusal import printable, refusal
+
+__all__ = ["Audit", "audit"]
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What a pickle names, found without opening it.
+
+    ``types`` holds every ``module.qualname``, sorted, and is split in three: ``known`` is what a fitted model of
+    scikit-learn consists of; ``dangerous`` is what no model needs and what runs code; ``unknown`` is the rest.
+    ``dangerous`` also tells, in parentheses, of what cannot be audited ("(persistent id)").
+    ``sklearn_version`` is the release that the outermost estimator says it was saved with.
+    """
+
+    types: tuple[str, ...]
+    known: tuple[str, ...]
+    unknown: tuple[str, ...]
+    dangerous: tuple[str, ...]
+    sklearn_version: str | None = None
+
+
+def audit(path: Path) -> Audit:
+    """What loading ``path`` (``pickle.dump`` or ``joblib.dump``, compressed or not) would import.
+
+    Raises MlctlError, exit code 3: ``pickle_unreadable`` for a file that is no pickle, is cut off or
+    cannot be followed, ``pickle_unsupported`` for formats that are not read (lz4, joblib before 0.10).
+    """
+    try:
+        with path.open("rb") as file:
+            machine = Operations(Source(decompressed(file)))
+            machine.run()
+    except MlctlError as error:
+        error.message = f"{path}: {error.message}"
+        error.args = (error.message,)
+        raise
+    # What the standard library's own parsers raise for bytes that make no sense, and what a full stack,
+    # an empty one or a missing memo entry raise here.
+    except (ValueError, ArithmeticError, LookupError, EOFError, OSError, MemoryError, struct.error, zlib.error,
+            lzma.LZMAError) as error:  # fmt: skip
+        message = f"{path}: no readable pickle or joblib file: {printable(str(error) or type(error).__name__)}"
+        raise refusal(message) from error
+    return _answer(machine)
+
+
+def _answer(machine: Operations) -> Audit:
+    """What the machine found, sorted."""
+
+    def texts(names: set[Name]) -> set[str]:
+        return {printable(f"{module}.{name}") for module, name in names}
+
+    dangerous = {each for each in machine.names if is_dangerous(*each)}
+    unknown = {each for each in machine.names if not is_known(*each) and each != PARTIAL} | machine.unknown
+    bad, odd, every = texts(dangerous), texts(unknown - dangerous), texts(machine.names)
+    return Audit(
+        types=tuple(sorted(every)),
+        known=tuple(sorted(every - bad - odd)),
+        unknown=tuple(sorted(odd - bad)),
+        dangerous=tuple(sorted(bad | machine.tricks)),
+        sklearn_version=machine.version,
+    )

@@ -1,0 +1,219 @@
+"""The machine that follows the program: its stack and memo, names, calls, and the arrays of joblib."""
+
+import io
+import pickletools
+import re
+import struct
+from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+from mlctl.model.pickle_audit.content import LONGEST_TEXT, Source
+from mlctl.model.pickle_audit.names import CHECK, DTYPE, MEMMAP, PARTIAL, RECONSTRUCTOR, WRAPPER, Name, is_known, words
+from mlctl.model.pickle_audit.refusal import refuse
+from mlctl.model.pickle_audit.values import OTHER, WRAPPER_ARGUMENTS, DType, Global, Made, Table, Wrapper, data_type
+
+# Limits: of operations, and of text kept.
+MAX_OPERATIONS = 20_000_000
+MAX_TEXT = 256 * 2**20
+
+# Known functions whose result gets a state: they make a new object each time.
+_STATEFUL = re.compile(
+    r"_reconstruct|_mareconstruct|_reconstructor|newObj|_new_Index|_new_DatetimeIndex|partial|OrderedDict|defaultdict|"
+    r"__(?:bit_generator|generator|randomstate)_ctor|__pyx_unpickle_\w+|make_column_selector|_?[A-Z]\w*",
+    re.ASCII,
+)
+_WRAPPER_KEYS = {"subclass", "shape", "order", "dtype", "allow_mmap"}
+_ALIGNMENT = "numpy_array_alignment_bytes"
+
+_LENGTHS = {
+    pickletools.TAKEN_FROM_ARGUMENT1: "<B",
+    pickletools.TAKEN_FROM_ARGUMENT4: "<i",
+    pickletools.TAKEN_FROM_ARGUMENT4U: "<I",
+    pickletools.TAKEN_FROM_ARGUMENT8U: "<Q",
+}
+_OPCODES: dict[bytes, Any] = {each.code.encode("latin-1"): each for each in pickletools.opcodes}
+_VALUES = words(
+    "INT BININT BININT1 BININT2 LONG LONG1 LONG4 STRING BINSTRING SHORT_BINSTRING BINBYTES SHORT_BINBYTES BINBYTES8 "
+    "BYTEARRAY8 UNICODE SHORT_BINUNICODE BINUNICODE BINUNICODE8 FLOAT BINFLOAT"
+)
+
+
+def _argument(source: Source, argument: Any) -> Any:
+    """The argument of an operation, read by pickletools; OTHER in place of what is long."""
+    if argument.n in _LENGTHS:
+        form = _LENGTHS[argument.n]
+        head = source.read(struct.calcsize(form))
+        (size,) = struct.unpack(form, head)
+        if size < 0:
+            raise ValueError("a negative length")
+        if size > LONGEST_TEXT:
+            source.skip(size)
+            return OTHER
+        return argument.reader(io.BytesIO(head + source.read(size)))
+    if argument.n == pickletools.UP_TO_NEWLINE:
+        lines = [source.line() for _ in range(2 if argument.name == "stringnl_noescape_pair" else 1)]
+        if None in lines:
+            return OTHER
+        if len(lines) == 2:
+            return [line.decode("utf-8") for line in lines if line is not None]
+        return argument.reader(io.BytesIO((lines[0] or b"") + b"\n"))
+    return argument.reader(io.BytesIO(source.read(argument.n)))
+
+
+class Machine(ABC):
+    """Follows one pickle. ``outer``: the machine of the joblib file around it, for an array of objects.
+
+    It finds ``names``, all that the pickle takes; ``unknown``, those of them that are so for how they are used;
+    ``tricks``, what cannot be audited; ``version``, the release of scikit-learn that was built last.
+    """
+
+    def __init__(self, source: Source, outer: "Machine | None" = None) -> None:
+        self.source = source
+        self._outer = outer
+        self.protocol = 0
+        self.stack: list[Any] = []
+        self.marks: list[list[Any]] = []
+        self.memo: dict[int, Any] = {}
+        self.frame_end = 0
+        # Shared with the machine of a nested pickle.
+        self.names: set[Name] = outer.names if outer else set()
+        self.unknown: set[Name] = outer.unknown if outer else set()
+        self.tricks: set[str] = outer.tricks if outer else set()
+        self._globals: dict[Name, Global] = outer._globals if outer else {}
+        self._counts: dict[str, int] = outer._counts if outer else {"operations": 0, "text": 0}
+        self.version: str | None = None
+
+    @abstractmethod
+    def steps(self) -> dict[str, Callable[[Any], None]]:
+        """What follows each operation, by its name in pickletools; it is given the operation's argument."""
+
+    def run(self) -> None:
+        """Follow the pickle to its STOP."""
+        source, steps, counts = self.source, self.steps(), self._counts
+        while True:
+            counts["operations"] += 1
+            if counts["operations"] > MAX_OPERATIONS:
+                refuse(f"holds more than {MAX_OPERATIONS:,} operations")
+            opcode = _OPCODES.get(source.read(1))
+            if opcode is None:
+                refuse(f"no pickle operation at byte {source.position - 1}")
+            value = None if opcode.arg is None else _argument(source, opcode.arg)
+            name = opcode.name
+            if name in _VALUES:
+                self._push_value(value)
+            elif name == "STOP":
+                self.stack.pop()
+                # A nested reader drops what is left of its frame, so nothing may be left.
+                if self._outer and source.position < self.frame_end:
+                    refuse("a nested pickle ends inside a frame")
+                return
+            else:
+                steps[name](value)
+
+    def check(self, *values: Any) -> None:
+        """Refuse what must not leave our sight: ``values`` go into a container or are handed to a call."""
+        for value in values:
+            if type(value) is Wrapper or value is WRAPPER_ARGUMENTS:
+                refuse("an array of joblib in a place where joblib writes none")
+            if type(value) is Global and value.name in (WRAPPER, DTYPE):
+                refuse(f"{'.'.join(value.name)} in a place where no model has it")
+            if type(value) is Global and value.name == PARTIAL:
+                self.unknown.add(PARTIAL)
+
+    def _push_value(self, value: Any) -> None:
+        if type(value) is str:
+            if len(value) > LONGEST_TEXT:
+                value = OTHER
+            else:
+                self._counts["text"] += len(value)
+                if self._counts["text"] > MAX_TEXT:
+                    refuse(f"holds more than {MAX_TEXT // 2**20} MiB of text")
+        elif type(value) not in (int, bool):
+            value = OTHER
+        self.stack.append(value)
+
+    def marked(self) -> list[Any]:
+        """What is on the stack above the last mark, taken off with it."""
+        items, self.stack = self.stack, self.marks.pop()
+        return items
+
+    def push_global(self, module: str, name: str) -> None:
+        """Put a name on the stack, and into ``names`` as Python 3 imports it."""
+        # joblib gives the reader of a nested pickle the outer one's way to find names, older joblib did not.
+        for protocol in {self.protocol, self._outer.protocol if self._outer else self.protocol}:
+            found = (module, name)
+            if protocol < 3:
+                found = NAME_MAPPING.get(found) or (IMPORT_MAPPING.get(module, module), name)
+            self.names.add(found)
+            last = found[1].rsplit(".", 1)[-1]
+            if last in ("NDArrayWrapper", "ZNDArrayWrapper"):
+                refuse("written by joblib before 0.10, whose format is not read", "pickle_unsupported")
+            if last == WRAPPER[1] and (found != WRAPPER or self._outer):
+                refuse("an array of joblib in a place where joblib writes none")
+        self.stack.append(self._globals.setdefault(found, Global(found)))
+
+    def trick(self, text: str) -> None:
+        """Keep a finding that no name tells."""
+        self.tricks.add(f"({text})")
+
+    def call(self, function: Any, arguments: Any, *, new: bool) -> Any:
+        """What ``function(*arguments)``, or with ``new`` ``function.__new__(function, *arguments)``, stands for."""
+        if type(function) is not Global:
+            self.trick("call of something made while loading")
+            return OTHER
+        name = function.name
+        if arguments is WRAPPER_ARGUMENTS and name == RECONSTRUCTOR and not new:
+            return Wrapper()
+        if name == WRAPPER and new and arguments == ():
+            return Wrapper()
+        if type(arguments) is not tuple:
+            self.check(arguments)
+            self.trick("arguments made while loading")
+            arguments = ()
+        if name == DTYPE and not new:
+            return data_type(arguments)
+        if name in (WRAPPER, DTYPE):
+            self.check(function)
+        if name == MEMMAP:
+            self.trick("opens a file with numpy.memmap")
+        if name == PARTIAL and (new or not self.has_check_array(arguments)):
+            self.unknown.add(PARTIAL)
+        return Made(name, fixed=not new and is_known(*name) and not _STATEFUL.fullmatch(name[1]))
+
+    @staticmethod
+    def has_check_array(values: Any) -> bool:
+        """Whether a partial holds what scikit-learn's gradient boosting puts into one."""
+        return type(values) is tuple and len(values) > 0 and type(values[0]) is Global and values[0].name == CHECK
+
+    def read_array(self, state: Any) -> None:
+        """What joblib.numpy_pickle.NumpyArrayWrapper.read_array reads after a BUILD."""
+        odd = "an array of joblib with an unusual state"
+        if self._outer or type(state) is not Table or not state.exact or state.shared:
+            refuse(odd)
+        entries = state.entries
+        if not entries.keys() >= _WRAPPER_KEYS or not entries.keys() <= _WRAPPER_KEYS | {_ALIGNMENT}:
+            refuse(odd)
+        shape, dtype, alignment = entries["shape"], entries["dtype"], entries.get(_ALIGNMENT)
+        if type(shape) is not tuple or not all(type(each) is int and 0 <= each < 2**63 for each in shape):
+            refuse(odd)
+        if type(dtype) is not DType or dtype.objects is None or dtype.size < 1:
+            refuse(odd)
+        if type(entries["subclass"]) is not Global or entries["order"] not in ("C", "F"):
+            refuse(odd)
+        if alignment is not None and type(alignment) is not int:
+            refuse(odd)
+        # joblib reads on in the file, its unpickler in the frame.
+        if self.source.position < self.frame_end:
+            refuse("an array of joblib inside a frame")
+        if dtype.objects:
+            type(self)(self.source, self).run()
+            return
+        size = dtype.size
+        for each in shape:
+            size *= each
+        # joblib multiplies in 64 bits: what overflows there is past the end of any file here.
+        if alignment is not None:
+            self.source.skip(self.source.read(1)[0])
+        self.source.skip(size)

@@ -1,0 +1,124 @@
+"""OneHotEncoder and OrdinalEncoder.
+
+What becomes of a category depends on much (drop, infrequent categories, missing values, versions of
+scikit-learn), so the fitted encoder itself is asked: it transforms each of its categories once, and
+a value that it does not know.
+"""
+
+import copy
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn import config_context
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
+
+from mlctl.portable.program import NotPortableError, Step
+from mlctl.portable.table import Column, Compiled, Table
+from mlctl.portable.values import plain
+
+
+def one_hot(encoder: OneHotEncoder, table: Table) -> Compiled:
+    """The slot of each category among its column's; -1 where it has none and all are zero."""
+    if np.dtype(encoder.dtype) != np.float64 and np.dtype(encoder.dtype).kind not in "iu":
+        raise NotPortableError(f"writes {np.dtype(encoder.dtype)}; float64 and integers are supported")
+    categories = _categories(encoder)
+    asked = _ask(encoder).tocoo()
+    widths = _widths(encoder)
+    if sum(widths) != asked.shape[1]:
+        raise NotPortableError("gives another number of columns than its categories tell")
+    starts = np.concatenate(([0], np.cumsum(widths)[:-1])).astype(int)
+    slots = np.full((asked.shape[0], len(widths)), -1)
+    column = np.searchsorted(starts, asked.col, side="right") - 1
+    slots[asked.row, column] = asked.col - starts[column]
+    params = {
+        "columns": [
+            {
+                "categories": known,
+                "slots": slots[: len(known), at].tolist(),
+                "unknown": int(slots[-1, at]),
+                "width": width,
+            }
+            for at, (known, width) in enumerate(zip(categories, widths, strict=True))
+        ],
+        "refuse_unknown": encoder.handle_unknown == "error",
+    }
+    out = Table(columns=(Column(),) * sum(widths), sparse=encoder.sparse_output)
+    return (Step(op="one_hot", parity="exact", params=params, tensors={}),), out
+
+
+def ordinal(encoder: OrdinalEncoder, table: Table) -> Compiled:
+    """The code of each category; NaN, which stands for a missing value, as null."""
+    if np.dtype(encoder.dtype) not in (np.float64, np.int64, np.int32):
+        raise NotPortableError(f"writes {np.dtype(encoder.dtype)}; float64, int64 and int32 are supported")
+    categories = _categories(encoder)
+    codes = np.asarray(_ask(encoder), dtype=np.float64)
+    refuses = encoder.handle_unknown == "error"
+    columns, out = [], []
+    for at, (known, before) in enumerate(zip(categories, table.columns, strict=True)):
+        listed = [plain(code) for code in codes[: len(known), at]]
+        unknown = plain(codes[-1, at])
+        columns.append({"categories": known, "codes": listed, "unknown": None if refuses else unknown})
+        possible = [
+            code for category, code in zip(known, listed, strict=True) if category is not None or before.missing
+        ]
+        out.append(Column(missing=None in possible or (not refuses and unknown is None)))
+    params = {"columns": columns, "refuse_unknown": refuses}
+    return (Step(op="ordinal", parity="exact", params=params, tensors={}),), replace(table, columns=tuple(out))
+
+
+def _categories(encoder: Any) -> list[list[str | float | None]]:
+    """The categories of each column; None for a missing value."""
+    for known in encoder.categories_:
+        # NaN is what the pipeline gets for a missing value: it would not find this category.
+        if any(category is None for category in known):
+            raise NotPortableError("has None as a category; here a missing value is NaN")
+    return [[plain(category) for category in known] for known in encoder.categories_]
+
+
+def _ask(encoder: Any) -> Any:
+    """What the encoder makes of its categories: a row a category, and a last row of values it does not know.
+
+    Columns with fewer categories than others are filled up with their first. An encoder that refuses
+    what it does not know is not asked for it: the last row repeats a category.
+    """
+    known = encoder.categories_
+    rows: NDArray[Any] = np.empty((max(map(len, known)) + 1, len(known)), dtype=object)
+    for at, categories in enumerate(known):
+        rows[:, at] = categories[0]
+        rows[: len(categories), at] = categories
+        if encoder.handle_unknown != "error":
+            rows[-1, at] = _unknown(categories)
+    asked = copy.deepcopy(encoder)
+    if hasattr(asked, "sparse_output"):
+        asked.sparse_output = True
+    asked.set_output(transform="default")
+    with warnings.catch_warnings(), config_context(transform_output="default"):
+        # It may miss the names of its columns, and may warn of what it does not know.
+        warnings.simplefilter("ignore")
+        return asked.transform(rows)
+
+
+def _unknown(categories: NDArray[Any]) -> str | float:
+    """A value of the kind of ``categories`` and not among them."""
+    if categories.dtype.kind in "OU":
+        return "\0".join(["", *(each for each in categories if isinstance(each, str))]) + "\0"
+    finite = categories[np.isfinite(categories)].astype(np.float64)
+    return float(np.max(np.abs(finite), initial=0.0) * 2 + 1)
+
+
+def _widths(encoder: OneHotEncoder) -> list[int]:
+    """How many columns the encoder makes of each."""
+    widths = [len(categories) for categories in encoder.categories_]
+    for at, infrequent in enumerate(getattr(encoder, "infrequent_categories_", [])):
+        if infrequent is not None:
+            widths[at] -= len(infrequent) - 1
+    if encoder.drop_idx_ is not None:
+        widths = [width - (dropped is not None) for width, dropped in zip(widths, encoder.drop_idx_, strict=True)]
+    return widths
+
+
+COMPILERS: dict[type, Callable[[Any, Table], Compiled]] = {OneHotEncoder: one_hot, OrdinalEncoder: ordinal}

@@ -1,0 +1,42 @@
+"""What is known of a row's columns between two parts of a pipeline, while it is compiled."""
+
+from dataclasses import dataclass, replace
+
+from mlctl.portable.program import NotPortableError, Step
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: whether it may hold text, and whether a value may be missing."""
+
+    text: bool = False
+    missing: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """The columns in order.
+
+    ``sparse``: scikit-learn has them as a sparse matrix, which some parts compute with in another way.
+    """
+
+    columns: tuple[Column, ...]
+    sparse: bool = False
+
+    @property
+    def missing(self) -> bool:
+        """Whether any value may be missing."""
+        return any(column.missing for column in self.columns)
+
+    def pick(self, positions: list[int]) -> "Table":
+        """The columns at ``positions``."""
+        return replace(self, columns=tuple(self.columns[position] for position in positions))
+
+    def require_numbers(self) -> None:
+        """Raise NotPortableError where text may arrive: scikit-learn reads numbers out of it."""
+        if any(column.text for column in self.columns):
+            raise NotPortableError("takes columns of text as numbers, which is not supported")
+
+
+# The steps of a part, and the table that it hands on; None after a model.
+Compiled = tuple[tuple[Step, ...], Table | None]
