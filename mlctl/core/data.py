@@ -66,7 +66,9 @@ def validate(project_folder: Path, settings: Settings, report: Report = silent) 
     dataset = loading.load(settings, project_folder, report)
     findings = checks.check(dataset, settings)
     checks.refuse(dataset, findings)
-    splitting.hold_out(dataset, settings.data)
+    parts = splitting.hold_out(dataset, settings.data)
+    # Folds may be refused where the split is not.
+    next(splitting.folds(dataset, parts, settings.data, settings.model.cv))
     return Validation(source=dataset.name, rows=dataset.rows, warnings=findings.warnings)
 
 

@@ -73,9 +73,8 @@ def run(
     others = {schema["target"]["name"], *settings.data.ignore, settings.data.split_by or ""} - set(features)
     # Everything as it is written: a wrong value is to be listed, not to end the reading.
     data = settings.data.model_copy(update={"kinds": {}, "ignore": tuple(others), "target": None, "split_by": None})
-    table = source.read(
-        file, settings.model_copy(update={"data": data}), project_folder, report, as_text=frozenset(features)
-    )
+    as_written = settings.model_copy(update={"data": data})
+    table = source.read(file, as_written, project_folder, report, all_text=True)
     problems: list[Breach] = []
     warnings: list[Breach] = []
     for name in table.columns:

@@ -25,7 +25,10 @@ Advance = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Reading:
-    """How a file is to be read. ``as_text``: columns whose values are taken as they are written."""
+    """How a file is to be read.
+
+    ``as_text``: columns whose values are taken as they are written; with ``all_text`` those of every column.
+    """
 
     name: str
     ignore: frozenset[str] = frozenset()
@@ -34,6 +37,11 @@ class Reading:
     encoding: str = "utf-8"
     decimal: str = "."
     as_text: frozenset[str] = frozenset()
+    all_text: bool = False
+
+    def is_text(self, name: str) -> bool:
+        """Whether the values of a column are taken as they are written."""
+        return self.all_text or name in self.as_text
 
 
 @contextmanager

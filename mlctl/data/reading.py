@@ -28,10 +28,6 @@ _PART_ROWS = 262_144
 _DELIMITERS = (",", ";", "\t", "|")
 _NAMED = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _OBJECTS = "Give one JSON object a line, or one list of objects."
-# Since pandas 3.1 every number is read to its last bit; before, only with this option.
-_EXACT: dict[str, Any] = (
-    {} if tuple(map(int, pd.__version__.split(".")[:2])) >= (3, 1) else {"float_precision": "round_trip"}
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,13 +98,12 @@ def _csv(path: Path, reading: Reading, head: str, advance: Advance) -> Iterator[
                     header=0,
                     names=header,
                     index_col=False,
-                    dtype=dict.fromkeys(reading.as_text & set(header), str),
+                    dtype={name: str for name in header if reading.is_text(name)},
                     na_values=list(reading.missing),
                     skipinitialspace=True,
                     encoding=reading.encoding,
                     decimal=reading.decimal,
                     chunksize=max(min(_PART_BYTES // line, _PART_ROWS), 1),
-                    **_EXACT,
                 ),
                 reading,
             )
@@ -156,7 +151,7 @@ def _rows_of(frame: pd.DataFrame, reading: Reading) -> Rows:
     for name in frame.columns:
         if name not in reading.ignore:
             try:
-                made[str(name)] = part(frame[name], is_guess=name not in reading.as_text)
+                made[str(name)] = part(frame[name], is_guess=not reading.is_text(name))
             except ValueError as error:
                 raise unreadable_column(reading, str(name), error) from None
     return Rows(len(frame), made, reading.ignore & set(frame.columns))
@@ -242,7 +237,7 @@ def _records(rows: list[tuple[int, Any]], unit: str, reading: Reading, names: di
             raise bad(reading, f"names a column {name!a}, which is no text", "Rename it.")
         values = without([row.get(name) for _, row in rows], reading.missing)
         try:
-            if name in reading.as_text:
+            if reading.is_text(name):
                 values = [written(each) for each in values]
             made[name] = part(pd.Series(values, dtype=object))
         except ValueError as error:
@@ -300,6 +295,6 @@ def _parquet(path: Path, reading: Reading, advance: Advance) -> Iterator[Rows]:
 
 def _arrow_part(values: pa.Array, name: str, reading: Reading) -> Part:
     try:
-        return arrow_part(values, reading.missing, as_text=name in reading.as_text)
+        return arrow_part(values, reading.missing, as_text=reading.is_text(name))
     except (ValueError, pa.ArrowException) as error:
         raise unreadable_column(reading, name, error) from None

@@ -52,12 +52,10 @@ def fingerprint(source: str, folder: Path) -> str | None:
     return sha256_of_file(path) if path.is_file() else None
 
 
-def read(
-    source: str, settings: Settings, folder: Path, report: Report = silent, *, as_text: frozenset[str] = frozenset()
-) -> Table:
+def read(source: str, settings: Settings, folder: Path, report: Report = silent, *, all_text: bool = False) -> Table:
     """The table at ``source`` (a path is relative to ``folder``), read as ``[data]`` says.
 
-    ``as_text``: columns to be taken as they are written, whatever they hold.
+    ``all_text``: every value is taken as it is written, whatever it is.
 
     Raises MlctlError: exit 6 where there is nothing, exit 5 when AWS refuses, exit 3 for a file that
     cannot be read, and for a value that is not of its column's kind.
@@ -70,9 +68,10 @@ def read(
         delimiter=data.delimiter,
         encoding=data.encoding,
         decimal=data.decimal,
+        all_text=all_text,
     )
     with _local(source, settings, folder, report) as path:
-        return read_file(path, wanted, {**data.kinds, **dict.fromkeys(as_text, _TEXT)}, report)
+        return read_file(path, wanted, data.kinds, report)
 
 
 def read_file(path: Path, wanted: Reading, kinds: Mapping[str, Kind], report: Report = silent) -> Table:
@@ -85,7 +84,9 @@ def read_file(path: Path, wanted: Reading, kinds: Mapping[str, Kind], report: Re
         try:
             # Popped, so that a column's parts are gone when the column is made.
             columns = {
-                name: building.column(name, gathered.pop(name), kinds.get(name), wanted.name, wanted.decimal)
+                name: building.column(
+                    name, gathered.pop(name), _TEXT if wanted.all_text else kinds.get(name), wanted.name, wanted.decimal
+                )
                 for name in [*gathered]
             }
             break

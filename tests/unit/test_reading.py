@@ -13,7 +13,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -384,8 +383,6 @@ def test_utf_16_without_a_mark(tmp_path: Path) -> None:
 def test_a_row_that_is_too_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ignore: tuple[str, ...], part_rows: int
 ) -> None:
-    if part_rows < 100 and tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1):
-        pytest.skip("pandas before 3.1 cuts the first row of a part short")
     monkeypatch.setattr(reading, "_PART_ROWS", part_rows)
     assert refused(tmp_path, "a,b\n1,2\n3,4\n5,6,7\n8,9\n", ignore=ignore) == (
         "rows.csv: line 4 has 3 values, but the header names 2.",

@@ -140,6 +140,12 @@ def test_columns_that_are_missing_or_unknown(shop: Path, cli: Cli, rows: Any) ->
     ]
 
 
+def test_a_column_that_is_not_used_may_hold_anything(shop: Path, cli: Cli, rows: Any) -> None:
+    lines = [f"{FITS},{'?' if number == 7 else number}" for number in range(30)]
+    done = found(cli, shop, rows(*lines, header=f"{FEATURES},note"))
+    assert (done.code, done.json["rows"], done.json["problems"]) == (0, 30, [])
+
+
 def test_the_target_and_the_order_do_not_matter(shop: Path, cli: Cli, rows: Any) -> None:
     reordered = "spend,churned,active,plan,age,joined"
     done = found(cli, shop, rows("20.15,who knows,true,basic,40,2024-03-11", header=reordered))
