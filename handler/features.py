@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from handler.body import Refused
+from handler.numbers import FLOAT32_LIMIT, no_number, outside, range_of
 
 # Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
@@ -15,10 +16,6 @@ if TYPE_CHECKING:
 
 MAX_ROWS = 10_000
 MAX_PROBLEMS = 20
-
-# From here on a float64 rounds to infinity as float32 (largest float32 plus half a unit in its last place).
-FLOAT32_LIMIT = 3.4028235677973366e38
-INFINITY = float("inf")
 
 
 class Schema:
@@ -44,12 +41,6 @@ class Schema:
             from handler.kinds import reader
 
             self.readers = [reader(feature) for feature in features]
-
-
-def range_of(feature: Json) -> tuple[float, float]:
-    """The smallest and the largest number in training; without one, no number lies outside."""
-    low, high = feature["min"], feature["max"]
-    return (-INFINITY if low is None else low), (INFINITY if high is None else high)
 
 
 def read_rows(document: Json, schema: Schema) -> tuple[list[Row], bool]:
@@ -116,8 +107,6 @@ def _read_plain(instance: list[Any], schema: Schema, problems: list[Json]) -> Ro
     for position, value in enumerate(instance):
         kind = type(value)
         if not ((kind is float or kind is int) and -FLOAT32_LIMIT < value < FLOAT32_LIMIT):
-            from handler.kinds import no_number
-
             problems.append({**_place(schema, position), "problem": no_number(value)})
             continue
         low, high = schema.ranges[position]
@@ -139,11 +128,6 @@ def _read_kinds(instance: list[Any], schema: Schema, problems: list[Json]) -> Ro
         for message in messages:
             warnings.append({**_place(schema, position), "message": message})
     return values, warnings
-
-
-def outside(value: str, low: str, high: str) -> str:
-    """The warning about a value that training had none like."""
-    return f"{value} is outside the training range {low} to {high}"
 
 
 def _in_order(instance: Json, schema: Schema, problems: list[Json]) -> list[Any]:

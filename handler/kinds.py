@@ -6,7 +6,7 @@ for a missing value), or text (None for a missing one). It raises ValueError wit
 
 from __future__ import annotations
 
-from handler.features import FLOAT32_LIMIT, INFINITY, outside, range_of
+from handler.numbers import FLOAT32_LIMIT, INFINITY, called, no_number, outside, range_of
 
 # Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
@@ -63,7 +63,7 @@ def _category(feature: Json) -> Reader:
 
     def read(value: Any, warnings: list[str]) -> str:
         if type(value) is not str:
-            raise ValueError(f"must be text, not {_called(value)}")
+            raise ValueError(f"must be text, not {called(value)}")
         if value not in seen:
             warnings.append(f"{_quoted(value)} was not seen in training")
         return value
@@ -76,9 +76,9 @@ def _boolean(feature: Json) -> Reader:
 
     def read(value: Any, warnings: list[str]) -> float:
         if type(value) is not bool:
-            raise ValueError(f"must be one of true or false, not {_called(value)}")
+            raise ValueError(f"must be one of true or false, not {called(value)}")
         if not counts[value]:
-            warnings.append(f"{_called(value)} was not seen in training")
+            warnings.append(f"{called(value)} was not seen in training")
         return float(value)
 
     return read
@@ -105,7 +105,7 @@ def _date(feature: Json) -> Reader:
 
     def read(value: Any, warnings: list[str]) -> float:
         if type(value) is not str:
-            raise ValueError(f"must be an ISO 8601 date such as 2024-03-01, not {_called(value)}")
+            raise ValueError(f"must be an ISO 8601 date such as 2024-03-01, not {called(value)}")
         try:
             if len(value) > MAX_TEXT:
                 raise ValueError
@@ -117,24 +117,6 @@ def _date(feature: Json) -> Reader:
         return day
 
     return read
-
-
-def no_number(value: Any) -> str:
-    """What is wrong with a value that is not taken for a number."""
-    if isinstance(value, float) and not -INFINITY <= value <= INFINITY:
-        return "must be a number, not NaN"
-    if isinstance(value, float) and value in (INFINITY, -INFINITY):
-        return "must be finite, not infinite"
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return "is too large: the model reads numbers as float32, up to 3.4e38"
-    return f"must be a number, not {_called(value)}"
-
-
-def _called(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    kinds = {str: "a string", int: "a number", float: "a number", type(None): "null", list: "a list", dict: "an object"}
-    return kinds.get(type(value), "this")
 
 
 def _quoted(text: str) -> str:
