@@ -53,17 +53,16 @@ def _tell(session: Session, examined: "Examined") -> None:
     audit = examined.audit
     if session.as_json or session.log_is_json:
         return
-    session.err.print(
-        f"{render.path(examined.path)} names {len(audit.types)} types, "
-        f"{len(audit.known)} of them of scikit-learn and what it stands on."
-    )
-    for title, names, style in (
-        ("not known to mlctl", audit.unknown, "yellow"),
-        ("never needed by a model, and able to run anything", audit.dangerous, "bold red"),
+    count = len(audit.types)
+    session.err.print(f"{render.path(examined.path)} names {count} type{'' if count == 1 else 's'}:")
+    for title, names, mark in (
+        ("of scikit-learn and what it stands on", audit.known, " "),
+        ("not known to mlctl", audit.unknown, "[yellow]![/]"),
+        ("never needed by a model, and able to run anything", audit.dangerous, "[bold red]![/]"),
     ):
         if names:
             shown = ", ".join(names[:_SHOWN]) + (f", … ({len(names)} in all)" if len(names) > _SHOWN else "")
-            session.err.print(f"[{style}]![/] {title}: {escape(shown)}")
+            session.err.print(f"{mark} {title}: {escape(shown)}")
 
 
 def _agree(session: Session, examined: "Examined", trust: bool) -> None:

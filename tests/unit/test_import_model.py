@@ -144,7 +144,8 @@ def test_a_person_is_told_of_the_names_the_rows_and_what_the_metrics_are_worth(
     x, y = numbers("species")
     shown = bring(DecisionTreeClassifier(random_state=0).fit(x, y), columns=["length", "width"])
     assert shown.code == 0
-    assert "of them of scikit-learn and what it stands on." in shown.err
+    assert "of scikit-learn and what it stands on: " in shown.err
+    assert "sklearn.tree._classes.DecisionTreeClassifier" in shown.err
     assert "✓ Measuring on 24 rows: accuracy 1.000" in shown.err
     assert "If the model was trained on these rows, its metrics flatter it." in shown.err
     assert "Model version " in shown.out

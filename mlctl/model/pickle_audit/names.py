@@ -89,6 +89,8 @@ _RULES: Final = [
         (_SKLEARN, r"_?[A-Z][A-Za-z0-9]*[a-z][A-Za-z0-9]*"),
         (_SKLEARN, "CCA|DBSCAN|HDBSCAN|MAE|MDS|MSE|NMF|OAS|OPTICS|PCA|PLSSVD|RBF|RFE|RFECV|SVC|SVR|TSNE"),
         (_SKLEARN, r"__pyx_unpickle_[A-Z]\w*"),
+        # Its compiled losses gave their module without the package until 1.7.
+        (r"_loss", r"(?:__pyx_unpickle_)?Cy[A-Z][A-Za-z]*"),
         (r"sklearn\.(?:neighbors|metrics)\._?\w+", "newObj"),
         (r"sklearn\.metrics\._(?:classification|regression|ranking)", r"[a-z]\w*_(?:score|error|loss)"),
         (r"scipy\.sparse(?:\._?(?:csr|csc|coo|dok|lil|dia|bsr))?", r"(?:csr|csc|coo|dok|lil|dia|bsr)_(?:matrix|array)"),
@@ -99,7 +101,7 @@ _FOREIGN = words(
     "BytesIO CalledProcessError Client Connection FunctionType GzipFile Listener LinearOperator Memory MethodType "
     "ModuleType NamedTemporaryFile Parallel Path PathLike Popen Process Queue StringIO TemporaryDirectory Thread "
     "ThreadpoolController Any Callable CallbackSupportMixin Counter Generic Integral Iterable List Mapping "
-    "MutableMapping NamedTuple NodeData NodeHeapData Number Parameter Protocol Real Sequence TypeVar"
+    "MutableMapping NamedTuple NodeData NodeHeapData Number Parameter Protocol Real Sequence TypeVar UserList"
 )
 # What gives access to the machine: modules with all below them,
 _DANGEROUS_MODULES = words(
