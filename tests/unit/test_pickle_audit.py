@@ -103,8 +103,11 @@ def fitted() -> Iterator[tuple[str, Any]]:
     yield "network", MLPRegressor(hidden_layer_sizes=(3,), max_iter=2).fit(x, y)
 
 
-# joblib before 1.6 opens an array of objects with pickle.load, which the recorder does not see.
-NESTED = {"numpy._core.multiarray._reconstruct"}
+def agree(found: tuple[str, ...], asked: set[str]) -> bool:
+    """Whether the audit found what joblib asks for, and no more."""
+    # joblib before 1.6 opens an array of objects with pickle.load, which the recorder does not see.
+    sees_all = tuple(map(int, joblib.__version__.split(".")[:2])) >= (1, 6)
+    return set(found) == asked if sees_all else set(found) >= asked
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -121,7 +124,7 @@ def test_a_fitted_model_is_known_in_every_form(tmp_path: Path) -> None:
                 assert each.known == each.types
                 assert each.sklearn_version == sklearn.__version__, label
         joblib.dump(model, str(path))
-        assert set(audit(path).types) - NESTED == loaded_names(path) - NESTED, label
+        assert agree(audit(path).types, loaded_names(path)), label
 
 
 @pytest.mark.parametrize("protocol", range(6))
@@ -129,7 +132,7 @@ def test_the_names_are_those_that_joblib_asks_for(tmp_path: Path, protocol: int)
     path = tmp_path / "plain.joblib"
     joblib.dump(PLAIN, str(path), protocol=protocol)
     asked = {each.replace("copy_reg.", "copyreg.").replace("__builtin__.", "builtins.") for each in loaded_names(path)}
-    assert set(audit(path).types) - NESTED == asked - NESTED
+    assert agree(audit(path).types, asked)
     assert "joblib.numpy_pickle.NumpyArrayWrapper" in asked
 
 
