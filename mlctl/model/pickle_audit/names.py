@@ -35,6 +35,10 @@ _ALLOWED: Final[dict[str, frozenset[str]]] = {
         "character abs absolute log log1p log2 log10 exp exp2 expm1 sqrt cbrt square reciprocal sign negative positive "
         "sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh arccosh arctanh floor ceil rint mean median max min "
         "sum std var maximum minimum nan_to_num",
+        # Where NumPy before 2.1 says that its elementwise functions are.
+        "numpy.core._multiarray_umath numpy._core._multiarray_umath": "absolute log log1p log2 log10 exp exp2 expm1 "
+        "sqrt cbrt square reciprocal sign negative positive sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh "
+        "arccosh arctanh floor ceil rint maximum minimum",
         "numpy.core.multiarray numpy._core.multiarray": "_reconstruct scalar",
         "numpy.core.numeric numpy._core.numeric": "_frombuffer",
         "numpy.ma": "MaskedArray",
