@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 NAN = float("nan")
 MILLISECONDS_A_DAY = 86_400_000
+# The years 1 to 9999 in UTC, beyond which training takes no date either.
+FIRST_MS, LAST_MS = -62_135_596_800_000, 253_402_300_799_999
 # Longer text is no date, and not worth looking at; nor is it repeated in full.
 MAX_TEXT = 100
 
@@ -59,7 +61,8 @@ def _number(feature: Json) -> Reader:
 
 
 def _category(feature: Json) -> Reader:
-    seen = frozenset(feature["values"])
+    # The values of held-out rows are listed too, counted 0.
+    seen = frozenset([value for value, count in zip(feature["values"], feature["counts"], strict=True) if count])
 
     def read(value: Any, warnings: list[str]) -> str:
         if type(value) is not str:
@@ -97,7 +100,10 @@ def _date(feature: Json) -> Reader:
         instant = datetime.fromisoformat(text)
         if instant.tzinfo is None:
             instant = instant.replace(tzinfo=utc)
-        return (instant - epoch) // millisecond / MILLISECONDS_A_DAY
+        since = (instant - epoch) // millisecond
+        if not FIRST_MS <= since <= LAST_MS:
+            raise ValueError
+        return since / MILLISECONDS_A_DAY
 
     first, last = feature["min"], feature["max"]
     low = -INFINITY if first is None else days(first)

@@ -263,6 +263,9 @@ def _explain(error: ValidationError, layers: tuple[Layer, ...], table: tuple[str
             f"{where}: unknown key '{dotted}'.{did_you_mean(path[-1], known)}",
             f"Known here: {', '.join(sorted(known))}.",
         )
+    if first["type"] == "value_error":
+        # A rule between keys of one table, in its own words.
+        return invalid(f"{where}: [{dotted}] {first['ctx']['error']}.", "Correct the table and run the command again.")
     return invalid(
         f"{where}: {dotted} = {first['input']!r}: {first['msg']}.", "Correct the value and run the command again."
     )

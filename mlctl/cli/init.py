@@ -23,6 +23,9 @@ def init(
     missing: Annotated[
         list[str] | None, typer.Option("--missing", help="A text that stands for no value; may be given again.")
     ] = None,
+    ignore: Annotated[
+        list[str] | None, typer.Option("--ignore", help="A column to leave out; may be given again.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over an mlctl.toml that is here.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
@@ -40,7 +43,9 @@ def init(
     with session.progress() as report:
         from mlctl.core import init as core
 
-        guess = core.run(folder, where, target=target, missing=missing or (), force=force, report=report)
+        guess = core.run(
+            folder, where, target=target, missing=missing or (), ignore=ignore or (), force=force, report=report
+        )
     document = {
         "path": str(guess.path),
         "source": guess.source,

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -47,6 +47,11 @@ def invoke(
         raise refused
     session.emit(invoked.document, lambda console: None if refused else _render(console, invoked))
     if refused:
+        if len(invoked.problems) > 1 and not session.as_json:
+            from rich.markup import escape
+
+            for problem in invoked.problems:
+                session.err.print(f"  {escape(problem)}")
         session.fail_after_output(refused)
 
 
@@ -57,25 +62,47 @@ def _payload(values: list[str], file: Path | None, data: "DataSettings") -> "Pay
     if file is not None and values:
         raise typer.BadParameter("Give values or --file, not both.")
     if values == ["-"] or file == Path("-"):
-        text = sys.stdin.read()
-        return lambda features: core.payload_from_text(text, "stdin", features, data)
+        return _from_text(sys.stdin.read(), "stdin", data)
     if file is not None:
         try:
-            text = file.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+            return _from_text(_text_of(file, data), str(file), data)
+        except (OSError, UnicodeDecodeError, LookupError) as error:
             raise MlctlError(
                 f"{file} cannot be read: {getattr(error, 'strerror', None) or error}.",
                 code="file_unreadable",
                 exit_code=ExitCode.BAD_INPUT,
-                hint="Give --file a CSV or JSON file in UTF-8.",
+                hint="Give --file CSV, JSON, JSON lines or Parquet; text in UTF-8, or as [data] encoding says.",
             ) from None
-        return lambda features: core.payload_from_text(text, str(file), features, data)
     if not values:
         raise typer.BadParameter("Give the features of a row, or --file.")
     strange = [word for word in values if word.startswith("-") and not _is_number(word)]
     if strange:
         raise typer.BadParameter(f"No such option: {strange[0]}")
-    return lambda features: core.payload_from_words(values, features)
+    return lambda schema: core.payload_from_words(values, schema.get("features", ()))
+
+
+def _from_text(text: str, name: str, data: "DataSettings") -> "Payload":
+    from mlctl.core import invoke as core
+
+    def payload(schema: dict[str, Any]) -> dict[str, Any]:
+        target = schema.get("target", {}).get("name")
+        return core.payload_from_text(text, name, schema.get("features", ()), data, target=target)
+
+    return payload
+
+
+def _text_of(file: Path, data: "DataSettings") -> str:
+    """The rows of a file as text; those of Parquet as CSV."""
+    content = file.read_bytes()
+    if content[:4] == b"PAR1":
+        # Only here: what a request needs otherwise must not wait for pandas.
+        import pandas
+
+        return pandas.read_parquet(file).to_csv(index=False, sep=data.delimiter or ",", decimal=data.decimal)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode(data.encoding)
 
 
 def _is_number(word: str) -> bool:

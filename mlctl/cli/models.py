@@ -67,13 +67,15 @@ def prune(
     """Delete old versions, but never one that a stage has a release of."""
     session = Session(ctx, as_json)
     settings = session.settings(stage="local")
+    from mlctl.cli import render
     from mlctl.core import prune as core
 
     with session.progress() as report:
         pruned = core.run(session.folder, settings, keep=keep, report=report)
     document = {"deleted": list(pruned.deleted), "deployed": list(pruned.deployed), "left": pruned.left}
     kept = f" {len(pruned.deployed)} older kept: released on a stage." if pruned.deployed else ""
-    text = f"{len(pruned.deleted)} deleted, {pruned.left} left.{kept}"
+    ids = f": {', '.join(render.short(each) for each in pruned.deleted)}" if pruned.deleted else ""
+    text = f"{len(pruned.deleted)} deleted, {pruned.left} left{ids}.{kept}"
     session.emit(document, lambda console: console.print(text))
 
 
@@ -119,6 +121,7 @@ def _row(listed: "Listed") -> dict[str, Any]:
         "trained_at": listed.trained_at,
         "estimator": listed.estimator,
         "metrics": listed.metrics,
+        "portable": listed.portable,
         "deployed": list(listed.deployed),
         **({"problem": listed.problem} if listed.problem else {}),
     }
@@ -133,12 +136,16 @@ def _render(console: "Console", listed: "tuple[Listed, ...]") -> None:
         console.print("No model version yet. `mlctl train` makes one.")
         return
     shown = [name for name in ("accuracy", "f1", "r2", "rmse") if any(name in each.metrics for each in listed)]
-    made = render.table("version", "trained (UTC)", "estimator", *shown, "live on", right=shown)
+    made = render.table("version", "trained (UTC)", "estimator", *shown, "engine", "live on", right=shown)
     for each in listed:
         scores = [render.metric(name, each.metrics[name]) if name in each.metrics else "" for name in shown]
         estimator = "[bold red]was changed on disk[/]" if each.problem else escape(each.estimator.rpartition(".")[2])
+        engine = "portable" if each.portable else "[dim]none[/]"
         trained = each.trained_at[:16].replace("T", " ")
-        made.add_row(f"[bold]{render.short(each.version)}[/]", trained, estimator, *scores, ", ".join(each.deployed))
+        made.add_row(
+            f"[bold]{render.short(each.version)}[/]", trained, estimator, *scores, engine, ", ".join(each.deployed)
+        )
+    render.keep(console, made, but="estimator")
     console.print(made)
 
 

@@ -15,6 +15,7 @@ _LEVELS = "▁▂▃▄▅▆▇█"
 # More classes than this do not fit beside each other on a terminal.
 WIDE = 12
 _SHOWN_PROBABILITIES = 10
+_NARROWEST = 12
 _IN_UNITS = ("mae", "rmse", "median_error")
 
 
@@ -26,14 +27,20 @@ def table(*columns: str, right: Sequence[str] = ()) -> Table:
     return made
 
 
-def facts(pairs: Sequence[tuple[str, str]]) -> Table:
-    """Names and values in two columns. Values may hold markup."""
-    made = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    made.add_column(style="dim", no_wrap=True)
-    made.add_column(overflow="fold")
-    for name, value in pairs:
-        made.add_row(name, value)
-    return made
+def keep(console: Console, made: Table, *, but: str) -> None:
+    """On a narrow terminal only the column ``but`` is cut, to no less than _NARROWEST characters."""
+    for column in made.columns:
+        if column.header != but:
+            cells = [Text.from_markup(str(cell)) for cell in (column.header, *column.cells)]
+            column.min_width = max(map(len, cells))
+        else:
+            column.min_width = _NARROWEST
+
+
+def facts(pairs: Sequence[tuple[str, str]]) -> str:
+    """Names and values, a line each, as markup. Lines are not broken: a path can be copied."""
+    width = max(len(name) for name, _ in pairs)
+    return "\n".join(f"[dim]{name.ljust(width)}[/]  {value}" for name, value in pairs)
 
 
 def bar(part: float, width: int = 20) -> str:

@@ -69,7 +69,9 @@ def validate(project_folder: Path, settings: Settings, report: Report = silent) 
     parts = splitting.hold_out(dataset, settings.data)
     # Folds may be refused where the split is not.
     next(splitting.folds(dataset, parts, settings.data, settings.model.cv))
-    return Validation(source=dataset.name, rows=dataset.rows, warnings=findings.warnings)
+    return Validation(
+        source=dataset.name, rows=dataset.rows, warnings=(*findings.warnings, *splitting.lacking(dataset, parts))
+    )
 
 
 def split(project_folder: Path, settings: Settings, report: Report = silent) -> SplitSummary:

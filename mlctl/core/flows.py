@@ -9,11 +9,12 @@ from mlctl.aws.plan import Plan
 from mlctl.core import deploy, invoke
 from mlctl.core.deploy import Deployed
 from mlctl.core.invoke import Invoked
-from mlctl.errors import MlctlError
+from mlctl.errors import ExitCode, MlctlError
 from mlctl.model.registry import ModelVersion, Registry
 from mlctl.model.sources import fingerprints
 from mlctl.progress import Event, Report, silent
 from mlctl.settings import Settings
+from mlctl.settings_sources import FILE_NAME
 from mlctl.stages import open_stage
 
 
@@ -47,16 +48,18 @@ def up(
     open_stage(project_folder, settings, stage_name, report)
     version = _current(project_folder, settings, base)
     if version is None:
+        _refuse_other_data(project_folder, settings)
         # Imported late: it brings scikit-learn, which only training needs.
         from mlctl.core import train
 
         version_id, trained = train.run(project_folder, settings, report, base=base).version, True
     else:
-        report(Event("note", "train", f"Model version {version.id[:12]} is made with these settings already."))
+        flagged = "" if version.manifest.settings == settings.identity() else ", and with flags on top of them"
+        report(Event("note", "train", f"Model version {version.id[:12]} is made with these settings already{flagged}."))
         version_id, trained = version.id, False
     deployed = deploy.run(project_folder, settings, stage_name, version=version_id, on_plan=on_plan, report=report)
     request = {"features": list(deployed.example)}
-    invoked = invoke.run(project_folder, settings, stage_name, lambda features: request, report)
+    invoked = invoke.run(project_folder, settings, stage_name, lambda schema: request, report)
     if invoked.refused:
         raise invoked.refused
     found = Registry(project_folder, settings.project).get(version_id)
@@ -67,6 +70,22 @@ def up(
         deployed=deployed,
         invoked=invoked,
     )
+
+
+def _refuse_other_data(project_folder: Path, settings: Settings) -> None:
+    """Without a settings file the project is Iris: that must not push aside a model of the user's own data."""
+    versions = Registry(project_folder, settings.project).versions()
+    if not versions or (project_folder / FILE_NAME).exists():
+        return
+    made_of = str(versions[0].manifest.settings["data"]["source"])
+    if made_of != settings.identity()["data"]["source"]:
+        raise MlctlError(
+            f"The latest model version was made of {made_of}, but no {FILE_NAME} says so: the settings name "
+            f"{settings.data.source}.",
+            code="settings_missing",
+            exit_code=ExitCode.USAGE,
+            hint=f"Write one with `mlctl init {made_of}`; or `mlctl deploy` puts the latest version live as it is.",
+        )
 
 
 def _current(project_folder: Path, settings: Settings, base: dict[str, Any] | None) -> ModelVersion | None:

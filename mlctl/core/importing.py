@@ -129,6 +129,12 @@ def _opened(examined: Examined) -> Any:
     for warning in warned:
         if isinstance(warning.message, InconsistentVersionWarning):
             raise _other_release(path, warning.message.original_sklearn_version)
+    if hasattr(model, "refit") and not hasattr(model, "best_estimator_"):
+        raise _refused(
+            path,
+            f"holds {type(model).__name__} without a best estimator",
+            "Fit the search with refit=True, then save it.",
+        )
     # A search is its best estimator once it is fitted.
     model = getattr(model, "best_estimator_", model)
     if not (isinstance(model, BaseEstimator) and (is_classifier(model) or is_regressor(model))):

@@ -26,7 +26,16 @@ _MISSING = (
 )
 # Of a file that is written like no particular one.
 _ANY = DataSettings()
-Payload = Callable[[Features], dict[str, Any]]
+# Makes the body of a request for a model of that schema; of none while it is unknown.
+Payload = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+_HINT = "Correct the values; `mlctl data describe` shows the features."
+_HINTS = {
+    "too_many_instances": "Split the file.",
+    "body_too_large": "Split the file.",
+    "response_too_large": "Split the file.",
+}
 
 
 @dataclass(frozen=True)
@@ -56,10 +65,20 @@ class Invoked:
             f"The API answered {self.response.status}: {said}",
             code=str(own.get("code", "api_error")),
             exit_code=ExitCode.BAD_INPUT if is_ours else ExitCode.AWS,
-            hint="Correct the values; `mlctl data describe` shows the features."
-            if is_ours
-            else "`mlctl logs` tells why.",
+            hint=_HINTS.get(str(own.get("code")), _HINT) if is_ours else "`mlctl logs` tells why.",
         )
+
+    @property
+    def problems(self) -> list[str]:
+        """What the API found wrong, each in a line."""
+        error = self.document.get("error") if isinstance(self.document, dict) else None
+        details = error.get("details", ()) if isinstance(error, dict) else ()
+        told = []
+        for each in details:
+            row = f"row {each['instance'] + 1}: " if "instance" in each else ""
+            feature = f"{each['feature']} " if "feature" in each else ""
+            told.append(f"{row}{feature}{each.get('problem', '')}")
+        return told
 
 
 def run(
@@ -71,11 +90,11 @@ def run(
     raises. A refusal by the API is in the result.
     """
     # First without a schema: what cannot be sent at all needs no stage to be told.
-    payload(())
+    payload({})
     stage = open_stage(project_folder, settings, stage_name, report)
     url = stage.live_url()
     schema = _schema(stage, project_folder, settings, url)
-    response = request("POST", f"{url}/predict", json.dumps(payload(schema.get("features", ()))).encode())
+    response = request("POST", f"{url}/predict", json.dumps(payload(schema)).encode())
     try:
         document = json.loads(response.body)
     except ValueError:
@@ -134,10 +153,12 @@ def payload_from_words(words: Sequence[str], features: Features = ()) -> dict[st
     return {"features": given}
 
 
-def payload_from_text(text: str, source: str, features: Features = (), data: DataSettings = _ANY) -> dict[str, Any]:
+def payload_from_text(
+    text: str, source: str, features: Features = (), data: DataSettings = _ANY, *, target: str | None = None
+) -> dict[str, Any]:
     """Rows in JSON or CSV as the body of a request.
 
-    JSON: one row, a list of rows, or a whole body with ``features`` or ``instances``. CSV: with a
+    JSON: one row, a list of rows, a row a line, or a whole body with ``features`` or ``instances``. CSV: with a
     header of feature names or without, written like the ``data`` that was trained on; its target and
     what it ignores may be there too. Raises MlctlError (exit 3) for anything else, naming the line.
     """
@@ -146,7 +167,7 @@ def payload_from_text(text: str, source: str, features: Features = (), data: Dat
         raise _bad_rows(f"{source} holds no rows.")
     if stripped[0] in "[{":
         try:
-            return _payload_from_json(json.loads(stripped))
+            return _payload_from_json(_parsed(stripped))
         except ValueError as error:
             raise _bad_rows(f"{source} is not valid JSON: {error}.") from None
     delimiter = data.delimiter or _delimiter(stripped.splitlines()[0], features)
@@ -158,7 +179,7 @@ def payload_from_text(text: str, source: str, features: Features = (), data: Dat
     lines = [line for _, line in numbered]
     header = [cell.strip() for cell in lines[0]] if _is_header(lines[0], features) else None
     by_name = {feature["name"]: feature for feature in features}
-    apart = {data.target, data.split_by, *data.ignore} if by_name else set()
+    apart = {target, data.target, data.split_by, *data.ignore} if by_name else set()
     rows: list[Any] = []
     for number, line in numbered[1:] if header else numbered:
         if len(line) != len(lines[0]):
@@ -202,6 +223,14 @@ def _is_value(cell: str, feature: dict[str, Any] | None) -> bool:
     if feature is None or _is_number(cell) or cell[:1].isdigit():
         return _is_number(cell) or cell[:1].isdigit()
     return cell.lower() in ("true", "false") if feature["kind"] == "boolean" else cell in feature.get("values", ())
+
+
+def _parsed(text: str) -> Any:
+    """A JSON document, or JSON lines as a list. Raises ValueError."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    if len(lines) > 1 and all(line.lstrip()[0] == "{" and line.rstrip()[-1] == "}" for line in lines):
+        return [json.loads(line) for line in lines]
+    return json.loads(text)
 
 
 def _payload_from_json(document: Any) -> dict[str, Any]:

@@ -16,7 +16,10 @@ from mlctl.stages import LOCAL, open_if_running
 
 @dataclass(frozen=True)
 class Listed:
-    """One version. ``deployed``: the stages where it is live; only a running local stage is asked."""
+    """One version. ``deployed``: the stages where it is live; only a running local stage is asked.
+
+    ``portable``: whether the portable engine runs it.
+    """
 
     version: str
     created_at: str
@@ -24,6 +27,7 @@ class Listed:
     estimator: str
     metrics: dict[str, float]
     deployed: tuple[str, ...]
+    portable: bool = False
     problem: str | None = None
 
 
@@ -64,9 +68,9 @@ def verify(project_folder: Path, settings: Settings, reference: str = LATEST) ->
 def _listed(version: ModelVersion, live: str | None) -> Listed:
     try:
         metrics = version.read_json("metrics.json")
-        estimator, problem = version.manifest.estimator, None
+        estimator, portable, problem = version.manifest.estimator, bool(version.manifest.portable["compiled"]), None
     except MlctlError as error:
-        metrics, estimator, problem = {}, "", error.message
+        metrics, estimator, portable, problem = {}, "", False, error.message
     return Listed(
         version=version.id,
         created_at=version.created_at,
@@ -74,6 +78,7 @@ def _listed(version: ModelVersion, live: str | None) -> Listed:
         estimator=estimator,
         metrics={name: metrics[name] for name in measured(metrics)},
         deployed=(LOCAL,) if version.id == live else (),
+        portable=portable,
         problem=problem,
     )
 

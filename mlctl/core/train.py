@@ -40,9 +40,9 @@ def run(
     gates.refuse_impossible(settings.gates, gates.of_task(dataset.task))
     findings = checks.check(dataset, settings)
     checks.refuse(dataset, findings)
-    for sentence in findings.warnings:
-        report(Event("warning", "data", sentence))
     parts = split.hold_out(dataset, settings.data)
+    for sentence in (*findings.warnings, *split.lacking(dataset, parts)):
+        report(Event("warning", "data", sentence))
     with pipeline.project_modules(project_folder):
         unfitted = pipeline.build(settings.model, dataset, settings.data.seed, project_folder)
         # Nor is one on a metric that this estimator does not give, or a pipeline that cannot be written down.

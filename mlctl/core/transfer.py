@@ -43,8 +43,15 @@ def export(
 def import_(project_folder: Path, settings: Settings, path: Path) -> Transferred:
     """Add the version in an exported file. Nothing in it is executed: the pickle is kept, not opened.
 
-    Raises MlctlError (exit 3) for a file that is no export, was changed, or is of another project.
+    Raises MlctlError: exit 3 for a file that is no export, was changed, or is of another project, exit 6 for none.
     """
+    if not path.is_file():
+        raise MlctlError(
+            f"There is no file {path}.",
+            code="export_not_found",
+            exit_code=ExitCode.NOT_FOUND,
+            hint="Give what `mlctl models export` wrote.",
+        )
     try:
         files = _read(path)
         manifest = Manifest.from_document(json.loads(files.pop(manifests.FILE_NAME)))
@@ -55,7 +62,11 @@ def import_(project_folder: Path, settings: Settings, path: Path) -> Transferred
     if wrong:
         raise _refused(path, f"was changed since it was exported: {wrong[0]} is not what its manifest says")
     if manifest.project != settings.project:
-        raise _refused(path, f"is of project '{manifest.project}', not '{settings.project}'")
+        raise _refused(
+            path,
+            f"is of project '{manifest.project}', not '{settings.project}'",
+            f'Set project = "{manifest.project}" in mlctl.toml, if it is the same project; nothing was added.',
+        )
     version, created = Registry(project_folder, settings.project).write(manifest, files)
     return Transferred(version=version.id, path=path, created=created)
 
@@ -67,10 +78,12 @@ def _read(path: Path) -> dict[str, bytes]:
         return {entry.filename: opened.read(entry) for entry in opened.infolist()}
 
 
-def _refused(path: Path, why: str) -> MlctlError:
+def _refused(
+    path: Path, why: str, hint: str = "Export it again with `mlctl models export`; nothing was added."
+) -> MlctlError:
     return MlctlError(
         f"{path} {why}.",
         code="import_refused",
         exit_code=ExitCode.BAD_INPUT,
-        hint="Export it again with `mlctl models export`; nothing was added.",
+        hint=hint,
     )

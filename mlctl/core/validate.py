@@ -115,7 +115,7 @@ class _Forms:
 def _breaches(column: Column, feature: Mapping[str, Any], forms: _Forms) -> Iterator[tuple[Breach, bool]]:
     """Each breach of a column of texts, and whether it is a problem: each distinct text is judged once."""
     if feature["kind"] == "category":
-        feature = {**feature, "values": frozenset(feature["values"])}
+        feature = {**feature, "counts": dict(zip(feature["values"], feature["counts"], strict=True))}
     if not feature["nullable"]:
         for row in np.flatnonzero(column.is_missing):
             yield Breach(int(row) + 1, column.name, "has no value"), True
@@ -140,7 +140,12 @@ def _judge(text: str, feature: Mapping[str, Any], forms: _Forms) -> tuple[str, b
     """What is wrong with a text, and whether it is a problem; None when it fits."""
     kind = feature["kind"]
     if kind == "category":
-        return None if text in feature["values"] else (f"'{text}' was not seen in training", True)
+        # Counted 0: known from held-out rows alone.
+        return (
+            None
+            if feature["counts"].get(text)
+            else (f"'{text}' was not seen in training", text not in feature["counts"])
+        )
     if kind == "boolean":
         fits = text.lower() in ("true", "false") or (forms.truths and _number(text, forms) in (0, 1))
         return None if fits else (f"'{text}' is not true or false", True)

@@ -21,6 +21,24 @@ _IDENTIFIER_ROWS = 20
 _LEAK_SAMPLE = 10_000
 _CERTAIN = 1 - 1e-9
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+(,\d+)?")
+# A text column of which this share of the texts is of another notation is one in that notation.
+_NOTATION_SHARE = 0.9
+_NOTATION_SAMPLE = 10_000
+_CURRENCY = r"(?:[A-Z]{0,2}[$€£¥₹₽₩₺₴₪₫฿]|USD|EUR|GBP|CHF|JPY|kr|zł)"
+# Plain; by thousands with one separator, or as in India; a fraction after a point or a comma.
+_FIGURES = r"(?:\d+|\d{1,3}([ .,'\u2019\u00a0\u202f])\d{3}(?:\1\d{3})*|\d{1,3}(?:,\d\d)*,\d{3})(?:[.,]\d+)?"
+_NUMBER = re.compile(rf"[-+]?\s?{_CURRENCY}?\s?[-+]?{_FIGURES}\s?(?:%|{_CURRENCY})?")
+_PLAIN_NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
+_THOUSANDS = re.compile(r"[-+]?\d{1,3}(,\d{3})*")
+_DAY = r"(?:0?[1-9]|[12]\d|3[01])"
+_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
+_DATE = re.compile(
+    rf"(?:{_DAY}([./-]){_DAY}\1(?:\d{{4}}|\d\d)|\d{{4}}([./-]){_DAY}\2{_DAY}"
+    rf"|{_DAY}[ -]{_MONTH},?[ -]\d{{2,4}}|{_MONTH} {_DAY},? \d{{4}})"
+    r"(?:[T, ]+\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?(?: ?[ap]m)?)?",
+    re.IGNORECASE,
+)
+_ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d.*")
 
 
 @dataclass(frozen=True)
@@ -33,7 +51,7 @@ class Findings:
 
 def check(dataset: Dataset, settings: Settings) -> Findings:
     """All problems and warnings of a dataset that is to be split and cross-validated as the settings say."""
-    warnings = [*_columns(dataset), *_leaks(dataset), *_duplicates(dataset)]
+    warnings = [*_columns(dataset), *_misread(dataset, settings), *_leaks(dataset), *_duplicates(dataset)]
     return Findings(tuple(_problems(dataset, settings)), tuple(warnings))
 
 
@@ -83,17 +101,53 @@ def _columns(dataset: Dataset) -> Iterator[str]:
             value = column.for_request(np.flatnonzero(~column.is_missing)[:1])[0]
             gaps = "every row that has one" if column.missing else "every row"
             yield f"{column.name} has the same value, {_shown(value)}, in {gaps}: it cannot help."
-        elif has_decimal_commas(column):
-            shown = next(text for text in column.texts() if "," in text)
-            yield (
-                f"{column.name} is taken for names, though all its values are like '{shown}': "
-                f'if the comma stands before a fraction, set [data] decimal = ",".'
-            )
         elif is_identifier(column):
             yield (
                 f"{column.name} looks like an identifier, a different value in nearly every row: "
                 f"it cannot help. Leave it out with [data] ignore = [{toml_text(column.name)}]."
             )
+
+
+def _misread(dataset: Dataset, settings: Settings) -> Iterator[str]:
+    for column in (*dataset.features, dataset.target):
+        # Of a kind that is set, its user knows.
+        if column.name not in settings.data.kinds and not is_constant(column) and (told := misread(column)):
+            yield told
+
+
+def misread(column: Column) -> str | None:
+    """The warning for a text column whose texts are numbers or dates in another notation than is read; else None.
+
+    Of many distinct texts the first 10 000 are looked at.
+    """
+    if column.categories is None:
+        return None
+    texts = column.categories[:_NOTATION_SAMPLE].to_pylist()
+    odd = next((text for text in texts if "," in text and not _THOUSANDS.fullmatch(text)), None)
+    if odd and has_decimal_commas(column):
+        return (
+            f"{column.name} looks like numbers written with decimal commas ('{odd}'): it is taken for names. "
+            'Set [data] decimal = ",", or write plain numbers.'
+        )
+    if odd_number := _of_notation(texts, _NUMBER, _PLAIN_NUMBER):
+        return (
+            f"{column.name} looks like numbers written with separators or signs ('{odd_number}'): "
+            "it is taken for names. Write plain numbers."
+        )
+    if odd_date := _of_notation(texts, _DATE, _ISO_DATE):
+        return (
+            f"{column.name} looks like dates that are not ISO 8601 ('{odd_date}'): "
+            "it is taken for names. Write dates like 2022-06-07."
+        )
+    return None
+
+
+def _of_notation(texts: list[str], notation: re.Pattern[str], usual: re.Pattern[str]) -> str | None:
+    """The first text that is not of the usual notation, where nearly all are of ``notation``."""
+    found = [text for text in texts if notation.fullmatch(text.strip())]
+    if len(found) < _NOTATION_SHARE * len(texts):
+        return None
+    return next((text for text in found if not usual.fullmatch(text.strip())), None)
 
 
 def is_constant(column: Column) -> bool:
@@ -117,7 +171,10 @@ def is_identifier(column: Column) -> bool:
     if column.rows < _IDENTIFIER_ROWS:
         return False
     if column.kind == "category":
-        return len(column.texts()) >= IDENTIFIER_SHARE * column.rows
+        # Amounts and dates differ in every row, too, whatever notation they are in.
+        return column.categories is not None and (
+            len(column.categories) >= IDENTIFIER_SHARE * column.rows and misread(column) is None
+        )
     if column.kind != "number" or column.missing or not column.is_whole:
         return False
     # Numbers of rows lie close together; amounts do not, however different they are.
@@ -159,8 +216,9 @@ def _follows(column: Column, dataset: Dataset) -> bool:
 
 
 def _correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    with np.errstate(invalid="ignore", over="ignore"):
-        return float(abs(np.corrcoef(one, other)[0, 1]))
+    with np.errstate(all="ignore"):
+        # To one size first: squares of very large or very small numbers leave float64.
+        return float(abs(np.corrcoef(one / np.abs(one).max(), other / np.abs(other).max())[0, 1]))
 
 
 def _duplicates(dataset: Dataset) -> Iterator[str]:

@@ -57,6 +57,7 @@ def hold_out(dataset: Dataset, settings: DataSettings) -> Split:
             exit_code=ExitCode.BAD_INPUT,
             hint="Give [data] a test_size that leaves enough rows in each part, or more rows.",
         ) from None
+    _refuse_one_class(dataset, train, f"the training part of a {way} split")
     return Split(train=np.sort(train), test=np.sort(test), way=way)
 
 
@@ -88,8 +89,35 @@ def folds(dataset: Dataset, split: Split, settings: DataSettings, count: int) ->
     else:
         _refuse_fewer(dataset, len(rows), "rows", count, count)
         found = KFold(n_splits=count, shuffle=True, random_state=settings.seed).split(rows)
-    for fit, check in found:
+    for number, (fit, check) in enumerate(found, start=1):
+        _refuse_one_class(dataset, rows[fit], f"what fold {number} of cross-validation is fitted on")
         yield rows[fit], rows[check]
+
+
+def lacking(dataset: Dataset, split: Split) -> Iterator[str]:
+    """A sentence for each class that one of the two parts lacks; none of a regression."""
+    if dataset.is_regression:
+        return
+    for part, rows, means in (
+        ("training", split.train, "the model cannot predict it"),
+        ("test", split.test, "the metrics say nothing of it"),
+    ):
+        counts = np.bincount(dataset.classes[rows], minlength=len(dataset.class_names))
+        for name, count in zip(dataset.class_names, counts.tolist(), strict=True):
+            if count == 0:
+                yield f"The {part} part has no row of class {name}: {means}."
+
+
+def _refuse_one_class(dataset: Dataset, rows: Integers, what: str) -> None:
+    """Refuse rows that there is nothing to tell apart in."""
+    if dataset.is_regression or len(np.unique(dataset.classes[rows])) > 1:
+        return
+    raise MlctlError(
+        f"{dataset.name}: {what} has one class only, {dataset.class_names[int(dataset.classes[rows][0])]}.",
+        code="split_impossible",
+        exit_code=ExitCode.BAD_INPUT,
+        hint="Split by something else, give more rows, or a smaller [model] cv.",
+    )
 
 
 def _refuse_rare(dataset: Dataset, rows: Integers, count: int) -> None:

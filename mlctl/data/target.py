@@ -25,6 +25,10 @@ def dataset(table: Table, settings: DataSettings) -> Dataset:
     target = _named(table, settings.target, "target")
     split_by = _named(table, settings.split_by, "split_by") if settings.split_by else None
     _known(table, settings)
+    if target.name in settings.ignore:
+        raise _bad(
+            table.name, f"has the target {target.name}, which [data] ignore leaves out", "Name it in one of both."
+        )
     # A group names who a row belongs to; a model that read it would know the groups, not what they have in common.
     apart = {target.name, *settings.ignore, *((settings.split_by or "",) if settings.split == "group" else ())}
     features = tuple(column for name, column in table.columns.items() if name not in apart)

@@ -39,7 +39,22 @@ def described(column: Column) -> Described:
     values = column.floats()
     # An infinite value is told of by `validate`; here the others count.
     present: Floats = values[np.isfinite(values)]
-    bins = tuple(np.histogram(present, bins=BINS)[0].tolist()) if len(present) else (0,) * BINS
+    bins = _bins(present)
     if column.kind == "date" or len(present) == 0:
         return Described(column.name, column.kind, column.missing, entry, bins)
-    return Described(column.name, column.kind, column.missing, entry, bins, float(present.mean()), float(present.std()))
+    # Numbers near the largest float64 have no mean that it could hold.
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, std = float(present.mean()), float(present.std())
+    figures = (mean, std) if np.isfinite([mean, std]).all() else (None, None)
+    return Described(column.name, column.kind, column.missing, entry, bins, *figures)
+
+
+def _bins(present: Floats) -> tuple[int, ...]:
+    """The counts of BINS equal parts of the range; all in the first where the range cannot be parted."""
+    if len(present) == 0:
+        return (0,) * BINS
+    with np.errstate(over="ignore"):
+        step = (present.max() - present.min()) / BINS
+    if not np.isfinite(step) or present.min() + step == present.min():
+        return (len(present),) + (0,) * (BINS - 1)
+    return tuple(np.histogram(present, bins=BINS)[0].tolist())

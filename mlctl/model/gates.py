@@ -49,7 +49,8 @@ def measured(metrics: Mapping[str, Any]) -> tuple[str, ...]:
 
 def headline(names: Iterable[str]) -> str:
     """The one metric to tell of in a line."""
-    return "r2" if "r2" in names else "accuracy"
+    found = set(names)
+    return next(name for name in ("accuracy", "r2", "mae") if name in found)
 
 
 def refuse_impossible(wanted: Mapping[str, float], known: Iterable[str] = METRICS) -> None:

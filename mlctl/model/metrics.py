@@ -93,7 +93,15 @@ def compute(dataset: Dataset, rows: Integers, predicted: Predictions) -> dict[st
     mean and median absolute error and the root of the mean squared error, in the target's unit.
     """
     if dataset.is_regression:
-        return of_numbers(dataset.target.floats(rows), predicted.values)
+        found = of_numbers(dataset.target.floats(rows), predicted.values)
+        if not all(np.isfinite(value) for value in found.values()):
+            raise MlctlError(
+                f"{dataset.target.name} cannot be measured: the squares of its errors are more than a float64 holds.",
+                code="target_too_large",
+                exit_code=ExitCode.BAD_INPUT,
+                hint="Give the target in a larger unit.",
+            )
+        return found
     expected = dataset.classes[rows]
     found = of_classes(expected, predicted.values, dataset.class_names)
     if dataset.task == "binary" and len(np.unique(expected)) == 2:
@@ -132,14 +140,15 @@ def of_classes(expected: Integers, predicted: Integers, class_names: tuple[str, 
 
 
 def of_numbers(expected: Floats, predicted: NDArray[np.float64]) -> dict[str, Any]:
-    """The metrics of a regression, as ``compute`` has them; R² needs two rows, and is 0 of one."""
-    return {
-        "rows": len(expected),
-        "r2": float(r2_score(expected, predicted)) if len(expected) > 1 else 0.0,
-        "mae": float(mean_absolute_error(expected, predicted)),
-        "rmse": float(np.sqrt(mean_squared_error(expected, predicted))),
-        "median_error": float(median_absolute_error(expected, predicted)),
-    }
+    """The metrics of a regression, as ``compute`` has them; of one row there is no R²."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = {
+            "rows": len(expected),
+            "mae": float(mean_absolute_error(expected, predicted)),
+            "rmse": float(np.sqrt(mean_squared_error(expected, predicted))),
+            "median_error": float(median_absolute_error(expected, predicted)),
+        }
+        return found | ({"r2": float(r2_score(expected, predicted))} if len(expected) > 1 else {})
 
 
 def summarise_folds(folds: list[dict[str, Any]]) -> dict[str, Any]:

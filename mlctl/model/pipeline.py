@@ -1,8 +1,10 @@
 """From settings to a scikit-learn pipeline, and back to one thread for predictions that must repeat."""
 
+import ctypes
 import difflib
 import importlib
 import inspect
+import os
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
@@ -99,10 +101,25 @@ def project_modules(folder: Path) -> Iterator[None]:
     """
     sys.path.insert(0, str(folder))
     try:
-        with redirect_stdout(sys.stderr):
+        with redirect_stdout(sys.stderr), _descriptor_of_stdout_apart():
             yield
     finally:
         sys.path.remove(str(folder))
+
+
+@contextmanager
+def _descriptor_of_stdout_apart() -> Iterator[None]:
+    """The same for C code and child processes, which know descriptor 1 and not ``sys.stdout``."""
+    sys.stderr.flush()
+    kept = os.dup(1)
+    try:
+        os.dup2(2, 1)
+        yield
+    finally:
+        # What C has buffered belongs to the block.
+        ctypes.CDLL(None).fflush(None)
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 @contextmanager
@@ -161,12 +178,17 @@ def _own(name: str, folder: Path) -> Pipeline:
         ) from error
     if isinstance(made, type):
         raise _unusable(name, f"returned the class {made.__name__}, not an estimator made of it")
-    if isinstance(made, Pipeline) and not (made.steps and hasattr(made.steps[-1][1], "predict")):
+    if isinstance(made, Pipeline) and not (made.steps and _can_predict(made.steps[-1][1])):
         last = f"last step, {type(made.steps[-1][1]).__name__}, cannot predict" if made.steps else "steps are none"
         raise _unusable(name, f"returned a pipeline whose {last}")
-    if not (isinstance(made, BaseEstimator) and hasattr(made, "fit") and hasattr(made, "predict")):
+    if not (isinstance(made, BaseEstimator) and hasattr(made, "fit") and _can_predict(made)):
         raise _unusable(name, f"returned {type(made).__name__}, which is no scikit-learn estimator")
     return made if isinstance(made, Pipeline) else Pipeline([(ESTIMATOR_STEP, made)])
+
+
+def _can_predict(estimator: Any) -> bool:
+    # Of the class: a stack or a search has the method itself only once it is fitted.
+    return hasattr(type(estimator), "predict")
 
 
 def _set_params(pipeline: Pipeline, params: Mapping[str, Any]) -> None:

@@ -193,8 +193,15 @@ class Registry:
             )
         if reference == LATEST:
             return versions[0]
-        if reference == PREVIOUS and len(versions) > 1:
-            return versions[1]
+        if reference == PREVIOUS:
+            if len(versions) > 1:
+                return versions[1]
+            raise MlctlError(
+                f"There is one model version only, {versions[0].id[:12]}: none is before it.",
+                code="version_not_found",
+                exit_code=ExitCode.NOT_FOUND,
+                hint="Train another, such as `mlctl train -p n_estimators=300`.",
+            )
         matching = [version for version in versions if reference and version.id.startswith(reference.lower())]
         if len(matching) == 1:
             return matching[0]

@@ -35,7 +35,10 @@ def build(dataset: Dataset, rows: Integers, labels: tuple[Label, ...] = ()) -> d
 
 
 def feature(column: Column, rows: Integers | slice = slice(None)) -> dict[str, Any]:
-    """One column: its kind, whether it may be missing (in any row), and what ``rows`` of it hold."""
+    """One column: its kind, whether it may be missing (in any row), and what ``rows`` of it hold.
+
+    The values of a category are those of all rows, their counts those in ``rows``: 0 for one that only others hold.
+    """
     found = {"name": column.name, "kind": column.kind, "nullable": column.missing > 0}
     part = column.take(rows) if not isinstance(rows, slice) else column
     present = part.values[~part.is_missing] if part.missing else part.values
@@ -46,18 +49,24 @@ def feature(column: Column, rows: Integers | slice = slice(None)) -> dict[str, A
         return found | {"min": None, "max": None, **ends}
     if column.kind == "boolean":
         return found | {"true": int(np.sum(present == 1)), "false": int(np.sum(present == 0))}
-    counts = np.bincount(present.astype(np.int64), minlength=len(column.texts()))
     texts = column.texts()
+    counts = np.bincount(present.astype(np.int64), minlength=len(texts))
+    anywhere = np.bincount(column.values[~column.is_missing].astype(np.int64), minlength=len(texts))
     # The most frequent first; of equally frequent ones the alphabet decides.
-    order = sorted((at for at in range(len(texts)) if counts[at]), key=lambda at: (-counts[at], texts[at]))
+    order = sorted((at for at in range(len(texts)) if anywhere[at]), key=lambda at: (-counts[at], texts[at]))
     return found | {"values": [texts[at] for at in order], "counts": [int(counts[at]) for at in order]}
 
 
 def _range(present: NDArray[np.float64]) -> dict[str, Any]:
     if len(present) == 0:
         return {"min": None, "max": None, "quantiles": None}
+    with np.errstate(over="ignore", invalid="ignore"):
+        quantiles = np.quantile(present, QUANTILES)
+    if not np.isfinite(quantiles).all():
+        # Between numbers at both ends of float64 there is no way to interpolate.
+        quantiles = np.quantile(present, QUANTILES, method="lower")
     return {
         "min": float(present.min()),
         "max": float(present.max()),
-        "quantiles": [float(each) for each in np.quantile(present, QUANTILES)],
+        "quantiles": [float(each) for each in quantiles],
     }

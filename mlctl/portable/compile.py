@@ -56,8 +56,7 @@ def _compile(path: tuple[str, ...], part: Any, table: Table) -> Compiled:
         raise
     except NotPortableError as reason:
         raise _Placed(f"{where} {reason}") from None
-    known = ", ".join(sorted(each.__name__ for each in (*COMPILERS, *composition.COMPILERS)))
-    raise _Placed(f"{where} is not supported; supported: {known}")
+    raise _Placed(f"{where} is not supported")
 
 
 class _Placed(NotPortableError):

@@ -147,8 +147,7 @@ def test_settings_that_name_columns(tmp_path: Path) -> None:
     assert grouped.split_by is not None
     assert load(tmp_path, content, split="time", split_by="id").feature_names == ("id", "color", "who")
     assert load(tmp_path, content, split="time", split_by="id", ignore=("id",)).feature_names == ("color", "who")
-    # The target is one, whatever else is said of it.
-    assert load(tmp_path, content, ignore=("y",)).target.name == "y"
+    assert refused(tmp_path, content, ignore=("y",))[0] == "rows.csv has the target y, which [data] ignore leaves out."
 
 
 # The task and the labels
@@ -402,8 +401,95 @@ def test_decimal_commas_that_are_not_read(tmp_path: Path) -> None:
     lines = "".join(f"{at % 9},{at % 5};{noise(ROWS)[at]};{LABELS[at]}\n" for at in range(ROWS))
     dataset = load(tmp_path, "price;b;y\n" + lines, delimiter=";")
     assert checks.check(dataset, Settings(data=DataSettings(target="y"), model=ModelSettings(cv=2))).warnings == (
-        "price is taken for names, though all its values are like '0,0': "
-        'if the comma stands before a fraction, set [data] decimal = ",".',
+        "price looks like numbers written with decimal commas ('0,0'): it is taken for names. "
+        'Set [data] decimal = ",", or write plain numbers.',
     )
     mended = load(tmp_path, "price;b;y\n" + lines, delimiter=";", decimal=",")
     assert mended.features[0].for_request()[:2] == [0.0, 1.1]
+
+
+@pytest.mark.parametrize(
+    ("form", "shown"),
+    [
+        ("{at},148.50", "10,148.50"),
+        ("{at},148", "10,148"),
+        ("1,{at},148", "1,10,148"),
+        ("1.2{at},50", "1.210,50"),
+        ("1.2{at}.000", "1.210.000"),
+        ("1 2{at},5", "1 210,5"),
+        ("1\u00a02{at}", "1\u00a0210"),
+        ("1'2{at}.50", "1'210.50"),
+        ("${at}.99", "$10.99"),
+        ("-${at}", "-$10"),
+        ("US$ {at}", "US$ 10"),
+        ("{at},00 €", "10,00 €"),
+        ("EUR {at}", "EUR 10"),
+        ("{at}%", "10%"),
+        ("{at}.5 %", "10.5 %"),
+    ],
+)
+def test_numbers_in_another_notation(tmp_path: Path, form: str, shown: str) -> None:
+    texts = [form.format(at=at) for at in range(10, 10 + ROWS)]
+    quoted = [f'"{text}"' for text in texts]
+    warning = (
+        f"my col looks like numbers written with separators or signs ('{shown}'): "
+        "it is taken for names. Write plain numbers."
+    )
+    assert warned(tmp_path, quoted) == (warning,)
+    # A few texts of another kind do not make them names; more do.
+    assert warned(tmp_path, [*quoted[:-4], *["none"] * 4]) == (warning,)
+    mixed = [*texts[:-8], *(f"no {at}" for at in range(8))]
+    assert "identifier" in warned(tmp_path, [f'"{text}"' for text in mixed])[0]
+
+
+@pytest.mark.parametrize(
+    ("form", "shown"),
+    [
+        ("{day:02}.06.20{at}", "11.06.2010"),
+        ("6/{day}/20{at}", "6/11/2010"),
+        ("{day}-6-{at}", "11-6-10"),
+        ("20{at}/06/{day:02}", "2010/06/11"),
+        ("20{at}-6-{day}", "2010-6-11"),
+        ("{day}/06/20{at} 12:30", "11/06/2010 12:30"),
+        ("6/{day}/20{at}, 9:05:01 PM", "6/11/2010, 9:05:01 PM"),
+        ("{day} June 20{at}", "11 June 2010"),
+        ("{day}-Jun-{at}", "11-Jun-10"),
+        ("Jun {day}, 20{at}", "Jun 11, 2010"),
+    ],
+)
+def test_dates_in_another_notation(tmp_path: Path, form: str, shown: str) -> None:
+    feature = [f'"{form.format(at=at, day=at % 28 + 1)}"' for at in range(10, 10 + ROWS)]
+    assert warned(tmp_path, feature) == (
+        f"my col looks like dates that are not ISO 8601 ('{shown}'): "
+        "it is taken for names. Write dates like 2022-06-07.",
+    )
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "0{at}-555-1234",
+        "192.168.0.{at}",
+        "AB {at}",
+        "{at}-77-99",
+        "#{at}",
+        "A${at}B",
+        "{at} m",
+        "v1.{at}.3",
+        "1{at}-20",
+    ],
+)
+def test_names_with_figures_in_them_are_identifiers(tmp_path: Path, form: str) -> None:
+    (warning,) = warned(tmp_path, [form.format(at=at) for at in range(10, 10 + ROWS)])
+    assert warning.startswith("my col looks like an identifier")
+
+
+def test_a_kind_that_is_set_and_plain_codes_are_not_warned_of(tmp_path: Path) -> None:
+    prices = [f"${at % 9}.99" for at in range(ROWS)]
+    assert warned(tmp_path, prices, kinds={"my col": "category"}) == ()
+    assert warned(tmp_path, [f"0{at % 9}" for at in range(ROWS)], kinds={"my col": "category"}) == ()
+
+
+def test_a_target_in_another_notation(tmp_path: Path) -> None:
+    (warning,) = warned(tmp_path, noise(ROWS), [f"${at % 4}" for at in range(ROWS)])
+    assert warning.startswith("y looks like numbers written with separators or signs ('$0')")

@@ -17,6 +17,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
+from mlctl.data.values import milliseconds
 from mlctl.packaging import build
 from mlctl.portable.compile import compile_pipeline
 from tests.conftest import LambdaContext, http_event, import_handler
@@ -24,7 +25,7 @@ from tests.conftest import LambdaContext, http_event, import_handler
 FEATURES: list[dict[str, Any]] = [
     {"name": "age", "kind": "number", "nullable": True, "integer": True, "min": 18.0, "max": 90.0},
     {"name": "income", "kind": "number", "nullable": False, "integer": False, "min": None, "max": None},
-    {"name": "city", "kind": "category", "nullable": True, "values": ["Lima", "Quito"], "counts": [3, 1]},
+    {"name": "city", "kind": "category", "nullable": True, "values": ["Lima", "Quito", "Bari"], "counts": [2, 1, 0]},
     {"name": "paid", "kind": "boolean", "nullable": False, "true": 4, "false": 0},
     {"name": "since", "kind": "date", "nullable": True, "min": "2020-01-01", "max": "2024-12-31T12:00:00"},
     {"name": "plan", "kind": "category", "nullable": False, "values": ["a", "b"], "counts": [2, 2]},
@@ -171,8 +172,10 @@ def test_every_problem_of_a_row_is_listed(classes: ModuleType) -> None:
 
 
 @pytest.mark.parametrize("value", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"])
-def test_the_ends_of_the_calendar_are_no_500(classes: ModuleType, value: str) -> None:
-    assert ask(classes, with_value("since", value))[0] == 200
+def test_beyond_the_ends_of_the_calendar_no_date_is_taken_in_training_either(classes: ModuleType, value: str) -> None:
+    assert ask(classes, with_value("since", value))[0] == 422
+    with pytest.raises(ValueError, match="outside of the years 1 to 9999"):
+        milliseconds(value)
 
 
 def test_a_missing_name_says_whether_null_may_be_sent(classes: ModuleType) -> None:
@@ -197,6 +200,8 @@ def test_a_row_that_is_no_row_is_told_what_a_row_is(classes: ModuleType) -> None
         ("age", 91, "91 is outside the training range 18.0 to 90.0"),
         ("age", 30.5, "30.5 is not a whole number; in training all were"),
         ("city", "Cusco", "'Cusco' was not seen in training"),
+        # A value of held-out rows alone.
+        ("city", "Bari", "'Bari' was not seen in training"),
         ("city", "x" * 200, f"'{'x' * 100}' was not seen in training"),
         ("paid", False, "false was not seen in training"),
         ("since", "2019-12-31T23:59:59.999Z", "2019-12-31T23:59:59.999Z is outside the training range "),

@@ -498,3 +498,11 @@ def test_a_path_is_meant_from_where_it_is_typed(
     assert version.origin.source == "inner/sample.csv"
     monkeypatch.chdir(project)
     assert cli("evaluate").code == 0
+
+
+def test_a_search_without_a_best_estimator(project: Path, bring: Callable[..., Result]) -> None:
+    x, y = numbers("species")
+    search = GridSearchCV(DecisionTreeClassifier(), {"max_depth": [1, 2]}, refit=False, cv=2).fit(x, y)
+    refused = bring(search, columns=["length", "width"])
+    assert refused.code == 3
+    assert "model.joblib holds GridSearchCV without a best estimator." in refused.err

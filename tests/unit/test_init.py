@@ -53,14 +53,12 @@ def test_a_csv_is_written_down_and_trains(project: Path, cli: Cli) -> None:
         "#   plan     category, 5 missing",
         "#   active   boolean",
         "#   spend    number",
+        "# params = { n_estimators = 300 }  # of the estimator; STEP__NAME for a step before it",
         "# roc_auc = 0.75",
     ):
         assert line in text.splitlines(), text
     found = settings.load(project)
-    assert (found.model.estimator, found.model.params) == (
-        "sklearn.ensemble.RandomForestClassifier",
-        {"n_estimators": 100},
-    )
+    assert (found.model.estimator, found.model.params) == ("sklearn.ensemble.RandomForestClassifier", {})
     assert (found.model.preprocess, found.model.cv, found.gates, found.deploy.memory) == ("auto", 5, {}, 256)
     shown_rows = [" ".join(line.split()) for line in shown.out.splitlines()]
     assert shown_rows[0] == "mlctl.toml is written. It says that, of 60 rows,"
@@ -336,7 +334,7 @@ def test_a_built_in_set(project: Path, cli: Cli) -> None:
         (("none.csv",), 6, "There is no file none.csv."),
         (("folder",), 6, "There is no file folder (it is a folder)."),
         (("s3://bucket/t.csv",), 6, "init looks at a file on this machine, which s3://bucket/t.csv is not."),
-        (("-",), 6, "init looks at a file on this machine, which - is not."),
+        (("-",), 6, "Without init: `mlctl train --source - --target COLUMN`."),
         (("empty.csv",), 3, "empty.csv is empty."),
         (("header.csv",), 3, "header.csv has no rows."),
         (("one.csv",), 3, "one.csv has no column but the target a."),
@@ -386,3 +384,144 @@ def test_a_path_is_meant_from_where_it_is_typed(project: Path, cli: Cli) -> None
     assert Path(written(project / "new")["source"]) == project / "data" / "customers.csv"
     assert cli("init", "data/customers.csv").code == 0
     assert written(project)["source"] == "data/customers.csv"
+
+
+def test_another_estimator_or_a_pipeline_needs_no_other_change(project: Path, cli: Cli) -> None:
+    write_customers(project)
+    cli("init", "customers.csv")
+    text = (project / "mlctl.toml").read_text()
+    (project / "mlctl.toml").write_text(text.replace("ensemble.RandomForestClassifier", "linear_model.RidgeClassifier"))
+    assert cli("train").code == 0
+    lines = [line for line in text.splitlines() if not line.startswith(("estimator", "preprocess"))]
+    at = lines.index("[model]") + 1
+    (project / "mlctl.toml").write_text("\n".join([*lines[:at], 'pipeline = "mine:make"', *lines[at:]]))
+    (project / "mine.py").write_text(
+        "from sklearn.dummy import DummyClassifier\n"
+        "from sklearn.pipeline import make_pipeline\n\n"
+        "def make():\n"
+        "    return make_pipeline(DummyClassifier())\n"
+    )
+    done = cli("train")
+    assert done.code == 0, done.err
+
+
+CODES = ("01067,{part},{half},yes", "{part}1069,{half},{part},no")
+
+
+def _codes_csv(path: Path) -> None:
+    path.write_text(table("zip code,a,b,t", *rows_of(*CODES)))
+
+
+def _codes_json(path: Path) -> None:
+    lines = (line.split(",") for line in rows_of(*CODES))
+    path.write_text(
+        table(*(json.dumps({"zip code": code, "a": int(a), "b": int(b), "t": t}) for code, a, b, t in lines))
+    )
+
+
+def _codes_parquet(path: Path) -> None:
+    frame = pd.DataFrame([line.split(",") for line in rows_of(*CODES)], columns=["zip code", "a", "b", "t"])
+    frame.to_parquet(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "write"), [("t.csv", _codes_csv), ("t.jsonl", _codes_json), ("t.parquet", _codes_parquet)]
+)
+def test_numbers_with_leading_zeros_are_codes(project: Path, cli: Cli, name: str, write: Any) -> None:
+    write(project / name)
+    shown = cli("init", name)
+    assert shown.code == 0, shown.err
+    assert written(project)["kinds"] == {"zip code": "category"}
+    line = next(line for line in (project / "mlctl.toml").read_text().splitlines() if line.startswith("kinds = "))
+    assert line == ("""kinds = { "zip code" = "category" } # zip code: codes, for some have leading zeros ('01067')""")
+    assert any(line.startswith("zip code category 01067, ") for line in map(_words, shown.out.splitlines()))
+    assert "#   zip code  category" in (project / "mlctl.toml").read_text()
+    trains(cli)
+    assert cli("data", "validate", name, "--json").json["problems"] == []
+
+
+def _words(line: str) -> str:
+    return " ".join(line.split())
+
+
+def test_zeros_that_are_no_sign_of_a_code(project: Path, cli: Cli) -> None:
+    (project / "t.csv").write_text(table("a,b,t", *rows_of("0,0.5{part},x", "-{part},00.5,y")))
+    assert cli("init", "t.csv").code == 0
+    assert "kinds" not in written(project)
+    assert '# kinds = { zip = "category" }' in (project / "mlctl.toml").read_text()
+
+
+def test_codes_that_name_the_rows_are_left_out(project: Path, cli: Cli) -> None:
+    (project / "t.csv").write_text(table("id,a,b,t", *rows_of("00{at},{part},{half},x", "00{at},{half},{part},y")))
+    assert cli("init", "t.csv").code == 0
+    assert (written(project)["ignore"], written(project).get("kinds")) == (["id"], None)
+
+
+def test_other_notations_are_warned_of_and_kept(project: Path, cli: Cli) -> None:
+    forms = ('"{at},{at:03}.50",0{part}.1{half}.20{at:02},{part},yes', '"1,{at:03}.50",11.06.20{at:02},{half},no')
+    lines = [line.format(at=at + 10, part=at % 7 + 1, half=at % 2) for at in range(40) for line in [forms[at % 2]]]
+    (project / "t.csv").write_text(table("price,joined,a,t", *lines))
+    shown = cli("init", "t.csv")
+    assert shown.code == 0
+    told = _words(shown.err)
+    assert (
+        "price looks like numbers written with separators or signs ('10,010.50'): it is taken for names. "
+        "Write plain numbers."
+    ) in told
+    assert (
+        "joined looks like dates that are not ISO 8601 ('01.10.2010'): it is taken for names. "
+        "Write dates like 2022-06-07."
+    ) in told
+    assert "ignore" not in written(project)
+    # It is no class to predict either, unless it is named.
+    (project / "t.csv").write_text(table("a,t,price", *rows_of("{part},{half},${at}")))
+    assert cli("init", "t.csv", "--force", "--json").json["target"] == "t"
+
+
+def test_columns_without_values_are_left_out_with_a_warning(project: Path, cli: Cli) -> None:
+    took = 'took "long"'
+    frame = _frame()
+    frame.insert(0, took, pd.to_timedelta(range(60), unit="s").astype("timedelta64[ns]"))
+    frame.insert(1, "tags", pd.Series([["a", "b"]] * 60))
+    frame.to_parquet(project / "t.parquet")
+    shown = cli("init", "t.parquet")
+    assert shown.code == 0, shown.err
+    assert 'took "long" holds values of type duration[ns]: it is left out.' in _words(shown.err)
+    assert "tags holds values of type list<" in _words(shown.err)
+    assert written(project)["ignore"] == [took, "tags"]
+    assert '# took "long": holds values of type duration[ns]; tags: holds' in (project / "mlctl.toml").read_text()
+    trains(cli)
+    refused = cli("init", "t.parquet", "--target", "tags", "--force")
+    assert (refused.code, "column tags holds values of type list<" in refused.err) == (3, True)
+
+
+def test_nested_json_is_left_out(project: Path, cli: Cli) -> None:
+    rows = [{"a": at % 7, "b": {"c": at} if at > 20 else None, "t": "xy"[at % 2]} for at in range(40)]
+    (project / "t.jsonl").write_text(table(*map(json.dumps, rows)))
+    shown = cli("init", "t.jsonl", "--json")
+    assert shown.json["ignore"] == ["b"]
+    assert "# b: holds lists or objects" in (project / "mlctl.toml").read_text()
+    trains(cli)
+
+
+def test_columns_may_be_named_to_be_left_out(project: Path, cli: Cli) -> None:
+    write_customers(project)
+    words = ("init", "customers.csv", "--ignore", "age", "--ignore", "plan", "--json")
+    found = cli(*words).json
+    assert found["ignore"] == ["age", "plan"]
+    assert [each["name"] for each in found["columns"]] == ["joined", "active", "spend", "churned"]
+    assert written(project)["ignore"] == ["age", "plan"]
+    assert "# age: left out by --ignore; plan: left out by --ignore" in (project / "mlctl.toml").read_text()
+    trains(cli)
+    both = cli("init", "customers.csv", "--ignore", "spend", "--target", "spend", "--force")
+    assert (both.code, both.err.splitlines()[0]) == (2, "Error: spend cannot be the target and be left out.")
+    unknown = cli("init", "customers.csv", "--ignore", "plam", "--force")
+    assert (unknown.code, "customers.csv has no column 'plam'" in unknown.err) == (3, True)
+
+
+def test_columns_of_a_built_in_set_may_be_left_out(project: Path, cli: Cli) -> None:
+    assert cli("init", "--dataset", "wine", "--ignore", "ash", "--json").json["ignore"] == ["ash"]
+    assert written(project)["ignore"] == ["ash"]
+    assert "#   ash " not in (project / "mlctl.toml").read_text()
+    trains(cli)
+    assert cli("init", "--dataset", "wine", "--ignore", "ashes", "--force").code == 3

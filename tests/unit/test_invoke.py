@@ -1,12 +1,16 @@
 """Rows from words, CSV and JSON."""
 
 import json
+from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
-from mlctl.core.invoke import payload_from_text, payload_from_words
+from mlctl.cli import invoke as invoke_cli
+from mlctl.core.invoke import Invoked, payload_from_text, payload_from_words
 from mlctl.errors import MlctlError
+from mlctl.http import Response
 from mlctl.settings import DataSettings
 from tests.conftest import Cli
 
@@ -140,6 +144,39 @@ def test_json_goes_as_it_is() -> None:
 )
 def test_text(text: str, payload: Any) -> None:
     assert payload_from_text(text, "x") == payload
+
+
+def test_json_lines_and_the_target_of_the_model() -> None:
+    assert payload_from_text('{"a": 1}\n{"a": 2}\n', "rows") == {"instances": [{"a": 1}, {"a": 2}]}
+    features = [{"name": "a", "kind": "number", "nullable": False}]
+    rows = payload_from_text("a,y\n1,no\n", "rows", features, target="y")
+    assert rows == {"instances": [{"a": 1}]}
+
+
+def test_files_in_the_encoding_of_the_data_and_parquet(tmp_path: Path) -> None:
+    number = {"name": "n", "kind": "number", "nullable": True}
+    features = [{"name": "Straße", "kind": "category", "nullable": True}, number]
+    latin = tmp_path / "rows.csv"
+    latin.write_bytes("Straße,n\nMühlweg,1\n".encode("latin-1"))
+    parquet = tmp_path / "rows.parquet"
+    pd.DataFrame({"Straße": ["Mühlweg", None], "n": [1.5, None]}).to_parquet(parquet)
+    data = DataSettings(encoding="latin-1", decimal=",", delimiter=";")
+    payload = invoke_cli._payload([], latin, data.model_copy(update={"delimiter": ","}))
+    assert payload({"features": features}) == {"instances": [{"Straße": "Mühlweg", "n": 1}]}
+    payload = invoke_cli._payload([], parquet, data)
+    rows = [{"Straße": "Mühlweg", "n": 1.5}, {"Straße": None, "n": None}]
+    assert payload({"features": features}) == {"instances": rows}
+    with pytest.raises(MlctlError, match="cannot be read: 'utf-8' codec"):
+        invoke_cli._payload([], latin, DataSettings())
+
+
+def test_every_problem_that_the_api_found_is_told() -> None:
+    details = [{"feature": "a", "position": 0, "problem": "is missing"}, {"instance": 1, "problem": "must be a list"}]
+    document = {"error": {"code": "too_many_instances", "message": "m", "details": details}}
+    found = Invoked("url", Response(413, {}, b"", 1.0), document, {})
+    assert found.problems == ["a is missing", "row 2: must be a list"]
+    assert found.refused is not None
+    assert found.refused.hint == "Split the file."
 
 
 @pytest.mark.parametrize(

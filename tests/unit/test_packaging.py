@@ -128,7 +128,8 @@ def test_engines(trained: Path, cli: Cli, project: Path) -> None:
     refused = cli("package")
     assert refused.code == 2
     assert "SVC (step 'model') is not supported" in refused.err
-    assert "StandardScaler" in refused.err
+    assert "README.md lists under Engines" in refused.err
+    assert [each["portable"] for each in cli("models", "--json").json] == [False, True]
     assert cli("package", "--engine", "nonsense").code == 2
 
 

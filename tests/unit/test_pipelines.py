@@ -1,6 +1,8 @@
 """The pipeline: nested parameters, and the user's own one from the project's folder."""
 
+import ctypes
 import itertools
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +12,8 @@ import pytest
 
 from mlctl import settings
 from mlctl.core import flows
+from mlctl.data import loading
+from mlctl.model import pipeline
 from mlctl.model.registry import Registry
 from tests.conftest import Cli
 from tests.unit.tables import write_customers, write_settings
@@ -345,3 +349,25 @@ def test_folds_and_seed_are_those_of_the_settings(shop: Path, cli: Cli) -> None:
     assert kept(shop).get_params()["model__random_state"] == 7
     assert cli("train", "--json", "-p", "random_state=1").json["version"] != document["version"]
     assert kept(shop).get_params()["model__random_state"] == 1
+
+
+def test_an_estimator_that_can_predict_once_it_is_fitted(project: Path) -> None:
+    (project / "stacked.py").write_text(
+        "from sklearn.ensemble import StackingClassifier\n"
+        "from sklearn.tree import DecisionTreeClassifier\n"
+        "def make():\n"
+        "    return StackingClassifier([('a', DecisionTreeClassifier(max_depth=1))], cv=2)\n"
+    )
+    found = settings.load(project, flags={"model": {"pipeline": "stacked:make"}})
+    dataset = loading.load(found, project)
+    assert pipeline.estimator_name(pipeline.build(found.model, dataset, 0, project)).endswith("StackingClassifier")
+
+
+def test_what_c_code_and_children_print_goes_to_stderr(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with pipeline.project_modules(project):
+        subprocess.run([sys.executable, "-c", "print('from a child')"], check=True)
+        ctypes.CDLL(None).puts(b"from C")
+    print("from us")
+    out, err = capfd.readouterr()
+    assert out == "from us\n"
+    assert err.splitlines() == ["from a child", "from C"]

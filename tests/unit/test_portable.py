@@ -246,7 +246,7 @@ def package_of(
     """A zip of the handler and a model, under a schema that warns of nothing; ``labels`` None: a regression."""
     wide: dict[str, dict[str, Any]] = {
         "number": {"min": None, "max": None},
-        "category": {"values": []},
+        "category": {"values": [], "counts": []},
         "date": {"min": None, "max": None},
     }
     known = [{**wide.get(each["kind"], {"true": 1, "false": 1}), **each} for each in features]
@@ -280,7 +280,7 @@ def test_scaled_values_beyond_float32_are_refused_as_scikit_learn_refuses_them(h
 def test_a_pipeline_that_does_not_compile_names_the_part_and_the_reason() -> None:
     rows, target = load_iris(return_X_y=True)
     four = numbers(4)
-    with pytest.raises(NotPortableError, match=r"SVC \(step 'model'\) is not supported; supported: ColumnTransformer,"):
+    with pytest.raises(NotPortableError, match=r"SVC \(step 'model'\) is not supported$"):
         compile_pipeline(fitted(StandardScaler(), SVC(), rows, target), four)
     with pytest.raises(NotPortableError, match=r"Normalizer \(step 'scaler'\) is not supported"):
         compile_pipeline(fitted(Normalizer(), DecisionTreeClassifier(), rows, target), four)

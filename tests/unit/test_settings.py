@@ -191,3 +191,10 @@ def test_the_schema_describes_the_file(cli: Cli) -> None:
 def test_a_flag_is_blamed_for_its_own_value(project: Path) -> None:
     with pytest.raises(MlctlError, match=r"^a flag: model\.cv = 1: Input should be greater"):
         settings.load(project, flags={"model": {"cv": 1}})
+
+
+def test_a_rule_between_keys_is_told_in_its_own_words(project: Path) -> None:
+    write(project, '[data]\nsplit = "time"\n')
+    with pytest.raises(MlctlError, match=r'^mlctl.toml: \[data\] split = "group" or "time" and split_by = ') as error:
+        settings.load(project)
+    assert error.value.exit_code == 2

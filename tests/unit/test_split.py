@@ -215,3 +215,23 @@ def test_a_class_that_could_not_be_in_every_fold() -> None:
         dataset, settings = settled(**data)
         message, _ = refused(lambda: folds(dataset, settings))  # noqa: B023  # called at once
         assert message.endswith("of class 1, too few for 4 folds of cross-validation.")
+
+
+def test_a_part_of_one_class_is_refused_and_a_class_that_a_part_lacks_is_told() -> None:
+    t = numbers("t", np.arange(ROWS))
+    _, settled = make(y=np.repeat([0, 1], [170, 30]), t=t)
+    dataset, settings = settled(split="time", split_by="t")
+    message, _ = refused(lambda: split.hold_out(dataset, settings))
+    assert message == "rows: the training part of a time split has one class only, 0."
+    # The classes meet late: the first folds would be fitted on one of them.
+    _, settled = make(y=np.repeat([0, 1, 2], [100, 70, 30]), t=t)
+    dataset, settings = settled(split="time", split_by="t")
+    parts = split.hold_out(dataset, settings)
+    message, _ = refused(lambda: list(split.folds(dataset, parts, settings, 4)))
+    assert message == "rows: what fold 1 of cross-validation is fitted on has one class only, 0."
+    assert list(split.lacking(dataset, parts)) == [
+        "The training part has no row of class 2: the model cannot predict it.",
+        "The test part has no row of class 0: the metrics say nothing of it.",
+    ]
+    regression, settled = make(y=NUMBERS)
+    assert list(split.lacking(regression, split.hold_out(*settled()))) == []

@@ -16,6 +16,8 @@ from sklearn import metrics as measures
 from mlctl import settings
 from mlctl.core import flows
 from mlctl.data import loading
+from mlctl.errors import MlctlError
+from mlctl.model import metrics
 from mlctl.model.registry import ModelVersion, Registry
 from tests.conftest import Cli
 from tests.unit.tables import customers, write_customers, write_settings
@@ -173,7 +175,7 @@ def test_a_regression(shop: Path, cli: Cli) -> None:
         "estimator",
         "r2",
         "rmse",
-        "live",
+        "engine",
     ]
 
 
@@ -220,6 +222,17 @@ def test_describe_shows_each_kind(shop: Path, cli: Cli) -> None:
     shown = [" ".join(line.split()) for line in cli("data", "describe").out.splitlines()]
     assert "target spend (regression)" in shown[0]
     assert any(line.startswith("spend (target) number 0.05 to 49.75, median ") for line in shown), shown
+
+
+def test_up_without_a_settings_file_does_not_fall_back_to_iris(shop: Path, cli: Cli) -> None:
+    (shop / "mlctl.toml").unlink()
+    cli("train", "--source", "customers.csv", "--target", "churned", "-p", "n_estimators=5")
+    with pytest.raises(MlctlError, match=r"was made of customers.csv, but no mlctl.toml says so") as error:
+        flows._refuse_other_data(shop, settings.load(shop))
+    assert error.value.exit_code == 2
+    # With a file, whatever it says is meant.
+    write_settings(shop)
+    flows._refuse_other_data(shop, settings.load(shop))
 
 
 def test_the_same_settings_and_data_give_the_same_version(shop: Path, cli: Cli) -> None:
@@ -388,3 +401,28 @@ def test_data_that_cannot_be_trained_on(shop: Path, cli: Cli, change: Any, messa
     assert (refused.code, message in refused.err) == (3, True), refused.err
     assert not (shop / "artifacts").exists()
     assert json.loads(cli("train", "--json").out)["error"]["message"]
+
+
+@pytest.mark.parametrize("values", ["1e19", "1.5e308,-1.5e308"])
+def test_numbers_at_the_end_of_float64_are_described(project: Path, cli: Cli, values: str) -> None:
+    numbers = (values.split(",") * 20)[:20]
+    lines = [f"{number},{'yes' if at % 3 else 'no'}" for at, number in enumerate(numbers)]
+    (project / "t.csv").write_text("\n".join(["x,y", *lines]) + "\n")
+    described = cli("data", "describe", "--source", "t.csv", "--target", "y", "--json")
+    assert described.code == 0
+    (column,) = described.json["columns"]
+    assert sum(column["histogram"]) == 20
+
+
+def test_a_target_whose_errors_have_no_squares_is_refused(project: Path, cli: Cli) -> None:
+    lines = [f"{at},{at * 1e300}" for at in range(1, 41)]
+    (project / "t.csv").write_text("\n".join(["x,y", *lines]) + "\n")
+    refused = cli("train", "--source", "t.csv", "--target", "y", "-p", "n_estimators=2")
+    assert refused.code == 3
+    assert "y cannot be measured: the squares of its errors are more than a float64 holds." in refused.err
+    assert not (project / "artifacts").exists()
+
+
+def test_one_row_has_no_r2() -> None:
+    one = np.array([1.0])
+    assert metrics.of_numbers(one, one) == {"rows": 1, "mae": 0.0, "rmse": 0.0, "median_error": 0.0}

@@ -78,9 +78,10 @@ def test_what_is_not_an_intact_export_adds_nothing(project: Path, iris: ModelVer
         with pytest.raises(MlctlError, match=message) as error:
             transfer.import_(project, settings.load(project), path)
         assert error.value.exit_code == 3
+        assert ('Set project = "else"' in error.value.hint) == ("is of project" in message)
     assert not (project / "artifacts").exists()
     assert not (project.parent / "evil").exists()
-    with pytest.raises(MlctlError, match="No such file"):
+    with pytest.raises(MlctlError, match="There is no file"):
         transfer.import_(project, settings.load(project), project / "missing.zip")
 
 

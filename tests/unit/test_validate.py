@@ -12,8 +12,9 @@ import pytest
 
 from mlctl import settings
 from mlctl.core import train
+from mlctl.model.registry import Registry
 from tests.conftest import Cli
-from tests.unit.tables import HEADER, write_customers, write_settings
+from tests.unit.tables import HEADER, customers, write_customers, write_settings
 
 FITS = "2024-03-11,40,basic,true,20.15"
 FEATURES = HEADER.removesuffix(",churned")
@@ -155,6 +156,32 @@ def test_the_target_and_the_order_do_not_matter(shop: Path, cli: Cli, rows: Any)
 def test_the_data_that_was_trained_on_fits(shop: Path, cli: Cli) -> None:
     done = found(cli, shop, str(shop / "customers.csv"))
     assert (done.code, done.json["rows"], done.json["problems"]) == (0, 60, [])
+
+
+def test_a_value_of_held_out_rows_alone_is_a_warning(project: Path, cli: Cli) -> None:
+    """A category may be so rare that training never sees it; the file that it is from still fits."""
+    names, *lines = (line.split(",") for line in customers())
+    for at, line in enumerate(lines):
+        line[2] = f"rare {at}" if at % 4 == 0 else "common"
+    write_settings(project)
+    (project / "customers.csv").write_text("\n".join(",".join(line) for line in [names, *lines]) + "\n")
+    assert cli("train").code == 0
+    schema = Registry(project, "shop").get().read_json("schema.json")
+    plan = next(each for each in schema["features"] if each["name"] == "plan")
+    assert sorted(plan["values"]) == sorted({line[2] for line in lines})
+    assert plan["values"] == [
+        name for _, name in sorted((-count, name) for name, count in zip(plan["values"], plan["counts"], strict=True))
+    ]
+    assert sum(plan["counts"]) == 48
+    unseen = {name for name, count in zip(plan["values"], plan["counts"], strict=True) if not count}
+    assert unseen
+    done = cli("data", "validate", "customers.csv", "--json")
+    assert (done.code, done.json["problems"]) == (0, [])
+    assert [each for each in done.json["warnings"] if each["column"] == "plan"] == [
+        breach(row, "plan", f"'{line[2]}' was not seen in training")
+        for row, line in enumerate(lines, start=1)
+        if line[2] in unseen
+    ]
 
 
 def test_a_person_sees_a_table_in_the_order_of_the_rows(shop: Path, cli: Cli, rows: Any) -> None:
