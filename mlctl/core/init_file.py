@@ -75,13 +75,13 @@ def document(
 
 def _folds(dataset: Dataset) -> int:
     """The usual number of folds, or as many as the rarest class has rows to train on."""
-    if dataset.is_regression:
-        return max(2, min(_USUAL_FOLDS, dataset.rows))
     try:
         training = split.hold_out(dataset, DataSettings()).train
     except MlctlError:
         # A class of one row: `data validate` tells of it, and the file has to be written all the same.
         return _USUAL_FOLDS
+    if dataset.is_regression:
+        return max(2, min(_USUAL_FOLDS, len(training)))
     return max(2, min(_USUAL_FOLDS, *checks.balance(dataset, training).values()))
 
 

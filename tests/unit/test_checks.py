@@ -493,3 +493,10 @@ def test_a_kind_that_is_set_and_plain_codes_are_not_warned_of(tmp_path: Path) ->
 def test_a_target_in_another_notation(tmp_path: Path) -> None:
     (warning,) = warned(tmp_path, noise(ROWS), [f"${at % 4}" for at in range(ROWS)])
     assert warning.startswith("y looks like numbers written with separators or signs ('$0')")
+
+
+def test_numbers_that_the_api_will_refuse_are_told(tmp_path: Path) -> None:
+    columns = {"a": [1.5, 3.5e38, 2.5, 4e38], "b": [1, 2, 3, 5], "y": ["p", "q", "p", "q"]}
+    assert findings(tmp_path, columns).warnings == (
+        "a has numbers beyond float32 in 2 rows, the first is row 2: the API refuses them. Give it in a larger unit.",
+    )

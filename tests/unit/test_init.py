@@ -254,6 +254,13 @@ def test_folds_are_no_more_than_the_rarest_class_has_rows(project: Path, cli: Cl
     assert cli("data", "validate").code == 3
 
 
+def test_folds_of_a_small_regression_are_no_more_than_there_are_rows_to_train_on(project: Path, cli: Cli) -> None:
+    (project / "t.csv").write_text("a,price\n" + "".join(f"{at}.5,{at * at}.25\n" for at in range(1, 6)))
+    assert cli("init", "t.csv").code == 0
+    assert settings.load(project).model.cv == 4
+    trains(cli)
+
+
 def test_nothing_is_written_over_without_force(project: Path, cli: Cli) -> None:
     write_customers(project)
     (project / "mlctl.toml").write_text("[model]\ncv = 3\n")
