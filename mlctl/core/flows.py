@@ -13,7 +13,7 @@ from mlctl.errors import ExitCode, MlctlError
 from mlctl.model.registry import ModelVersion, Registry
 from mlctl.model.sources import fingerprints
 from mlctl.progress import Event, Report, silent
-from mlctl.settings import Settings
+from mlctl.settings import DataSettings, Settings
 from mlctl.settings_sources import FILE_NAME
 from mlctl.stages import open_stage
 
@@ -75,7 +75,9 @@ def up(
 def _refuse_other_data(project_folder: Path, settings: Settings) -> None:
     """Without a settings file the project is Iris: that must not push aside a model of the user's own data."""
     versions = Registry(project_folder, settings.project).versions()
-    if not versions or (project_folder / FILE_NAME).exists():
+    # What a flag or a variable names is meant.
+    is_default = settings.data == DataSettings()
+    if not versions or not is_default or (project_folder / FILE_NAME).exists():
         return
     made_of = str(versions[0].manifest.settings["data"]["source"])
     if made_of != settings.identity()["data"]["source"]:

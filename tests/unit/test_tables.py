@@ -230,7 +230,8 @@ def test_up_without_a_settings_file_does_not_fall_back_to_iris(shop: Path, cli: 
     with pytest.raises(MlctlError, match=r"was made of customers.csv, but no mlctl.toml says so") as error:
         flows._refuse_other_data(shop, settings.load(shop))
     assert error.value.exit_code == 2
-    # With a file, whatever it says is meant.
+    # What a flag says is meant, and with a file whatever that says.
+    flows._refuse_other_data(shop, settings.load(shop, flags={"data": {"source": "wine"}}))
     write_settings(shop)
     flows._refuse_other_data(shop, settings.load(shop))
 
