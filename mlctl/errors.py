@@ -37,6 +37,11 @@ class MlctlError(Exception):
         return {"code": self.code, "message": self.message, "hint": self.hint}
 
 
+def first_line(error: BaseException | str, otherwise: str = "no message") -> str:
+    """The first line of what an exception says; ``otherwise`` of one that says nothing."""
+    return (str(error).strip() or otherwise).splitlines()[0]
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """``" Did you mean 'x'?"``, or an empty string when nothing known is near ``name``."""
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)

@@ -18,7 +18,7 @@ from mlctl.core import keeping
 from mlctl.core.keeping import Kept
 from mlctl.data import loading
 from mlctl.data.dataset import Dataset
-from mlctl.errors import ExitCode, MlctlError
+from mlctl.errors import ExitCode, MlctlError, first_line
 from mlctl.files import sha256, sha256_of_file
 from mlctl.model import gates, held_out, metrics, pickle_audit, pipeline
 from mlctl.model.pickle_audit import Audit
@@ -82,10 +82,10 @@ def run(project_folder: Path, settings: Settings, examined: Examined, report: Re
             # The model is somebody's code: whatever it raises is about the data that it was given.
             raise _refused(
                 examined.path,
-                f"cannot predict the rows of {dataset.name}: {type(error).__name__}: {_first_line(error)}",
+                f"cannot predict the rows of {dataset.name}: {type(error).__name__}: {first_line(error)}",
                 "Give --data rows like those that it was trained on.",
             ) from error
-        for sentence in sorted({_first_line(warning.message) for warning in warned}):
+        for sentence in sorted({first_line(warning.message) for warning in warned}):
             report(Event("note", "measure", f"scikit-learn warns: {sentence}"))
         name = gates.headline(measured)
         report(Event("finish", "measure", f"{name} {measured[name]:.3f}"))
@@ -123,7 +123,7 @@ def _opened(examined: Examined) -> Any:
             # A pickle is a program; it may raise anything.
             raise _refused(
                 path,
-                f"cannot be opened: {type(error).__name__}: {_first_line(error)}",
+                f"cannot be opened: {type(error).__name__}: {first_line(error)}",
                 "Install the libraries that it was made with; modules of your own belong in the project's folder.",
             ) from error
     for warning in warned:
@@ -195,7 +195,3 @@ def _other_release(path: Path, saved_by: str) -> MlctlError:
 
 def _refused(path: Path, what: str, hint: str) -> MlctlError:
     return MlctlError(f"{path.name} {what}.", code="model_unusable", exit_code=ExitCode.BAD_INPUT, hint=hint)
-
-
-def _first_line(error: BaseException | str) -> str:
-    return (str(error).strip() or "no message").splitlines()[0]

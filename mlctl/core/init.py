@@ -1,6 +1,5 @@
 """``mlctl init``: look at a table, guess what is to be predicted from what, and write it down in ``mlctl.toml``."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +8,7 @@ from pathlib import Path
 from mlctl.core.init_file import document
 from mlctl.data import builtin, checks, loading, reading, source
 from mlctl.data import target as targets
-from mlctl.data.opening import Reading
+from mlctl.data.opening import Reading, UnreadableColumnError
 from mlctl.data.source import Table
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.files import write_atomic
@@ -22,8 +21,6 @@ from mlctl.settings_sources import FILE_NAME
 _LIKELY = ("target", "label", "class", "y", "outcome", "response")
 _CODE = re.compile(r"0\d+")
 _ASKED_FOR = "left out by --ignore"
-# How the reader ends its hint at a column that holds no values, with the name as TOML spells it.
-_LEAVE_OUT = re.compile(r'\[data\] ignore = \[(".*")\]\.$', re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -68,9 +65,8 @@ def run(
 
     Columns that hold no values, such as lists, are left out like those in ``ignore``, with a warning.
 
-    Raises MlctlError: exit 2 when the file is there already and ``force`` is false, and for a target that is to be
-    ignored, exit 3 for data that
-    cannot be read or predicted, exit 6 for data that is not there.
+    Raises MlctlError: exit 2 when the file is there already and ``force`` is false, and for a target that is
+    to be ignored, exit 3 for data that cannot be read or predicted, exit 6 for data that is not there.
     """
     path = folder / FILE_NAME
     if path.exists() and not force:
@@ -135,11 +131,10 @@ def _read(folder: Path, data: DataSettings, target: str | None, report: Report) 
             if error.code == "kind_broken":
                 # There is no mlctl.toml yet, which the reader would have corrected.
                 error.hint = "Correct the row; or give --missing TEXT if that text stands for no value."
-            name = _unreadable_column(error)
-            if name is None or name == target or name in wanted.ignore:
+            if not isinstance(error, UnreadableColumnError) or error.column in {target, *wanted.ignore}:
                 raise
-            unreadable[name] = error.message.split(f"column {name} ", 1)[-1].removesuffix(".")
-            wanted = replace(wanted, ignore=wanted.ignore | {name})
+            unreadable[error.column] = error.why
+            wanted = replace(wanted, ignore=wanted.ignore | {error.column})
     codes = _codes(path, wanted, table)
     kinds: dict[str, Kind] = dict.fromkeys(codes, "category")
     if codes:
@@ -159,12 +154,6 @@ def _no_file(word: str, path: Path) -> MlctlError:
         what = f"There is no file {word}" + (" (it is a folder)." if path.is_dir() else ".")
         hint = "Give a CSV, TSV, JSON lines or Parquet file, or --dataset with a built-in set."
     return MlctlError(what, code="data_not_found", exit_code=ExitCode.NOT_FOUND, hint=hint)
-
-
-def _unreadable_column(error: MlctlError) -> str | None:
-    """The column that the reader says to leave out, if it is one column that cannot be read."""
-    found = _LEAVE_OUT.search(error.hint or "") if error.code == "data_unreadable" else None
-    return str(json.loads(found[1])) if found else None
 
 
 def _codes(path: Path, wanted: Reading, table: Table) -> dict[str, str]:

@@ -15,7 +15,7 @@ from mlctl.core.keeping import Kept
 from mlctl.data import checks, loading, split
 from mlctl.data.dataset import Dataset
 from mlctl.data.split import Split
-from mlctl.errors import ExitCode, MlctlError
+from mlctl.errors import ExitCode, MlctlError, first_line
 from mlctl.model import gates, metrics, pipeline, preprocess
 from mlctl.model.registry import Origin
 from mlctl.model.sources import fingerprints
@@ -85,14 +85,14 @@ def _refusals(name: str, settings: Settings, dataset: Dataset, report: Report) -
         if not own and not isinstance(error, ValueError | TypeError):
             raise
         raise MlctlError(
-            f"{name} failed to train: {type(error).__name__}: {_first_line(error)}"
+            f"{name} failed to train: {type(error).__name__}: {first_line(error, type(error).__name__)}"
             if own
-            else f"scikit-learn refused to train {name}: {_first_line(error)}",
+            else f"scikit-learn refused to train {name}: {first_line(error, type(error).__name__)}",
             code="training_failed",
             exit_code=ExitCode.BAD_INPUT,
             hint="`mlctl --debug train` shows where." if own else _hint(settings, dataset),
         ) from error
-    for sentence in sorted({_first_line(warning.message) for warning in warned}):
+    for sentence in sorted({first_line(warning.message, type(warning.message).__name__) for warning in warned}):
         report(Event("note", "fit", f"scikit-learn warns: {sentence}"))
 
 
@@ -135,7 +135,3 @@ def _cross_validate(
 def _in_a_word(measured: dict[str, Any]) -> str:
     name = gates.headline(measured)
     return f"{name} {measured[name]:.3f}"
-
-
-def _first_line(error: BaseException | str) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

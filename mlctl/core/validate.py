@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mlctl.data import source
 from mlctl.data.columns import Column
-from mlctl.data.values import Value, iso_text, milliseconds
+from mlctl.data.values import FLOAT32_LIMIT, Value, iso_text, milliseconds
 from mlctl.errors import ExitCode, MlctlError, did_you_mean
 from mlctl.model.registry import LATEST, Registry
 from mlctl.progress import Report, silent
@@ -19,7 +19,6 @@ from mlctl.settings import DataSettings, Settings
 # A file with a mistake in every row is told of well before its end.
 AT_MOST = 10_000
 _TRUTHS = {"true": 1.0, "false": 0.0}
-_FLOAT32_LIMIT = 3.4028235677973366e38
 
 
 @dataclass(frozen=True)
@@ -163,7 +162,7 @@ def _judge(text: str, feature: Mapping[str, Any], forms: _Forms) -> tuple[str, b
     value = _number(text, forms)
     if value is None:
         return f"'{text}' is not a number", True
-    if not -_FLOAT32_LIMIT < value < _FLOAT32_LIMIT:
+    if not -FLOAT32_LIMIT < value < FLOAT32_LIMIT:
         return f"{text} is not finite, or too large for float32", True
     low, high = feature["min"], feature["max"]
     # The text of a float32 is shorter than the number that it was in training.

@@ -21,11 +21,6 @@ _LOADERS: dict[str, tuple[Callable[[], Any], str]] = {
 NAMES = tuple(_LOADERS)
 
 
-def target_of(source: str) -> str:
-    """The target of a built-in set."""
-    return _LOADERS[source][1]
-
-
 def load(source: str, target: str | None = None) -> Dataset:
     """The built-in set called ``source``. Raises MlctlError (exit 3) for a ``target`` that is not the set's own."""
     loader, target_name = _LOADERS[source]

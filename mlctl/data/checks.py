@@ -12,6 +12,7 @@ from mlctl.data import split
 from mlctl.data.columns import Column, Integers
 from mlctl.data.dataset import Dataset
 from mlctl.data.opening import toml_text
+from mlctl.data.values import FLOAT32_LIMIT
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.settings import Settings
 
@@ -19,8 +20,6 @@ from mlctl.settings import Settings
 IDENTIFIER_SHARE = 0.9
 _IDENTIFIER_ROWS = 20
 _LEAK_SAMPLE = 10_000
-# From here on a float64 rounds to infinity as float32, which trees compute with.
-_FLOAT32_LIMIT = 3.4028235677973366e38
 _CERTAIN = 1 - 1e-9
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+(,\d+)?")
 # A text column of which this share of the texts is of another notation is one in that notation.
@@ -109,7 +108,7 @@ def _columns(dataset: Dataset) -> Iterator[str]:
                 f"it cannot help. Leave it out with [data] ignore = [{toml_text(column.name)}]."
             )
         if column.kind == "number" and column.values.dtype.kind == "f":
-            beyond = np.flatnonzero(np.abs(column.values) >= _FLOAT32_LIMIT)
+            beyond = np.flatnonzero(np.abs(column.values) >= FLOAT32_LIMIT)
             if len(beyond):
                 yield (
                     f"{column.name} has numbers beyond float32 in {_rows(len(beyond))}, the first is row "

@@ -147,14 +147,18 @@ def no_rows(reading: Reading) -> MlctlError:
     return bad(reading, "has no rows", "A table has a line with the names of its columns, and rows below it.")
 
 
-def unreadable_column(reading: Reading, name: str, error: Exception, where: str | None = None) -> MlctlError:
-    """The error for a column whose values are no values, such as lists."""
-    why = str(error).splitlines()[0]
-    return bad(
-        reading,
-        f"{where}: column {name} {why}" if where else f"column {name} {why}",
-        f"Give one value a cell, or leave it out: [data] ignore = [{toml_text(name)}].",
-    )
+class UnreadableColumnError(MlctlError):
+    """A ``column`` whose values are no values, such as lists (exit 3); ``why`` is what they are."""
+
+    def __init__(self, reading: Reading, column: str, error: Exception, where: str | None = None) -> None:
+        self.column = column
+        self.why = str(error).splitlines()[0]
+        told = bad(
+            reading,
+            f"{where}: column {column} {self.why}" if where else f"column {column} {self.why}",
+            f"Give one value a cell, or leave it out: [data] ignore = [{toml_text(column)}].",
+        )
+        super().__init__(told.message, code=told.code, exit_code=told.exit_code, hint=told.hint)
 
 
 def bad(reading: Reading, what: str, hint: str, code: str = "data_unreadable") -> MlctlError:

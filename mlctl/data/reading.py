@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mlctl.data.opening import Advance, Reading, bad, no_rows, opened, sample, unreadable_column
+from mlctl.data.opening import Advance, Reading, UnreadableColumnError, bad, no_rows, opened, sample
 from mlctl.data.parts import Part, arrow_part, part, without, written
 
 __all__ = ["Reading", "Rows", "delimiter_of", "is_text", "is_tsv", "parts", "sample_of"]
@@ -153,7 +153,7 @@ def _rows_of(frame: pd.DataFrame, reading: Reading) -> Rows:
             try:
                 made[str(name)] = part(frame[name], is_guess=not reading.is_text(name))
             except ValueError as error:
-                raise unreadable_column(reading, str(name), error) from None
+                raise UnreadableColumnError(reading, str(name), error) from None
     return Rows(len(frame), made, reading.ignore & set(frame.columns))
 
 
@@ -243,7 +243,7 @@ def _records(rows: list[tuple[int, Any]], unit: str, reading: Reading, names: di
         except ValueError as error:
             nested = (number for number, row in rows if isinstance(row.get(name), list | dict))
             where = next((f"{unit} {number}" for number in nested), None)
-            raise unreadable_column(reading, name, error, where) from None
+            raise UnreadableColumnError(reading, name, error, where) from None
     return Rows(len(rows), made, reading.ignore & names.keys())
 
 
@@ -297,4 +297,4 @@ def _arrow_part(values: pa.Array, name: str, reading: Reading) -> Part:
     try:
         return arrow_part(values, reading.missing, as_text=reading.is_text(name))
     except (ValueError, pa.ArrowException) as error:
-        raise unreadable_column(reading, name, error) from None
+        raise UnreadableColumnError(reading, name, error) from None

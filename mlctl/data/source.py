@@ -15,7 +15,6 @@ from mlctl.data.parts import Part
 from mlctl.data.reading import Reading
 from mlctl.data.values import Kind
 from mlctl.errors import ExitCode, MlctlError
-from mlctl.files import sha256_of_file
 from mlctl.progress import Event, Report, silent
 from mlctl.settings import Settings
 
@@ -42,14 +41,6 @@ class Table:
 def name_of(source: str) -> str:
     """A source without its place: what stands in messages and in a manifest."""
     return "standard input" if source == STDIN else PurePosixPath(source).name
-
-
-def fingerprint(source: str, folder: Path) -> str | None:
-    """SHA-256 of a file's bytes, so that a change is seen without reading the table; None for what is no file here."""
-    if source == STDIN or source.startswith(_S3):
-        return None
-    path = folder / source
-    return sha256_of_file(path) if path.is_file() else None
 
 
 def read(source: str, settings: Settings, folder: Path, report: Report = silent, *, all_text: bool = False) -> Table:

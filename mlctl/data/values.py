@@ -12,8 +12,10 @@ from mlctl.settings import Kind
 Value = float | str | bool | None
 Label = bool | int | float | str
 
-__all__ = ["FIRST_MS", "LAST_MS", "MS_A_DAY", "Kind", "Label", "Value", "iso_text", "milliseconds"]
+__all__ = ["FIRST_MS", "FLOAT32_LIMIT", "LAST_MS", "MS_A_DAY", "Kind", "Label", "Value", "iso_text", "milliseconds"]
 
+# From here on a float64 rounds to infinity as float32, which trees compute with; the handler refuses it.
+FLOAT32_LIMIT = 3.4028235677973366e38
 MS_A_DAY = 86_400_000
 # 0001-01-01T00:00:00.000 and 9999-12-31T23:59:59.999, beyond which ISO 8601 has no text.
 FIRST_MS, LAST_MS = -62_135_596_800_000, 253_402_300_799_999

@@ -19,7 +19,7 @@ from sklearn.utils import all_estimators
 
 from mlctl.data.columns import Integers
 from mlctl.data.dataset import Dataset
-from mlctl.errors import ExitCode, MlctlError, did_you_mean
+from mlctl.errors import ExitCode, MlctlError, did_you_mean, first_line
 from mlctl.model import preprocess
 from mlctl.settings import ModelSettings
 
@@ -136,7 +136,7 @@ def running(version_id: str, folder: Path) -> Iterator[None]:
         raise
     except (Exception, SystemExit) as error:
         raise MlctlError(
-            f"Model version {version_id[:12]} cannot predict: {type(error).__name__}: {_first_line(error)}",
+            f"Model version {version_id[:12]} cannot predict: {type(error).__name__}: {first_line(error)}",
             code="prediction_failed",
             exit_code=ExitCode.BAD_INPUT,
             hint="Code of the project that it uses may have changed since it was made; `mlctl --debug` shows where.",
@@ -170,7 +170,7 @@ def _own(name: str, folder: Path) -> Pipeline:
     except (Exception, SystemExit) as error:
         # Whatever the user's own code raises is theirs to see, and `--debug` shows where.
         raise MlctlError(
-            f"The pipeline {name} cannot be made: {type(error).__name__}: {_first_line(error)}",
+            f"The pipeline {name} cannot be made: {type(error).__name__}: {first_line(error)}",
             code="pipeline_failed",
             exit_code=ExitCode.BAD_INPUT,
             hint=f"[model] pipeline names a function without arguments in {module_name.replace('.', '/')}.py "
@@ -260,10 +260,6 @@ def _plain(value: Any) -> Any:
     # One object a string, wherever it was read: pickle writes a string that it meets twice only
     # once, so the bytes of the model would depend on whether a flag or a file had set it.
     return sys.intern(value) if isinstance(value, str) else value
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or "no message").splitlines()[0]
 
 
 def _find(dotted: str) -> type[BaseEstimator]:
