@@ -162,7 +162,7 @@ def _render(console: "Console", described: "Description") -> None:
         name = f"{escape(column.name)} [dim](target)[/]" if column is described.target else escape(column.name)
         bars = f"[cyan]{render.histogram(column.histogram) if any(column.histogram) else ''}[/]"
         made.add_row(name, column_kind(column), missing, escape(column_values(column)), bars)
-    render.keep(console, made, but="values")
+    render.keep(made, but="values")
     console.print(made)
     if not classes:
         return

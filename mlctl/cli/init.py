@@ -71,7 +71,7 @@ def _render(console: "Console", guess: "Guess") -> None:
         note = "[green]target[/]" if column.name == guess.target else f"[yellow]{guess.ignored.get(column.name, '')}[/]"
         missing = f"{column.missing / guess.rows:.1%}" if column.missing else ""
         made.add_row(name, column_kind(column), missing, escape(column_values(column)), note)
-    render.keep(console, made, but="values")
+    render.keep(made, but="values")
     console.print(made)
     what = "number" if guess.task == "regression" else "class"
     console.print(

@@ -145,7 +145,7 @@ def _render(console: "Console", listed: "tuple[Listed, ...]") -> None:
         made.add_row(
             f"[bold]{render.short(each.version)}[/]", trained, estimator, *scores, engine, ", ".join(each.deployed)
         )
-    render.keep(console, made, but="estimator")
+    render.keep(made, but="estimator")
     console.print(made)
 
 

@@ -27,7 +27,7 @@ def table(*columns: str, right: Sequence[str] = ()) -> Table:
     return made
 
 
-def keep(console: Console, made: Table, *, but: str) -> None:
+def keep(made: Table, *, but: str) -> None:
     """On a narrow terminal only the column ``but`` is cut, to no less than _NARROWEST characters."""
     for column in made.columns:
         if column.header != but:

@@ -24,7 +24,6 @@ class Up:
 
     trained: bool
     estimator: str
-    task: str
     deployed: Deployed
     invoked: Invoked
 
@@ -62,14 +61,8 @@ def up(
     invoked = invoke.run(project_folder, settings, stage_name, lambda schema: request, report)
     if invoked.refused:
         raise invoked.refused
-    found = Registry(project_folder, settings.project).get(version_id)
-    return Up(
-        trained=trained,
-        estimator=found.manifest.estimator,
-        task=found.read_json("schema.json")["task"],
-        deployed=deployed,
-        invoked=invoked,
-    )
+    estimator = Registry(project_folder, settings.project).get(version_id).manifest.estimator
+    return Up(trained=trained, estimator=estimator, deployed=deployed, invoked=invoked)
 
 
 def _refuse_other_data(project_folder: Path, settings: Settings) -> None:
@@ -79,7 +72,10 @@ def _refuse_other_data(project_folder: Path, settings: Settings) -> None:
     is_default = settings.data == DataSettings()
     if not versions or not is_default or (project_folder / FILE_NAME).exists():
         return
-    made_of = str(versions[0].manifest.settings["data"]["source"])
+    try:
+        made_of = str(versions[0].manifest.settings["data"]["source"])
+    except MlctlError:
+        return  # as for `_current`: one that was changed on disk counts for nothing
     if made_of != settings.identity()["data"]["source"]:
         raise MlctlError(
             f"The latest model version was made of {made_of}, but no {FILE_NAME} says so: the settings name "

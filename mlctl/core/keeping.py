@@ -15,7 +15,7 @@ from sklearn.pipeline import Pipeline
 from mlctl.data.columns import Integers
 from mlctl.data.dataset import Dataset
 from mlctl.data.values import Label
-from mlctl.errors import ExitCode, MlctlError
+from mlctl.errors import ExitCode, MlctlError, first_line
 from mlctl.files import canonical_json, sha256
 from mlctl.model import answers, gates, manifest, pipeline, reference, schema
 from mlctl.model.answers import Example
@@ -137,7 +137,7 @@ def _examples(
         # A pipeline may be somebody's code, and may never have met a row that comes alone.
         raise MlctlError(
             f"{pipeline.estimator_name(fitted)} cannot predict one row alone: {type(error).__name__}: "
-            f"{(str(error).strip() or 'no message').splitlines()[0]}",
+            f"{first_line(error)}",
             code="prediction_failed",
             exit_code=ExitCode.BAD_INPUT,
             hint="The API is asked for single rows; `mlctl --debug` shows where it fails.",
@@ -155,7 +155,7 @@ def pickled(made: Pipeline) -> bytes:
         joblib.dump(made, buffer)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         raise MlctlError(
-            f"The pipeline cannot be saved: {str(error).splitlines()[0]}.",
+            f"The pipeline cannot be saved: {first_line(error)}.",
             code="pipeline_unsavable",
             exit_code=ExitCode.BAD_INPUT,
             hint="Give it functions that have a name at the top of their module: neither lambdas nor inner functions.",

@@ -230,6 +230,12 @@ def test_up_without_a_settings_file_does_not_fall_back_to_iris(shop: Path, cli: 
     with pytest.raises(MlctlError, match=r"was made of customers.csv, but no mlctl.toml says so") as error:
         flows._refuse_other_data(shop, settings.load(shop))
     assert error.value.exit_code == 2
+    # One that was changed on disk counts for nothing, as everywhere in `up`.
+    (manifest,) = (shop / "artifacts" / "iris").rglob("manifest.json")
+    whole = manifest.read_bytes()
+    manifest.write_bytes(b"{}")
+    flows._refuse_other_data(shop, settings.load(shop))
+    manifest.write_bytes(whole)
     # What a flag says is meant, and with a file whatever that says.
     flows._refuse_other_data(shop, settings.load(shop, flags={"data": {"source": "wine"}}))
     write_settings(shop)
