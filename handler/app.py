@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 # A synchronous Lambda response may hold 6 MB; headers and the JSON escaping of the body need room.
 MAX_RESPONSE_CHARACTERS = 5_000_000
 
+# Lambda sets the variable to the function's ApplicationLogLevel. Its runtime applies that to the logging module alone,
+# which costs a cold start some milliseconds: the lines here are printed, and left out here.
+# https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
+LEVELS = {"TRACE": 0, "DEBUG": 1, "INFO": 2, "WARN": 3, "WARNING": 3, "ERROR": 4, "FATAL": 5}
+LEAST = LEVELS.get(os.environ.get("AWS_LAMBDA_LOG_LEVEL", "").upper(), LEVELS["INFO"])
+
 # Not pathlib: importing it would take a third of a cold start.
 SERVICE = Service.load(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "model"))
 
@@ -123,11 +129,14 @@ def _purpose(event: Any) -> str:
 def _log(
     request_id: str, route: str, status: int, started: float, payload: Json, trace: str | None, purpose: str
 ) -> None:
+    level = "INFO" if status < 400 else "WARNING" if status < 500 else "ERROR"
+    if LEVELS[level] < LEAST:
+        return
     now = time.time()
     stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
     line = {
         "timestamp": f"{stamp}.{int(now * 1000) % 1000:03d}Z",
-        "level": "INFO" if status < 400 else "WARNING" if status < 500 else "ERROR",
+        "level": level,
         "message": purpose if status < 400 else payload["error"]["message"],
         "request_id": request_id,
         "route": route[:200],

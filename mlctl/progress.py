@@ -10,9 +10,9 @@ class Event:
     """One thing that happened.
 
     ``start``: the job named ``name`` begins a part called ``text``; ``total`` of ``unit`` where they are
-    counted. ``advance``: ``done`` of ``total`` units of it are through. ``finish``: the part is over,
-    ``text`` says with what, ``ok`` whether it is as one would wish. ``note``: a sentence that belongs to no part;
-    ``warning``: one that the user should heed.
+    counted. ``advance``: ``done`` of ``total`` units of it are through, ``text`` says how it is. ``finish``: the
+    part is over, ``text`` says with what, ``ok`` whether it is as one would wish. ``note``: a sentence that
+    belongs to no part; ``warning``: one that the user should heed.
     """
 
     kind: Literal["start", "advance", "finish", "note", "warning"]

@@ -4,16 +4,17 @@ Flags win over ``MLCTL_*`` variables (nested: ``MLCTL_DEPLOY__MEMORY``), those o
 ``[stage.X]``, then the rest of ``mlctl.toml``, then the defaults below.
 """
 
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+from types import UnionType
 from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from mlctl.errors import MlctlError, did_you_mean
+from mlctl.settings_deploy import DeploySettings
 from mlctl.settings_sources import (
     FILE_NAME,
     PREFIX,
@@ -27,23 +28,10 @@ from mlctl.settings_sources import (
 )
 
 # Variables that are read elsewhere.
-_OTHER_VARIABLES = {"MLCTL_CACHE_DIR"}
+_OTHER_VARIABLES = {"MLCTL_CACHE_DIR", "MLCTL_TOKEN"}
 
-# https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
-LambdaPython = Literal["3.11", "3.12", "3.13", "3.14"]
-LAMBDA_PYTHONS: tuple[LambdaPython, ...] = get_args(LambdaPython)
-# https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
-LogRetention = Literal[
-    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
-]
 # Names of functions and roles are made of these; both are limited to 64 characters.
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=40)]
-
-
-def default_python() -> LambdaPython:
-    """This interpreter's minor version where Lambda has it, else the newest one that it has."""
-    running = f"{sys.version_info.major}.{sys.version_info.minor}"
-    return next((python for python in LAMBDA_PYTHONS if python == running), LAMBDA_PYTHONS[-1])
 
 
 class _Strict(BaseModel):
@@ -95,28 +83,6 @@ class ModelSettings(_Strict):
         if self.pipeline and (self.estimator != "auto" or self.preprocess != "auto"):
             raise ValueError("pipeline takes the place of estimator and preprocess; give one or the other")
         return self
-
-
-class Throttle(_Strict):
-    """Requests a second that API Gateway lets through (``rate``), and in a burst (``burst``)."""
-
-    rate: float = Field(50, gt=0)
-    burst: int = Field(100, gt=0)
-
-
-class DeploySettings(_Strict):
-    """``[deploy]``, and with any of its keys ``[stage.X]``."""
-
-    engine: Literal["auto", "portable", "sklearn"] = "auto"
-    auth: Literal["none"] = "none"
-    memory: int = Field(256, ge=128, le=10240)
-    timeout: int = Field(10, ge=1, le=29)
-    architecture: Literal["arm64", "x86_64"] = "arm64"
-    python: LambdaPython = Field(default_factory=default_python)
-    log_retention: LogRetention = 14
-    region: str | None = None
-    profile: str | None = None
-    throttle: Throttle = Throttle()
 
 
 class Settings(BaseSettings):
@@ -244,10 +210,11 @@ def _check_names(names: Iterable[str]) -> None:
 
 def _check_stages(document: dict[str, Any]) -> None:
     """Check the table of every stage, not only of the one in use: a typo is found where it is made."""
-    stages = document.get("stage", {})
+    stages, common = document.get("stage", {}), document.get("deploy", {})
     for name, own in stages.items() if isinstance(stages, dict) else ():
+        both = lay_over(common, own) if isinstance(own, dict) and isinstance(common, dict) else own
         try:
-            DeploySettings.model_validate(own)
+            DeploySettings.model_validate(both)
         except ValidationError as error:
             raise _explain(error, (Layer(FILE_NAME, document),), ("stage", name)) from None
 
@@ -278,7 +245,14 @@ def _keys_at(path: tuple[str, ...]) -> list[str]:
     model: type[BaseModel] = Settings
     for part in path:
         field = model.model_fields.get(part)
-        if field is None or not isinstance(field.annotation, type) or not issubclass(field.annotation, BaseModel):
+        found = _table_of(field.annotation) if field else None
+        if found is None:
             return []
-        model = field.annotation
+        model = found
     return list(model.model_fields)
+
+
+def _table_of(annotation: Any) -> type[BaseModel] | None:
+    """The model of a field that is a table, optional or not."""
+    kinds = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)

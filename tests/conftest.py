@@ -11,16 +11,20 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
 
-from mlctl import settings
+from mlctl import settings, settings_deploy
 from mlctl.cli.app import main
 from mlctl.core import train
+from mlctl.model import answers
 from mlctl.model.registry import ModelVersion, Registry
 from mlctl.packaging import build
+
+if TYPE_CHECKING:
+    from tests.cloud import Cloud
 
 ROOT = Path(__file__).parent.parent
 
@@ -35,6 +39,7 @@ hypothesis.settings.load_profile("bounded")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Options for longer runs than the default."""
     parser.addoption("--csv-mb", type=int, default=100, help="size of the large CSV that is read (default 100)")
+    parser.addoption("--faults", choices=("some", "all"), default="some", help="of the fault matrix (default some)")
     parser.addoption("--kills", type=int, default=8, help="how often the registry's writers are killed (default 8)")
 
 
@@ -110,7 +115,17 @@ def iris(iris_folder: Path) -> ModelVersion:
 @pytest.fixture(scope="session")
 def iris_package(iris: ModelVersion) -> build.Package:
     """The package of that version."""
-    return build.build(iris, engine="auto", python=settings.default_python())
+    return build.build(iris, engine="auto", python=settings_deploy.default_python())
+
+
+@pytest.fixture
+def cloud(iris: ModelVersion) -> Iterator["Cloud"]:
+    """AWS in this process, which knows the golden examples of that version: ``tests/cloud``."""
+    from tests.cloud import Cloud
+
+    with Cloud() as found:
+        found.expect_golden(iris.id, answers.from_document(iris.read_json("golden.json")))
+        yield found
 
 
 @pytest.fixture(scope="session")

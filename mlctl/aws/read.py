@@ -1,54 +1,62 @@
 """What is on AWS now, read from AWS itself: there is no state file."""
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from botocore.exceptions import ClientError
 
-from mlctl.aws.errors import code_of
-from mlctl.aws.names import ALIAS, POLICY, STATEMENT, Names, ReleaseText
-from mlctl.aws.plan import (
+from mlctl.aws import buckets, read_api
+from mlctl.aws.desired import Identity, canonical
+from mlctl.aws.errors import raise_unless_absent
+from mlctl.aws.names import ALIAS, STATEMENT, AliasText, Names, ReleaseText
+from mlctl.aws.session import Aws
+from mlctl.aws.state import (
     Actual,
-    ApiState,
+    Alarm,
+    AliasState,
     FunctionConfig,
     FunctionState,
     LogGroupState,
     ReleaseState,
+    RoleConfig,
     RoleState,
-    Throttling,
 )
-from mlctl.aws.session import Aws
+from mlctl.errors import ExitCode, MlctlError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_ABSENT = {"ResourceNotFoundException", "NoSuchEntity", "NotFoundException"}
+ALARMS = ("errors", "throttles", "p99")
 
 
-def canonical(document: object) -> str:
-    """A policy document in one spelling, for comparing."""
-    return json.dumps(document, sort_keys=True)
-
-
-def identity(aws: Aws) -> tuple[str, str, str]:
-    """``(account, partition, name of the caller)``."""
+def identity(aws: Aws) -> Identity:
+    """The account that the credentials belong to, and who they are."""
     caller = aws.sts.get_caller_identity()
-    return caller["Account"], caller["Arn"].split(":")[1], caller["Arn"].rpartition("/")[2].rpartition(":")[2]
+    arn = caller["Arn"]
+    name = arn.rpartition("/")[2].rpartition(":")[2]
+    return Identity(account=caller["Account"], partition=arn.split(":")[1], region=aws.region, caller=name)
 
 
-def actual(aws: Aws, names: Names) -> Actual:
-    """Everything of ours on this stage."""
+def actual(aws: Aws, names: Names, *, bucket: str | None = None, domain: str | None = None) -> Actual:
+    """Everything of ours on this stage; ``bucket`` and ``domain`` are asked for where they are named."""
     function = _function(aws, names)
-    apis = _api_addresses(aws, names)
+    apis = read_api.addresses(aws, names)
+    ours, foreign = alarms(aws, names)
     return Actual(
         role=_role(aws, names),
         log_group=_log_group(aws, names),
         function=function,
-        releases=releases(aws, names),
-        live=live(aws, names) if function else None,
-        api=_api(aws, *apis[0]) if apis else None,
+        releases=_with_provisioned(aws, names, releases(aws, names)) if function else (),
+        alias=alias(aws, names) if function else None,
+        api=read_api.api(aws, *apis[0]) if apis else None,
         other_apis=tuple(api_id for api_id, _ in apis[1:]),
-        allowed_source=_allowed_source(aws, names) if function else None,
+        allowed_source=allowed_source(aws, names) if function else None,
+        domains=read_api.domains(aws, names, domain),
+        alarms=ours,
+        foreign_alarms=foreign,
+        bucket_exists=bucket is not None and buckets.exists(aws, bucket),
     )
 
 
@@ -56,20 +64,34 @@ def releases(aws: Aws, names: Names) -> tuple[ReleaseState, ...]:
     """The published versions, in the order of their numbers; none where there is no function."""
     pages = aws.lambda_.get_paginator("list_versions_by_function").paginate(FunctionName=names.function)
     try:
-        found = [_release(version) for page in pages for version in page["Versions"] if version["Version"] != "$LATEST"]
+        found = [
+            release_of(version) for page in pages for version in page["Versions"] if version["Version"] != "$LATEST"
+        ]
     except ClientError as error:
         raise_unless_absent(error)
         return ()
     return tuple(sorted(found, key=lambda release: int(release.number)))
 
 
-def live(aws: Aws, names: Names) -> str | None:
-    """The number of the release that ``live`` points at."""
+def alias(aws: Aws, names: Names) -> AliasState | None:
+    """The alias ``live``; None before the first release is live."""
     try:
-        return aws.lambda_.get_alias(FunctionName=names.function, Name=ALIAS)["FunctionVersion"]
+        found = aws.lambda_.get_alias(FunctionName=names.function, Name=ALIAS)
     except ClientError as error:
         raise_unless_absent(error)
         return None
+    return AliasState(
+        release=found["FunctionVersion"],
+        text=AliasText.from_description(found.get("Description", "")),
+        weights=dict(found.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})),
+        revision=found.get("RevisionId", ""),
+    )
+
+
+def live(aws: Aws, names: Names) -> str | None:
+    """The number of the release that ``live`` points at."""
+    found = alias(aws, names)
+    return found.release if found else None
 
 
 def live_release(aws: Aws, names: Names) -> ReleaseState | None:
@@ -79,91 +101,16 @@ def live_release(aws: Aws, names: Names) -> ReleaseState | None:
     except ClientError as error:
         raise_unless_absent(error)
         return None
-    return _release(version)
+    return release_of(version)
 
 
-def api_address(aws: Aws, names: Names) -> tuple[str, str] | None:
-    """``(id, endpoint)`` of our API, the oldest should there be several.
-
-    It is found by its tags: API names are not unique.
-    """
-    return next(iter(_api_addresses(aws, names)), None)
+def function(aws: Aws, names: Names) -> FunctionState | None:
+    """The function as it is now."""
+    return _function(aws, names)
 
 
-def _api_addresses(aws: Aws, names: Names) -> list[tuple[str, str]]:
-    ours = []
-    for page in aws.api.get_paginator("get_apis").paginate():
-        ours += [api for api in page["Items"] if names.tags.items() <= api.get("Tags", {}).items()]
-    return [(api["ApiId"], api["ApiEndpoint"]) for api in sorted(ours, key=lambda api: api["CreatedDate"])]
-
-
-def _api(aws: Aws, api_id: str, endpoint: str) -> ApiState:
-    integration = next(iter(aws.api.get_integrations(ApiId=api_id)["Items"]), None)
-    routes = aws.api.get_routes(ApiId=api_id)["Items"]
-    route = next((each for each in routes if each["RouteKey"] == "$default"), None)
-    stages = aws.api.get_stages(ApiId=api_id)["Items"]
-    stage = next((each for each in stages if each["StageName"] == "$default"), None)
-    limits = stage.get("DefaultRouteSettings", {}) if stage else {}
-    return ApiState(
-        id=api_id,
-        endpoint=endpoint,
-        integration_id=integration["IntegrationId"] if integration else None,
-        integration_uri=integration.get("IntegrationUri") if integration else None,
-        route_id=route["RouteId"] if route else None,
-        route_target=route.get("Target") if route else None,
-        has_stage=stage is not None,
-        throttling=Throttling(rate=limits["ThrottlingRateLimit"], burst=limits["ThrottlingBurstLimit"])
-        if "ThrottlingRateLimit" in limits and "ThrottlingBurstLimit" in limits
-        else None,
-    )
-
-
-def _role(aws: Aws, names: Names) -> RoleState | None:
-    try:
-        role = aws.iam.get_role(RoleName=names.role)["Role"]
-    except ClientError as error:
-        raise_unless_absent(error)
-        return None
-    tags = {tag["Key"]: tag["Value"] for tag in role.get("Tags", [])}
-    return RoleState(
-        policy=_role_policy(aws, names),
-        trust=canonical(role["AssumeRolePolicyDocument"]),
-        ours=names.tags.items() <= tags.items(),
-    )
-
-
-def _role_policy(aws: Aws, names: Names) -> str | None:
-    try:
-        return canonical(aws.iam.get_role_policy(RoleName=names.role, PolicyName=POLICY)["PolicyDocument"])
-    except ClientError as error:
-        raise_unless_absent(error)
-        return None
-
-
-def _log_group(aws: Aws, names: Names) -> LogGroupState | None:
-    pages = aws.logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=names.log_group)
-    for page in pages:
-        for group in page["logGroups"]:
-            if group["logGroupName"] == names.log_group:
-                return LogGroupState(retention_days=group.get("retentionInDays"))
-    return None
-
-
-def _function(aws: Aws, names: Names) -> FunctionState | None:
-    try:
-        found = aws.lambda_.get_function(FunctionName=names.function)
-    except ClientError as error:
-        raise_unless_absent(error)
-        return None
-    configuration = found["Configuration"]
-    return FunctionState(
-        config=_config(configuration),
-        code_sha256=configuration["CodeSha256"],
-        ours=names.tags.items() <= found.get("Tags", {}).items(),
-    )
-
-
-def _allowed_source(aws: Aws, names: Names) -> str | None:
+def allowed_source(aws: Aws, names: Names) -> str | None:
+    """The ARN that our statement lets invoke the alias; empty for a statement that names none."""
     try:
         policy = json.loads(aws.lambda_.get_policy(FunctionName=names.function, Qualifier=ALIAS)["Policy"])
     except ClientError as error:
@@ -175,16 +122,122 @@ def _allowed_source(aws: Aws, names: Names) -> str | None:
     return None
 
 
-def _release(version: "Mapping[str, Any]") -> ReleaseState:
+def alarms(aws: Aws, names: Names) -> tuple[tuple[Alarm, ...], tuple[str, ...]]:
+    """Those of our alarms that are there; and names of ours that alarms on something else have."""
+    wanted = [f"{names.alarm_prefix}{name}" for name in ALARMS]
+    ours, foreign = [], []
+    for each in aws.cloudwatch.describe_alarms(AlarmNames=wanted)["MetricAlarms"]:
+        dimensions = {dimension["Name"]: dimension["Value"] for dimension in each.get("Dimensions", [])}
+        if dimensions.get("FunctionName") != names.function:
+            foreign.append(each["AlarmName"])
+            continue
+        ours.append(
+            Alarm(
+                name=each["AlarmName"],
+                metric=each.get("MetricName", ""),
+                statistic=each.get("ExtendedStatistic") or each.get("Statistic", ""),
+                threshold=each.get("Threshold", 0.0),
+                actions=tuple(sorted(each.get("AlarmActions", []))),
+            )
+        )
+    return tuple(ours), tuple(foreign)
+
+
+def _role(aws: Aws, names: Names) -> RoleState | None:
+    try:
+        role = aws.iam.get_role(RoleName=names.role)["Role"]
+        policies = {
+            name: canonical(_document(aws.iam.get_role_policy(RoleName=names.role, PolicyName=name)["PolicyDocument"]))
+            for page in aws.iam.get_paginator("list_role_policies").paginate(RoleName=names.role)
+            for name in page["PolicyNames"]
+        }
+        attached = [
+            each["PolicyArn"]
+            for page in aws.iam.get_paginator("list_attached_role_policies").paginate(RoleName=names.role)
+            for each in page["AttachedPolicies"]
+        ]
+    except ClientError as error:
+        raise_unless_absent(error)
+        return None
+    tags = {tag["Key"]: tag["Value"] for tag in role.get("Tags", [])}
+    return RoleState(
+        config=RoleConfig(
+            policies=policies,
+            trust=canonical(_document(role["AssumeRolePolicyDocument"])),
+            boundary=role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn"),
+        ),
+        ours=names.tags.items() <= tags.items(),
+        attached=tuple(attached),
+    )
+
+
+def _document(policy: Any) -> Any:
+    """A policy document; boto3 has parsed it already, other services give URL-encoded text."""
+    return json.loads(unquote(policy)) if isinstance(policy, str) else policy
+
+
+def _log_group(aws: Aws, names: Names) -> LogGroupState | None:
+    pages = aws.logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=names.log_group)
+    for page in pages:
+        for group in page["logGroups"]:
+            if group["logGroupName"] == names.log_group:
+                tags = aws.logs.list_tags_for_resource(resourceArn=group["arn"].removesuffix(":*"))["tags"]
+                return LogGroupState(group.get("retentionInDays"), ours=names.tags.items() <= tags.items())
+    return None
+
+
+def _function(aws: Aws, names: Names) -> FunctionState | None:
+    try:
+        found = aws.lambda_.get_function(FunctionName=names.function)
+    except ClientError as error:
+        raise_unless_absent(error)
+        return None
+    if "TagsError" in found:
+        # Without its tags our own function would look like somebody else's.
+        raise MlctlError(
+            f"AWS does not tell the tags of the function {names.function}: {found['TagsError'].get('Message', '')}",
+            code="aws_tags_hidden",
+            exit_code=ExitCode.AWS,
+            hint="The caller needs lambda:ListTags; `mlctl doctor --policy` prints all that is needed.",
+        )
+    configuration, tags = found["Configuration"], found.get("Tags", {})
+    return FunctionState(
+        config=_config(configuration),
+        code_sha256=configuration["CodeSha256"],
+        ours=names.tags.items() <= tags.items(),
+        revision=configuration.get("RevisionId", ""),
+        tags=dict(tags),
+        reserved=found.get("Concurrency", {}).get("ReservedConcurrentExecutions"),
+    )
+
+
+def _with_provisioned(aws: Aws, names: Names, found: tuple[ReleaseState, ...]) -> tuple[ReleaseState, ...]:
+    """The releases with the environments that are kept ready for them."""
+    try:
+        pages = aws.lambda_.get_paginator("list_provisioned_concurrency_configs").paginate(FunctionName=names.function)
+        counts = {
+            each["FunctionArn"].rpartition(":")[2]: each["RequestedProvisionedConcurrentExecutions"]
+            for page in pages
+            for each in page["ProvisionedConcurrencyConfigs"]
+        }
+    except ClientError as error:
+        raise_unless_absent(error)
+        return found
+    return tuple(replace(release, provisioned=counts.get(release.number)) for release in found)
+
+
+def release_of(version: "Mapping[str, Any]") -> ReleaseState:
+    """A version's configuration, as Lambda gives it, as a release."""
     return ReleaseState(
         number=version["Version"],
         config=_config(version),
         text=ReleaseText.from_description(version.get("Description", "")),
+        created=version.get("LastModified", ""),
     )
 
 
 def _config(version: "Mapping[str, Any]") -> FunctionConfig:
-    logging = version.get("LoggingConfig", {})
+    logging, vpc = version.get("LoggingConfig", {}), version.get("VpcConfig", {})
     return FunctionConfig(
         runtime=version.get("Runtime", ""),
         architecture=version.get("Architectures", ["x86_64"])[0],
@@ -194,10 +247,11 @@ def _config(version: "Mapping[str, Any]") -> FunctionConfig:
         role=version.get("Role", ""),
         log_group=logging.get("LogGroup", ""),
         log_format=logging.get("LogFormat", ""),
+        log_level=logging.get("ApplicationLogLevel"),
+        ephemeral_storage=version.get("EphemeralStorage", {}).get("Size", 512),
+        tracing=version.get("TracingConfig", {}).get("Mode") == "Active",
+        snapstart=version.get("SnapStart", {}).get("ApplyOn") == "PublishedVersions",
+        environment=dict(version.get("Environment", {}).get("Variables", {})),
+        subnets=tuple(sorted(vpc.get("SubnetIds", []))),
+        security_groups=tuple(sorted(vpc.get("SecurityGroupIds", []))),
     )
-
-
-def raise_unless_absent(error: ClientError) -> None:
-    """Let an error pass that says only that a thing is not there."""
-    if code_of(error) not in _ABSENT:
-        raise error

@@ -6,16 +6,21 @@ from typing import TYPE_CHECKING
 
 import boto3
 import botocore.session
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, NoCredentialsError
 
 from mlctl.errors import ExitCode, MlctlError
 
 if TYPE_CHECKING:
+    from types_boto3_acm import ACMClient
     from types_boto3_apigatewayv2 import ApiGatewayV2Client
+    from types_boto3_cloudwatch import CloudWatchClient
     from types_boto3_iam import IAMClient
     from types_boto3_lambda import LambdaClient
     from types_boto3_logs import CloudWatchLogsClient
+    from types_boto3_s3 import S3Client
     from types_boto3_sts import STSClient
 
 _EMULATED_REGION = "us-east-1"
@@ -85,7 +90,12 @@ class Aws:
 
     @cached_property
     def api(self) -> "ApiGatewayV2Client":
-        """API Gateway, HTTP APIs. Creating one is not idempotent, so nothing is retried behind our back."""
+        """API Gateway, HTTP APIs: what may be asked twice."""
+        return self._session.client("apigatewayv2", endpoint_url=self._endpoint, config=self._config())
+
+    @cached_property
+    def api_once(self) -> "ApiGatewayV2Client":
+        """The same for what must not be: creating an API twice makes two, so nothing is retried behind our back."""
         return self._session.client("apigatewayv2", endpoint_url=self._endpoint, config=self._config(retries=False))
 
     @cached_property
@@ -94,9 +104,36 @@ class Aws:
         return self._session.client("logs", endpoint_url=self._endpoint, config=self._config())
 
     @cached_property
+    def cloudwatch(self) -> "CloudWatchClient":
+        """CloudWatch metrics and alarms."""
+        return self._session.client("cloudwatch", endpoint_url=self._endpoint, config=self._config())
+
+    @cached_property
+    def s3(self) -> "S3Client":
+        """S3."""
+        return self._session.client("s3", endpoint_url=self._endpoint, config=self._config())
+
+    @cached_property
+    def acm(self) -> "ACMClient":
+        """Certificates."""
+        return self._session.client("acm", endpoint_url=self._endpoint, config=self._config())
+
+    @cached_property
     def sts(self) -> "STSClient":
         """STS."""
         return self._session.client("sts", endpoint_url=self._endpoint, config=self._config())
+
+    def sign(self, method: str, url: str, body: bytes | None) -> dict[str, str]:
+        """The headers that let an API with ``auth = "iam"`` know the caller (Signature Version 4, ``execute-api``).
+
+        Raises botocore's NoCredentialsError without credentials.
+        """
+        credentials = self._session.get_credentials()
+        if credentials is None:
+            raise NoCredentialsError
+        request = AWSRequest(method=method, url=url, data=body, headers={"content-type": "application/json"})
+        SigV4Auth(credentials.get_frozen_credentials(), "execute-api", self.region).add_auth(request)
+        return dict(request.headers.items())
 
     def _config(self, *, retries: bool = True) -> Config:
         return Config(

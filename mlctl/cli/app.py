@@ -18,7 +18,9 @@ from mlctl.cli import (
     data,
     deploy,
     destroy,
+    doctor,
     evaluate,
+    export,
     import_model,
     init,
     invoke,
@@ -26,6 +28,9 @@ from mlctl.cli import (
     logs,
     models,
     package,
+    promote,
+    releases,
+    rollback,
     status,
     train,
     up,
@@ -51,7 +56,12 @@ app.command("import")(import_model.import_model)
 app.command("compare")(compare.compare)
 app.add_typer(models.app, name="models")
 app.command("package")(package.package)
+app.command("doctor")(doctor.doctor)
 app.command("deploy")(deploy.deploy)
+app.command("promote")(promote.promote)
+app.command("rollback")(rollback.rollback)
+app.command("releases")(releases.releases)
+app.command("export")(export.export)
 app.command("invoke", context_settings=invoke.CONTEXT)(invoke.invoke)
 app.command("logs")(logs.logs)
 app.command("status")(status.status)

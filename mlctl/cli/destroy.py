@@ -14,7 +14,7 @@ def destroy(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Take a stage down: API, function, role, log group. Model versions stay."""
+    """Take a stage down: API, function with all releases, role, logs, alarms. Model versions stay."""
     session = Session(ctx, as_json)
     settings = session.settings(stage=stage)
     from mlctl.core import destroy as core
@@ -28,7 +28,7 @@ def destroy(
                 exit_code=ExitCode.USAGE,
                 hint="Add --yes to do it without being asked.",
             )
-        question = f"Delete the API, the function, the role and the logs of {settings.project} on {stage}?"
+        question = f"Delete the API, every release, the role and the logs of {settings.project} on {stage}?"
         if not typer.confirm(question, err=True):
             session.err.print("Nothing was deleted.")
             return

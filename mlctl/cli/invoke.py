@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mlctl.cli.session import JsonFlag, Session, StageName
+from mlctl.cli.session import JsonFlag, Session, StageName, TokenFlag
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,12 +28,13 @@ def invoke(
     ] = None,
     file: Annotated[Path | None, typer.Option("--file", help="Rows in CSV (with a header or without) or JSON.")] = None,
     stage: StageName = "local",
+    token: TokenFlag = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Ask the deployed API for a prediction.
 
     mlctl invoke 5.1 3.5 1.4 0.2, or by name: mlctl invoke sepal_length=5.1 …, or many rows:
-    mlctl invoke --file rows.csv
+    mlctl invoke --file rows.csv. With auth = "iam" the request is signed with your AWS credentials.
     """
     session = Session(ctx, as_json)
     settings = session.settings(stage=stage)
@@ -41,7 +42,7 @@ def invoke(
     from mlctl.core import invoke as core
 
     with session.progress() as report:
-        invoked = core.run(session.folder, settings, stage, payload, report)
+        invoked = core.run(session.folder, settings, stage, payload, report, token=token)
     refused = invoked.refused
     if refused and invoked.document is None:
         raise refused

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import time
 from types import TracebackType
 from typing import Self
 
@@ -22,6 +23,9 @@ from rich.text import Text
 
 from mlctl.progress import Event, Report
 
+# How often a part that tells how it is says so where no line can be drawn again.
+_SAY_SECONDS = 30.0
+
 
 class TerminalReport:
     """A Report that shows what is going on: a spinner or a bar with time left, then one line a part."""
@@ -40,6 +44,7 @@ class TerminalReport:
         )
         self._is_live = console.is_terminal
         self._parts: dict[str, tuple[str, TaskID]] = {}
+        self._say_again = 0.0
 
     def __enter__(self) -> Self:
         if self._is_live:
@@ -60,7 +65,12 @@ class TerminalReport:
             task = self._progress.add_task(escape(event.text), total=event.total, unit=event.unit)
             self._parts[event.name] = (event.text, task)
         elif event.kind == "advance" and event.name in self._parts:
-            self._progress.update(self._parts[event.name][1], completed=event.done)
+            text, task = self._parts[event.name]
+            now = f"{text}: {event.text}" if event.text else text
+            self._progress.update(task, completed=event.done, description=escape(now))
+            if event.text and not self._is_live and time.monotonic() >= self._say_again:
+                self._say_again = time.monotonic() + _SAY_SECONDS
+                self._console.print(f"[dim]{escape(now)}[/]")
         elif event.kind == "finish" and event.name in self._parts:
             text, task = self._parts.pop(event.name)
             self._progress.remove_task(task)

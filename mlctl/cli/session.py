@@ -34,6 +34,10 @@ StageName = Annotated[
         "--stage", "-s", help="Where: local, or the name of a stage on AWS.", autocompletion=completion.stages
     ),
 ]
+TokenFlag = Annotated[
+    str | None,
+    typer.Option("--token", envvar="MLCTL_TOKEN", show_envvar=True, help='A token, where [deploy] auth = "jwt".'),
+]
 VersionArgument = Annotated[
     str,
     typer.Argument(

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from mlctl.cli.deploy import curl_line, show_plan
-from mlctl.cli.session import JsonFlag, Session, StageName
+from mlctl.cli.deploy import curl_line, plan_shower, who_may_call
+from mlctl.cli.session import JsonFlag, Session, StageName, TokenFlag
 from mlctl.cli.train import ParamFlags, SourceFlag, TargetFlag, data_flags, parse_params
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from mlctl.core.flows import Up
     from mlctl.data.values import Value
+    from mlctl.settings import Settings
 
 # A row of more features than this is not repeated in prose.
 _SHOWN_FEATURES = 8
@@ -25,6 +26,7 @@ def up(
     param: ParamFlags = None,
     source: SourceFlag = None,
     target: TargetFlag = None,
+    token: TokenFlag = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Train, package, deploy, and ask for a first prediction.
@@ -36,6 +38,7 @@ def up(
     settings = session.settings(stage=stage, flags=data | ({"model": {"params": parse_params(param)}} if param else {}))
     base = session.settings(stage=stage, flags=data).identity()
     from mlctl.core import flows
+    from mlctl.core.deploy import Options
 
     with session.progress() as report:
         done = flows.up(
@@ -43,10 +46,12 @@ def up(
             settings,
             stage,
             base=base,
-            on_plan=lambda plan: show_plan(session, report, plan),
+            options=Options(on_plan=plan_shower(session, report)),
+            token=token,
             report=report,
         )
-    session.emit(_document(done), lambda console: _render(console, done))
+    session.err.print(who_may_call(settings), style="dim", markup=False)
+    session.emit(_document(done), lambda console: _render(console, settings, done))
 
 
 def _document(done: "Up") -> dict[str, Any]:
@@ -61,14 +66,14 @@ def _document(done: "Up") -> dict[str, Any]:
     }
 
 
-def _render(console: "Console", done: "Up") -> None:
+def _render(console: "Console", settings: "Settings", done: "Up") -> None:
     from rich.markup import escape
 
     from mlctl.cli import render
 
     deployed, answer = done.deployed, done.invoked.document
     state = "Live" if deployed.changed else "Live already, nothing to change"
-    console.print(f"\n[bold green]{state}:[/] [bold]{escape(deployed.url)}[/]")
+    console.print(f"\n[bold green]{state}:[/] [bold]{escape(deployed.url or '')}[/]")
     features = " ".join(shlex.quote(_word(value)) for value in deployed.example)
     short = len(deployed.example) <= _SHOWN_FEATURES
     console.print(f"A first prediction, for a row that was held out{f' ({features})' if short else ''}:\n")
@@ -77,7 +82,8 @@ def _render(console: "Console", done: "Up") -> None:
         console.print(f"  [bold]{escape(str(answer['class_name']))}[/]  [green]{render.bar(best)}[/] {best:.3f}")
     else:
         console.print(f"  [bold green]{answer['prediction']:.6g}[/]")
-    console.print(f"\n[dim]Ask it yourself:[/]\n{escape(curl_line(deployed))}")
+    if settings.deploy.auth == "none":
+        console.print(f"\n[dim]Ask it yourself:[/]\n{escape(curl_line(deployed))}")
     another = "n_estimators=300" if "Forest" in done.estimator or "ExtraTrees" in done.estimator else "NAME=VALUE"
     where = "" if deployed.stage == "local" else f" --stage {deployed.stage}"
     render.next_steps(

@@ -1,42 +1,60 @@
 """``mlctl deploy``: package a version, plan, verify it on the golden examples, and only then let traffic in."""
 
-import base64
-import hashlib
-import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from mlctl.aws import invoke, read
-from mlctl.aws.apply import Deployment
+from filelock import Timeout
+
+from mlctl.aws import read
+from mlctl.aws.apply.deployment import carry_out
+from mlctl.aws.apply.run import Run
+from mlctl.aws.desired import desired
 from mlctl.aws.errors import explained
-from mlctl.aws.names import HANDLER, ReleaseText
-from mlctl.aws.ownership import check_ownership
-from mlctl.aws.plan import Desired, FunctionConfig, Plan, Step, Throttling, plan
-from mlctl.aws.read import canonical
+from mlctl.aws.ownership import check_ownership, overtaken
+from mlctl.aws.plan import Plan, Step, existing_release, plan
+from mlctl.aws.state import Actual, Canary, Desired
+from mlctl.core import shipment as shipments
+from mlctl.core.golden import Golden
+from mlctl.core.shipment import Shipment
 from mlctl.data.values import Value
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.model import answers, gates
-from mlctl.model.answers import Example
 from mlctl.model.registry import LATEST, ModelVersion, Registry
-from mlctl.packaging import build
-from mlctl.packaging.build import Package
-from mlctl.progress import Report, silent
+from mlctl.progress import Event, Report, silent
 from mlctl.settings import Settings
-from mlctl.stages import Stage, open_stage
+from mlctl.stages import LOCAL, Stage, open_stage
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a deploy is to be done. ``shipment``: bytes to deploy as they are, instead of a package built here."""
+
+    dry_run: bool = False
+    canary: Canary | None = None
+    shipment: Shipment | None = None
+    on_plan: Callable[[Plan], None] = field(default=lambda plan: None)
+
+
+PLAINLY = Options()
 
 
 @dataclass(frozen=True)
 class Deployed:
-    """A stage after a deploy. ``changed`` is false when nothing had to be done."""
+    """A stage after a deploy, or, of a dry run, what it would become.
+
+    ``changed`` is false when nothing had to be done; ``url`` and ``release`` are None where a dry run finds none yet.
+    """
 
     stage: str
-    url: str
-    release: str
+    url: str | None
+    release: str | None
     version: str
     changed: bool
     steps: tuple[Step, ...]
     example: tuple[Value, ...]
+    dry_run: bool = False
 
 
 def run(
@@ -45,105 +63,134 @@ def run(
     stage_name: str,
     *,
     version: str = LATEST,
-    on_plan: Callable[[Plan], None] = lambda plan: None,
+    options: Options = PLAINLY,
     report: Report = silent,
 ) -> Deployed:
     """Bring ``version`` live on a stage. ``settings`` must have been resolved for that stage.
 
-    ``on_plan`` is shown the plan before anything is changed. Raises MlctlError: exit 4 when a gate
-    is missed or the release answers wrongly (``live`` is then untouched), exit 5 when AWS refuses,
-    exit 6 when there is no such version.
+    ``options.on_plan`` is shown the plan before anything is changed. Raises MlctlError: exit 4 when a gate
+    is missed, the release answers wrongly or its canary fails (what was live before then is), exit 5 when AWS
+    refuses or another command changed the stage meanwhile, exit 6 when there is no such version.
     """
     found = Registry(project_folder, settings.project).get(version)
     missed = gates.missed(found.id, gates.check(found.read_json("metrics.json"), settings.gates))
     if missed:
         raise missed
-    package = build.build(found, engine=settings.deploy.engine, python=settings.deploy.python)
+    if options.canary and stage_name == LOCAL:
+        raise _no_canary_here()
+    shipment = options.shipment or shipments.built(found, settings)
+    shipments.check_size(shipment)
     stage = open_stage(project_folder, settings, stage_name, report)
-    # Two deploys from one project take turns; the second then finds its work done.
-    with explained(), stage.lock():
-        actual = read.actual(stage.aws, stage.names)
-        check_ownership(actual, stage.names)
-        desired = _desired(stage, package)
-        planned = plan(desired, actual)
-        on_plan(planned)
-        golden = answers.from_document(found.read_json("golden.json"))
-
-        def verify(release: str) -> None:
-            _verify(stage, release, found, package, golden)
-
-        deployment = Deployment(stage.aws, desired, actual, package.zip, verify)
-        deployment.run(planned, report)
-    stage.settled()
+    with explained(), _turn(stage, report) as before:
+        wanted = desired(stage.names, read.identity(stage.aws), stage.settings.deploy, shipment.code, options.canary)
+        domain = wanted.domain.name if wanted.domain else None
+        actual = read.actual(
+            stage.aws, stage.names, bucket=wanted.bucket if wanted.through_bucket else None, domain=domain
+        )
+        check_ownership(actual, stage.names, wanted)
+        planned = plan(wanted, actual)
+        if before.waited and before.live != actual.live and planned.changed:
+            raise overtaken(stage.names, f"`live` is at release {actual.live} now")
+        _check_canary(wanted, actual)
+        options.on_plan(planned)
+        done = _Done.of(wanted, actual)
+        if not options.dry_run:
+            done = _carry_out(stage, wanted, actual, planned, found, shipment, report)
+    if not options.dry_run:
+        stage.settled()
     return Deployed(
         stage=stage_name,
-        url=stage.api_url(deployment.api_id, deployment.api_endpoint),
-        release=deployment.release,
+        url=stage.api_url(done.api_id, done.api_endpoint) if done.api_id else None,
+        release=done.release,
         version=found.id,
         changed=planned.changed,
         steps=planned.steps,
-        example=golden[0].features,
+        example=answers.from_document(found.read_json("golden.json"))[0].features,
+        dry_run=options.dry_run,
     )
 
 
-def _predict_event(features: tuple[Value, ...]) -> dict[str, object]:
-    """The API Gateway event of a ``POST /predict`` for one row."""
-    return {
-        "version": "2.0",
-        "rawPath": "/predict",
-        "headers": {"content-type": "application/json", "x-mlctl-check": "golden example"},
-        "requestContext": {"http": {"method": "POST", "path": "/predict"}, "stage": "$default"},
-        "body": json.dumps({"features": features}),
-        "isBase64Encoded": False,
-    }
+@dataclass(frozen=True)
+class _Done:
+    release: str | None
+    api_id: str
+    api_endpoint: str
+
+    @classmethod
+    def of(cls, wanted: Desired, actual: Actual) -> "_Done":
+        """What is there without doing anything."""
+        release = existing_release(wanted, actual)
+        api = actual.api
+        return cls(release.number if release else None, api.id if api else "", api.endpoint if api else "")
 
 
-def _desired(stage: Stage, package: Package) -> Desired:
-    names = stage.names
-    account, partition, caller = read.identity(stage.aws)
-    deploy, region = stage.settings.deploy, stage.aws.region
-    group = f"arn:{partition}:logs:{region}:{account}:log-group:{names.log_group}:*"
-    writing = {"Effect": "Allow", "Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": group}
-    assuming = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    return Desired(
-        names=names,
-        account=account,
-        partition=partition,
-        region=region,
-        config=FunctionConfig(
-            runtime=f"python{package.python}",
-            architecture=deploy.architecture,
-            handler=HANDLER,
-            memory=deploy.memory,
-            timeout=deploy.timeout,
-            role=f"arn:{partition}:iam::{account}:role/{names.role}",
-            log_group=names.log_group,
-        ),
-        release=ReleaseText(model=package.version, package=package.digest, by=caller),
-        code_sha256=base64.b64encode(hashlib.sha256(package.zip).digest()).decode(),
-        retention_days=deploy.log_retention,
-        throttling=Throttling(rate=deploy.throttle.rate, burst=deploy.throttle.burst),
-        policy=canonical({"Version": "2012-10-17", "Statement": [writing]}),
-        trust=canonical({"Version": "2012-10-17", "Statement": [assuming]}),
+def _carry_out(
+    stage: Stage,
+    wanted: Desired,
+    actual: Actual,
+    planned: Plan,
+    version: ModelVersion,
+    shipment: Shipment,
+    report: Report,
+) -> _Done:
+    golden = Golden.of(stage, version, shipment.parity)
+    work = Run(
+        aws=stage.aws,
+        desired=wanted,
+        actual=actual,
+        code=shipment.zip,
+        verify=golden.verify,
+        ask=golden.asker(),
+        limits=stage.settings.deploy.canary,
+        report=report,
     )
+    carry_out(work, planned)
+    return _Done(work.release, work.api_id, work.api_endpoint)
 
 
-def _verify(stage: Stage, release: str, version: ModelVersion, package: Package, golden: list[Example]) -> None:
-    """Invoke the release by its number on every golden example; raise MlctlError (exit 4) at the first wrong answer."""
-    labels = version.read_json("schema.json")["target"].get("labels", [])
-    for number, example in enumerate(golden, start=1):
-        invocation = invoke.invoke(stage.aws, stage.names, release, _predict_event(example.features))
-        try:
-            body = json.loads(invocation.payload["body"])
-        except (KeyError, TypeError, ValueError):
-            body = None
-        if invocation.error or not answers.agrees(body, example.answer, labels, package.parity):
-            answered = json.dumps(invocation.payload)[:300]
-            log = f"\n{invocation.log_tail.strip()}" if invocation.log_tail.strip() else ""
-            raise MlctlError(
-                f"Release {release} answers golden example {number} of {len(golden)} wrongly: "
-                f"expected {answers.told(example.answer, labels)}, got {answered}.{log}",
-                code="verification_failed",
-                exit_code=ExitCode.VERIFICATION,
-                hint="It gets no traffic; what was live before still is.",
-            )
+@dataclass(frozen=True)
+class _Before:
+    """What was live when the turn was asked for, and whether it had to be waited for."""
+
+    live: str | None
+    waited: bool
+
+
+@contextmanager
+def _turn(stage: Stage, report: Report) -> Iterator[_Before]:
+    """The turn of this command among those of this project on this machine.
+
+    Between machines it is the revisions of function and alias that decide; see ``mlctl.aws.apply``.
+    """
+    lock, live, waited = stage.lock(), None, False
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        waited, live = True, read.live(stage.aws, stage.names)
+        report(Event("note", "lock", f"Another command is changing stage '{stage.name}': waiting for it to end."))
+        lock.acquire()
+    try:
+        yield _Before(live, waited)
+    finally:
+        lock.release()
+
+
+def _check_canary(wanted: Desired, actual: Actual) -> None:
+    """An alias takes two versions only with one role: https://docs.aws.amazon.com/lambda/latest/dg/configuring-alias-routing.html."""
+    live = actual.live_release
+    if wanted.canary and live and live.config.role != wanted.config.role:
+        raise MlctlError(
+            "The live release has another role, and Lambda splits traffic only between releases of one role.",
+            code="canary_roles_differ",
+            exit_code=ExitCode.USAGE,
+            hint="Deploy once without --canary to change the role.",
+        )
+
+
+def _no_canary_here() -> MlctlError:
+    return MlctlError(
+        "The local stage has no canary: the emulator does not split traffic between two releases.",
+        code="canary_unavailable",
+        exit_code=ExitCode.USAGE,
+        hint="Deploy without --canary here; on AWS: `mlctl deploy --stage prod --canary 10 --bake 5m`.",
+    )

@@ -21,15 +21,17 @@ class Destroyed:
 
 
 def run(project_folder: Path, settings: Settings, stage_name: str, report: Report = silent) -> Destroyed:
-    """Delete the API, the function with all its releases, the role and the log group of a stage.
+    """Delete the API and its domain, the alarms, the function with all its releases, role, log group and bucket.
 
     Model versions on disk stay. Raises MlctlError (exit 5) when AWS refuses; running it again
     goes on with what is left.
     """
     stage = open_stage(project_folder, settings, stage_name, report)
     with explained(), stage.lock():
-        actual = read.actual(stage.aws, stage.names)
+        account = read.identity(stage.aws).account
+        bucket = stage.names.bucket(account, stage.aws.region)
+        actual = read.actual(stage.aws, stage.names, bucket=bucket)
         check_ownership(actual, stage.names)
-        removed = remove(stage.aws, stage.names, actual, report)
+        removed = remove(stage.aws, stage.names, actual, account, report)
     stage.settled()
     return Destroyed(stage=stage_name, removed=removed)

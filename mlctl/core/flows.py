@@ -1,13 +1,13 @@
 """The only place that composes verbs."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mlctl.aws.plan import Plan
-from mlctl.core import deploy, invoke
-from mlctl.core.deploy import Deployed
+from mlctl.aws.errors import explained
+from mlctl.core import asking, deploy, invoke
+from mlctl.core import shipment as shipments
+from mlctl.core.deploy import PLAINLY, Deployed, Options
 from mlctl.core.invoke import Invoked
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.model.registry import ModelVersion, Registry
@@ -34,7 +34,8 @@ def up(
     stage_name: str,
     *,
     base: dict[str, Any] | None = None,
-    on_plan: Callable[[Plan], None] = lambda plan: None,
+    options: Options = PLAINLY,
+    token: str | None = None,
     report: Report = silent,
 ) -> Up:
     """Whatever is still missing, in order: train, package, deploy; then one golden example by HTTP.
@@ -43,6 +44,8 @@ def up(
     included; without one, a new one is trained. ``base``: the settings less what flags have changed, where they have.
     Raises what the verbs raise, and MlctlError when the API refuses the golden example.
     """
+    if settings.deploy.auth == "jwt" and asking.find_token(project_folder, token) is None:
+        raise asking.token_needed(settings, stage_name)
     # First, so that a stage that cannot be reached is known before anything is trained.
     open_stage(project_folder, settings, stage_name, report)
     version = _current(project_folder, settings, base)
@@ -56,13 +59,66 @@ def up(
         flagged = "" if version.manifest.settings == settings.identity() else ", and with flags on top of them"
         report(Event("note", "train", f"Model version {version.id[:12]} is made with these settings already{flagged}."))
         version_id, trained = version.id, False
-    deployed = deploy.run(project_folder, settings, stage_name, version=version_id, on_plan=on_plan, report=report)
+    deployed = deploy.run(project_folder, settings, stage_name, version=version_id, options=options, report=report)
     request = {"features": list(deployed.example)}
-    invoked = invoke.run(project_folder, settings, stage_name, lambda schema: request, report)
+    invoked = invoke.run(project_folder, settings, stage_name, lambda schema: request, report, token=token)
     if invoked.refused:
         raise invoked.refused
     estimator = Registry(project_folder, settings.project).get(version_id).manifest.estimator
     return Up(trained=trained, estimator=estimator, deployed=deployed, invoked=invoked)
+
+
+def promote(
+    project_folder: Path,
+    source: Settings,
+    source_stage: str,
+    target: Settings,
+    target_stage: str,
+    *,
+    options: Options = PLAINLY,
+    report: Report = silent,
+) -> Deployed:
+    """Bring what is live on one stage live on another: the same package bytes, verified there again.
+
+    ``source`` and ``target`` are the settings of the two stages. The golden examples and metrics are those of the
+    model version on this disk. Raises what ``deploy`` raises, and MlctlError: exit 6 when nothing is live on the
+    source or its model version is not on this disk, exit 2 for one stage twice.
+    """
+    if source_stage == target_stage:
+        raise MlctlError(
+            f"Stage '{target_stage}' cannot be promoted to itself.",
+            code="same_stage",
+            exit_code=ExitCode.USAGE,
+            hint="Give two stages: `mlctl promote --from dev --to prod`.",
+        )
+    report(Event("start", "fetch", f"Fetching what is live on stage {source_stage}"))
+    with explained():
+        shipment = shipments.live_on(open_stage(project_folder, source, source_stage, report))
+    model = shipment.code.model
+    report(Event("finish", "fetch", f"model {model[:12]}, {shipment.code.size / 1000:.0f} kB, its digest checked"))
+    _check_at_hand(project_folder, target, model)
+    return deploy.run(
+        project_folder,
+        target,
+        target_stage,
+        version=model,
+        options=replace(options, shipment=shipment),
+        report=report,
+    )
+
+
+def _check_at_hand(project_folder: Path, settings: Settings, model: str) -> None:
+    try:
+        Registry(project_folder, settings.project).get(model)
+    except MlctlError as error:
+        if error.exit_code is not ExitCode.NOT_FOUND:
+            raise
+        raise MlctlError(
+            f"Model version {model[:12]} is live there but not on this disk, where its golden examples are looked for.",
+            code="version_not_found",
+            exit_code=ExitCode.NOT_FOUND,
+            hint="Bring it here: `mlctl models export` where it was trained, `mlctl models import FILE` here.",
+        ) from None
 
 
 def _refuse_other_data(project_folder: Path, settings: Settings) -> None:

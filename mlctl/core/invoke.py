@@ -10,12 +10,13 @@ from typing import Any
 
 from mlctl.aws import read
 from mlctl.aws.errors import explained
+from mlctl.core import asking
 from mlctl.errors import ExitCode, MlctlError
-from mlctl.http import Response, request
+from mlctl.http import Response
 from mlctl.model.registry import Registry
 from mlctl.progress import Report, silent
 from mlctl.settings import DataSettings, Settings
-from mlctl.stages import Stage, open_stage
+from mlctl.stages import open_stage
 
 # The features of a schema in order, which tell what a word on a command line stands for; empty where unknown.
 Features = Sequence[dict[str, Any]]
@@ -54,7 +55,7 @@ class Invoked:
 
     @property
     def refused(self) -> MlctlError | None:
-        """The error for a request that the API refused (exit 3; exit 5 when the service failed)."""
+        """The error for a request that the handler refused (exit 3; exit 5 when it failed)."""
         if self.response.status < 400:
             return None
         error = self.document.get("error") if isinstance(self.document, dict) else None
@@ -82,36 +83,47 @@ class Invoked:
 
 
 def run(
-    project_folder: Path, settings: Settings, stage_name: str, payload: Payload, report: Report = silent
+    project_folder: Path,
+    settings: Settings,
+    stage_name: str,
+    payload: Payload,
+    report: Report = silent,
+    *,
+    token: str | None = None,
 ) -> Invoked:
-    """POST what ``payload`` makes to ``/predict`` of the stage's API.
+    """POST what ``payload`` makes to ``/predict`` of the stage's API, signed or with a token as ``[deploy] auth`` says.
 
-    Raises MlctlError: exit 6 when nothing is deployed, exit 5 when nothing answers, and what ``payload``
-    raises. A refusal by the API is in the result.
+    ``token`` is for ``auth = "jwt"``; without it that of MLCTL_TOKEN is taken. Raises MlctlError: exit 2 where a token
+    is needed and there is none, exit 6 when nothing is deployed, exit 5 when nothing answers or API Gateway refuses by
+    itself, and what ``payload`` raises. A refusal by the handler is in the result.
     """
     # First without a schema: what cannot be sent at all needs no stage to be told.
     payload({})
+    auth = settings.deploy.auth
+    token = asking.find_token(project_folder, token) if auth == "jwt" else None
+    if auth == "jwt" and token is None:
+        raise asking.token_needed(settings, stage_name)
     stage = open_stage(project_folder, settings, stage_name, report)
-    url = stage.live_url()
-    schema = _schema(stage, project_folder, settings, url)
-    response = request("POST", f"{url}/predict", json.dumps(payload(schema)).encode())
+    api = asking.open_api(stage, auth, token)
+    schema = _schema(api, project_folder, settings)
+    response = api.ask("POST", "/predict", json.dumps(payload(schema)).encode())
     try:
         document = json.loads(response.body)
     except ValueError:
         document = None
-    return Invoked(base_url=url, response=response, document=document, schema=schema)
+    return Invoked(base_url=api.url, response=response, document=document, schema=schema)
 
 
-def _schema(stage: Stage, project_folder: Path, settings: Settings, url: str) -> dict[str, Any]:
+def _schema(api: asking.Api, project_folder: Path, settings: Settings) -> dict[str, Any]:
     """The schema of the live model: from the version where it is on this disk, else from the API itself."""
     with explained():
-        release = read.live_release(stage.aws, stage.names)
+        release = read.live_release(api.stage.aws, api.stage.names)
     try:
         model = release.text.model if release and release.text else ""
         found: dict[str, Any] = Registry(project_folder, settings.project).get(model).read_json("schema.json")
     except MlctlError:
         try:
-            found = json.loads(request("GET", f"{url}/model").body)["schema"]
+            found = json.loads(api.ask("GET", "/model").body)["schema"]
         except (ValueError, KeyError, TypeError):
             found = {}
     return found

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from mlctl.aws import read
+from mlctl.aws import read_api
 from mlctl.aws.errors import explained
 from mlctl.aws.names import Names
 from mlctl.aws.session import Aws
@@ -38,7 +38,7 @@ class Stage:
     def live_url(self) -> str:
         """The base URL of the deployed API. Raises MlctlError (exit 6) when nothing is deployed here."""
         with explained():
-            address = read.api_address(self.aws, self.names)
+            address = read_api.address(self.aws, self.names)
         if address is None:
             raise self.not_deployed()
         return self.api_url(*address)
@@ -58,13 +58,17 @@ class Stage:
             if lost
             else f"Nothing is deployed to stage '{self.name}' yet."
         )
-        deploy = "mlctl deploy" if self.name == LOCAL else f"mlctl deploy --stage {self.name}"
         return MlctlError(
             why,
             code="not_deployed",
             exit_code=ExitCode.NOT_FOUND,
-            hint=f"Run `{deploy}`" + (" to rebuild it from the model versions on disk." if lost else "."),
+            hint=f"Run `mlctl deploy{self.flag()}`"
+            + (" to rebuild it from the model versions on disk." if lost else "."),
         )
+
+    def flag(self) -> str:
+        """What a command needs to mean this stage: empty, or ``" --stage prod"``."""
+        return "" if self.name == LOCAL else f" --stage {self.name}"
 
     def lock(self) -> FileLock:
         """A lock between the processes on this machine that change this stage."""
@@ -84,7 +88,7 @@ def open_stage(project_folder: Path, settings: Settings, name: str, report: Repo
     ``settings`` must have been resolved for this stage. Raises MlctlError when the emulator does
     not start, or when AWS has no region or credentials to use.
     """
-    _check_name(settings.project, name)
+    check_name(settings.project, name)
     if name != LOCAL:
         try:
             aws = Aws.connect(region=settings.deploy.region, profile=settings.deploy.profile)
@@ -112,7 +116,8 @@ def _local(project_folder: Path, settings: Settings, endpoint: str) -> Stage:
     return Stage(name=LOCAL, project_folder=project_folder, settings=settings, aws=aws, endpoint=endpoint)
 
 
-def _check_name(project: str, stage: str) -> None:
+def check_name(project: str, stage: str) -> None:
+    """Raise MlctlError (exit 2) for a stage that AWS's names have no room for."""
     plain = stage.replace("-", "").replace("_", "")
     if not (plain.isascii() and plain.isalnum() and Names(project, stage).fit):
         raise MlctlError(

@@ -22,7 +22,7 @@ from mlctl.stages.environment import python_for_emulator
 FOLDER = Path(".mlctl") / "local"
 PREFERRED_PORT = 4566
 HOST = "127.0.0.1"
-_SERVICES = "apigateway,iam,lambda,logs,s3,sts"
+_SERVICES = "acm,apigateway,cloudwatch,iam,lambda,logs,s3,sts"
 _START_SECONDS = 30.0
 _STOP_SECONDS = 15.0
 _POLL_SECONDS = 0.05

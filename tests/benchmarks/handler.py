@@ -19,7 +19,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TypeVar
 
-from mlctl import settings
+from mlctl import settings, settings_deploy
 from mlctl.core import train
 from mlctl.model.registry import Registry
 from mlctl.packaging import build
@@ -98,7 +98,7 @@ def unpack(folder: Path) -> Path:
     plain = {"model": {"preprocess": ["sklearn.preprocessing.StandardScaler"]}}
     train.run(folder, settings.load(folder, flags=plain))
     version = Registry(folder, "iris").get()
-    package = build.build(version, engine="portable", python=settings.default_python())
+    package = build.build(version, engine="portable", python=settings_deploy.default_python())
     code = folder / "code"
     zipfile.ZipFile(BytesIO(package.zip)).extractall(code)
     (code / "model.joblib").write_bytes(version.read("model.joblib"))

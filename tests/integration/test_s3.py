@@ -14,7 +14,8 @@ from mlctl.aws import objects
 from mlctl.data import source
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.progress import Event
-from mlctl.settings import DataSettings, DeploySettings, Settings
+from mlctl.settings import DataSettings, Settings
+from mlctl.settings_deploy import DeploySettings
 
 REGION: Literal["eu-west-1"] = "eu-west-1"
 ROWS = b"a,b\n1,x\n2,y\n"
@@ -127,8 +128,9 @@ def test_a_bucket_of_somebody_else(bucket: Any, tmp_path: Path, monkeypatch: pyt
 def test_credentials_that_are_wrong(bucket: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     refuse_with(monkeypatch, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.")
     error = refused("s3://ours-only/rows.csv", tmp_path)
-    assert error.message == ("AWS refused GetObject: The AWS Access Key Id you provided does not exist in our records.")
-    assert (error.code, error.exit_code) == ("aws_refused", ExitCode.AWS)
+    assert error.message.startswith("AWS does not accept the credentials: ")
+    assert "does not exist in our records" in error.message
+    assert (error.code, error.exit_code) == ("aws_credentials_invalid", ExitCode.AWS)
 
 
 def test_no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

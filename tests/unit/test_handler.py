@@ -10,7 +10,7 @@ import pytest
 
 from mlctl.model import answers
 from mlctl.model.registry import ModelVersion
-from tests.conftest import LambdaContext, http_event
+from tests.conftest import LambdaContext, http_event, import_handler
 
 ROW = [5.1, 3.5, 1.4, 0.2]
 NAMES = ["sepal_length", "sepal_width", "petal_length", "petal_width"]
@@ -201,6 +201,40 @@ def test_each_request_logs_one_json_line(call: Any, capsys: pytest.CaptureFixtur
 def test_golden_examples_are_told_from_traffic(call: Any, capsys: pytest.CaptureFixture[str]) -> None:
     call("POST", "/predict", {"features": ROW}, headers={"x-mlctl-check": "golden example"})
     assert json.loads(capsys.readouterr().out)["message"] == "golden example"
+
+
+@pytest.mark.parametrize(
+    ("level", "logged"),
+    [
+        (None, ["INFO", "WARNING", "ERROR"]),
+        ("", ["INFO", "WARNING", "ERROR"]),
+        ("loud", ["INFO", "WARNING", "ERROR"]),
+        ("TRACE", ["INFO", "WARNING", "ERROR"]),
+        ("DEBUG", ["INFO", "WARNING", "ERROR"]),
+        ("INFO", ["INFO", "WARNING", "ERROR"]),
+        ("WARN", ["WARNING", "ERROR"]),
+        ("warn", ["WARNING", "ERROR"]),
+        ("ERROR", ["ERROR"]),
+        ("FATAL", []),
+    ],
+)
+def test_lines_below_the_level_of_the_function_are_left_out(
+    unpacked: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    level: str | None,
+    logged: list[str],
+) -> None:
+    if level is not None:
+        monkeypatch.setenv("AWS_LAMBDA_LOG_LEVEL", level)
+    for app in import_handler(unpacked):
+        features = json.dumps({"features": ROW})
+        statuses = [app.lambda_handler(http_event("POST", "/predict", features), LambdaContext())["statusCode"]]
+        statuses.append(app.lambda_handler(http_event("GET", "/nowhere"), LambdaContext())["statusCode"])
+        monkeypatch.setattr(app.SERVICE, "model", None)
+        statuses.append(app.lambda_handler(http_event("POST", "/predict", features), LambdaContext())["statusCode"])
+    assert statuses == [200, 404, 500]
+    assert [json.loads(line)["level"] for line in capsys.readouterr().out.splitlines()] == logged
 
 
 def test_a_defect_is_answered_without_its_trace_and_logged_with_it(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mlctl import settings
+from mlctl import settings, settings_deploy
 from mlctl.core import package, train
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.model import answers
@@ -70,7 +70,7 @@ def test_no_bytecode_and_no_generated_code_for_a_python_that_is_not_at_hand(
     iris: ModelVersion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shutil.which", lambda name: None)
-    other = next(python for python in settings.LAMBDA_PYTHONS if python != settings.default_python())
+    other = next(python for python in settings_deploy.LAMBDA_PYTHONS if python != settings_deploy.default_python())
     made = build.build(iris, engine="portable", python=other)
     assert not made.has_bytecode
     names = zipfile.ZipFile(BytesIO(made.zip)).namelist()
@@ -139,7 +139,7 @@ def test_package_writes_where_it_is_told(trained: Path, cli: Cli) -> None:
     assert made["zip_bytes"] == len(data)
     assert {"version", "path", "engine", "reason", "parity", "sha256", "zip_bytes", "unzipped_bytes"} <= made.keys()
     assert made["version"] == Registry(trained, "iris").get().id
-    assert f"for Python {settings.default_python()}, with bytecode" in " ".join(cli("package").out.split())
+    assert f"for Python {settings_deploy.default_python()}, with bytecode" in " ".join(cli("package").out.split())
     shown = cli("package")
     assert "portable: the whole pipeline compiles; parity exact" in shown.out
     assert package.FOLDER.as_posix() in shown.out

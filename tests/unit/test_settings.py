@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mlctl import settings
+from mlctl import settings, settings_deploy
 from mlctl.errors import MlctlError
 from tests.conftest import Cli
 
@@ -62,7 +62,7 @@ def test_a_flag_adds_to_the_parameters_of_the_file(project: Path) -> None:
         ("[data]\ntest_size = 1.5\n", "mlctl.toml: data.test_size = 1.5: Input should be less than 1."),
         ("project = 'a b'\n", "mlctl.toml: project = 'a b': String should match pattern"),
         ("[deploy\n", "mlctl.toml is not valid TOML"),
-        ("[deploy]\nauth = 'iam'\n", "mlctl.toml: deploy.auth = 'iam': Input should be 'none'."),
+        ("[deploy]\nauth = 'open'\n", "mlctl.toml: deploy.auth = 'open': Input should be 'none', 'iam' or 'jwt'."),
     ],
 )
 def test_a_mistake_is_told_in_one_line_with_the_nearest_key(project: Path, cli: Cli, text: str, message: str) -> None:
@@ -91,18 +91,18 @@ def test_the_project_is_the_nearest_folder_with_a_file(project: Path, cli: Cli) 
 
 
 def test_the_default_python_is_one_that_lambda_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert settings.default_python() in settings.LAMBDA_PYTHONS
+    assert settings_deploy.default_python() in settings_deploy.LAMBDA_PYTHONS
 
     class Version(tuple[int, ...]):
         major, minor = 3, 99
 
     monkeypatch.setattr("sys.version_info", Version())
-    assert settings.default_python() == settings.LAMBDA_PYTHONS[-1]
+    assert settings_deploy.default_python() == settings_deploy.LAMBDA_PYTHONS[-1]
 
 
 def test_tables_of_a_stage_are_laid_over_table_by_table(project: Path) -> None:
     write(project, "[deploy.throttle]\nrate = 10\nburst = 20\n[stage.prod.throttle]\nrate = 5\n")
-    assert settings.load(project, stage="prod").deploy.throttle == settings.Throttle(rate=5, burst=20)
+    assert settings.load(project, stage="prod").deploy.throttle == settings_deploy.Throttle(rate=5, burst=20)
 
 
 def test_parameters_in_variables_are_values_not_text(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

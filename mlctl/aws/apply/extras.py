@@ -1,0 +1,131 @@
+"""What stands around a release: log group, bucket, concurrency, alarms, tags."""
+
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from mlctl.aws import buckets
+from mlctl.aws.apply.run import Run
+from mlctl.aws.errors import code_of, raise_unless_absent
+from mlctl.aws.patience import patiently
+from mlctl.aws.plan import Step
+from mlctl.errors import ExitCode, MlctlError
+
+# Within these a statistic is taken; a missing one means that nobody asked.
+_ALARM_SECONDS = 300
+_READY_PAUSE_SECONDS = 5.0
+_READY_ATTEMPTS = 120
+
+
+def log_group(run: Run, step: Step) -> str:
+    """Make the log group, and set how long its lines are kept."""
+    names, days = run.desired.names, run.desired.retention_days
+    if step.action == "create":
+        try:
+            run.aws.logs.create_log_group(logGroupName=names.log_group, tags=run.desired.all_tags)
+        except ClientError as error:
+            # Made by a call whose answer was lost: reading it told that it was not there, or whose it is.
+            if code_of(error) != "ResourceAlreadyExistsException":
+                raise
+    run.aws.logs.put_retention_policy(logGroupName=names.log_group, retentionInDays=days)
+    return f"kept for {days} days"
+
+
+def bucket(run: Run, _: Step) -> str:
+    """Make the bucket for large packages."""
+    buckets.ensure(run.aws, run.desired)
+    return "private, encrypted, emptied after seven days"
+
+
+def provisioned_concurrency(run: Run, step: Step) -> str:
+    """Have environments of a release ready, or no longer.
+
+    Raises MlctlError (exit 5) when Lambda does not get them ready.
+    """
+    client, target = run.aws.lambda_, {"FunctionName": run.function}
+    if step.action == "delete":
+        try:
+            client.delete_provisioned_concurrency_config(**target, Qualifier=step.name.rpartition(" ")[2])
+        except ClientError as error:
+            raise_unless_absent(error)
+        return "given back"
+    count = run.desired.provisioned or 0
+    client.put_provisioned_concurrency_config(**target, Qualifier=run.release, ProvisionedConcurrentExecutions=count)
+    for _ in range(_READY_ATTEMPTS):
+        found = client.get_provisioned_concurrency_config(**target, Qualifier=run.release)
+        if found.get("Status") == "READY":
+            return f"{count} environments of release {run.release} are ready"
+        if found.get("Status") == "FAILED":
+            raise _not_provisioned(run, found.get("StatusReason", "it says no reason"))
+        run.sleep(_READY_PAUSE_SECONDS * run.aws.pace)
+    raise _not_provisioned(run, "they were not ready in ten minutes")
+
+
+def reserved_concurrency(run: Run, step: Step) -> str:
+    """Set apart how many requests the function handles at once, or give them back."""
+    client = run.aws.lambda_
+    if step.action == "delete" or run.desired.reserved is None:
+        client.delete_function_concurrency(FunctionName=run.function)
+        return "shared with the account's other functions"
+    wanted = run.desired.reserved
+    patiently(
+        run.aws,
+        lambda: client.put_function_concurrency(FunctionName=run.function, ReservedConcurrentExecutions=wanted),
+        run.sleep,
+    )
+    return f"{wanted} at once"
+
+
+def alarm(run: Run, step: Step) -> str:
+    """Make, change or delete one alarm on the alias."""
+    client = run.aws.cloudwatch
+    if step.action == "delete":
+        client.delete_alarms(AlarmNames=[step.name])
+        return "deleted"
+    wanted = next(each for each in run.desired.alarms if each.name == step.name)
+    is_percentile = wanted.statistic.startswith("p")
+    statistic: dict[str, Any] = {"ExtendedStatistic" if is_percentile else "Statistic": wanted.statistic}
+    client.put_metric_alarm(
+        AlarmName=wanted.name,
+        Namespace="AWS/Lambda",
+        MetricName=wanted.metric,
+        Dimensions=[
+            {"Name": "FunctionName", "Value": run.function},
+            {"Name": "Resource", "Value": f"{run.function}:live"},
+        ],
+        Period=_ALARM_SECONDS,
+        EvaluationPeriods=1,
+        Threshold=wanted.threshold,
+        ComparisonOperator="GreaterThanOrEqualToThreshold",
+        TreatMissingData="notBreaching",
+        AlarmActions=list(wanted.actions),
+        Tags=[{"Key": key, "Value": value} for key, value in run.desired.all_tags.items()],
+        **statistic,
+    )
+    return f"{wanted.metric} at {wanted.threshold:g}"
+
+
+def tags(run: Run, _: Step) -> str:
+    """Put the tags on everything; on the function last, for its tags tell whether this is done."""
+    desired, wanted = run.desired, run.desired.all_tags
+    if desired.role is not None:
+        run.aws.iam.tag_role(
+            RoleName=desired.names.role, Tags=[{"Key": key, "Value": value} for key, value in wanted.items()]
+        )
+    here = f"{desired.region}:{desired.account}"
+    group = f"arn:{desired.partition}:logs:{here}:log-group:{desired.names.log_group}"
+    run.aws.logs.tag_resource(resourceArn=group, tags=wanted)
+    api = f"arn:{desired.partition}:apigateway:{desired.region}::/apis/{run.api_id}"
+    run.aws.api.tag_resource(ResourceArn=api, Tags=wanted)
+    function = f"arn:{desired.partition}:lambda:{here}:function:{run.function}"
+    run.aws.lambda_.tag_resource(Resource=function, Tags=wanted)
+    return f"{len(wanted)} on each resource"
+
+
+def _not_provisioned(run: Run, reason: str) -> MlctlError:
+    return MlctlError(
+        f"Lambda does not get environments of release {run.release} ready: {reason}.",
+        code="not_provisioned",
+        exit_code=ExitCode.AWS,
+        hint="What was live before still is. Lower [deploy] provisioned_concurrency, or ask AWS for a higher quota.",
+    )

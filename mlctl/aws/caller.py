@@ -1,0 +1,55 @@
+"""Who calls AWS, and where."""
+
+from dataclasses import dataclass, replace
+
+import botocore.session
+from botocore.exceptions import UnknownRegionError
+
+from mlctl.aws import read
+from mlctl.aws.desired import Identity
+from mlctl.aws.errors import explained
+from mlctl.aws.permissions import ACCOUNT, REGION
+from mlctl.aws.session import Aws
+from mlctl.errors import MlctlError
+
+_ANY_REGION = "us-east-1"
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who calls: the account and region, and the ARN as STS tells it."""
+
+    place: Identity
+    arn: str
+
+
+def caller(aws: Aws) -> Caller:
+    """Who the credentials belong to. Raises MlctlError (exit 5) where there are none, or none that hold."""
+    with explained():
+        return Caller(read.identity(aws), aws.sts.get_caller_identity()["Arn"])
+
+
+def place(region: str | None, profile: str | None) -> Identity:
+    """Account, partition and region, as far as settings, environment and credentials tell; else placeholders."""
+    found = region
+    try:
+        aws = Aws.connect(region=region, profile=profile)
+        found = aws.region
+    except MlctlError as error:
+        if error.code != "aws_no_region":
+            return Identity(ACCOUNT, _partition(region), region or REGION, "")
+        # STS tells the account in any region.
+        aws = Aws.connect(region=_ANY_REGION, profile=profile)
+    try:
+        with explained():
+            return replace(read.identity(aws), region=found or REGION)
+    except MlctlError:
+        return Identity(ACCOUNT, _partition(found), found or REGION, "")
+
+
+def _partition(region: str | None) -> str:
+    """``aws``, or that of China or of a government, which have regions of their own."""
+    try:
+        return str(botocore.session.Session().get_partition_for_region(region or _ANY_REGION))
+    except UnknownRegionError:
+        return "aws"

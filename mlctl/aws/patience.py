@@ -1,0 +1,43 @@
+"""What AWS has to be waited for: a role that Lambda does not know yet, an update that is still in progress."""
+
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from botocore.exceptions import ClientError
+
+from mlctl.aws.errors import code_of
+from mlctl.aws.session import Aws
+
+Result = TypeVar("Result")
+Sleep = Callable[[float], None]
+
+# IAM agrees with itself after some seconds, an update of a function is through after some more.
+_ATTEMPTS = 15
+_PAUSE_SECONDS = 4.0
+_WAIT_ATTEMPTS = 300
+
+
+def patiently(aws: Aws, call: Callable[[], Result], sleep: Sleep = time.sleep) -> Result:
+    """What ``call`` returns, made again while AWS refuses it for a reason that passes by itself: a minute at most."""
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            return call()
+        except ClientError as error:
+            if not _passes(error) or attempt == _ATTEMPTS:
+                raise
+            sleep(_PAUSE_SECONDS * aws.pace)
+    raise AssertionError("the last attempt returns or raises")
+
+
+def wait(aws: Aws, waiter: Any, **target: str) -> None:
+    """Wait for what botocore's waiter of that name looks at. Raises botocore's WaiterError when it takes too long."""
+    delay = {"Delay": aws.pace, "MaxAttempts": _WAIT_ATTEMPTS}
+    aws.lambda_.get_waiter(waiter).wait(**target, WaiterConfig=delay)
+
+
+def _passes(error: ClientError) -> bool:
+    code, message = code_of(error), str(error.response.get("Error", {}).get("Message", ""))
+    young_role = code == "InvalidParameterValueException" and "cannot be assumed by Lambda" in message
+    busy = code == "ResourceConflictException" and ("in progress" in message or "Pending" in message)
+    return young_role or busy

@@ -1,0 +1,44 @@
+"""``mlctl rollback``."""
+
+from typing import Annotated
+
+import typer
+
+from mlctl.cli.session import JsonFlag, Session, StageName
+
+
+def rollback(
+    ctx: typer.Context,
+    release: Annotated[
+        str | None, typer.Argument(metavar="[RELEASE]", help="A release's number; without it the previous one.")
+    ] = None,
+    stage: StageName = "local",
+    as_json: JsonFlag = False,
+) -> None:
+    """Go back to a release that was verified before, or take a canary back.
+
+    At once, and even while a deploy is running elsewhere: that one then stops.
+    """
+    session = Session(ctx, as_json)
+    settings = session.settings(stage=stage)
+    from mlctl.cli import render
+    from mlctl.core import rollback as core
+
+    with session.progress() as report:
+        done = core.run(session.folder, settings, stage, release=release, report=report)
+    document = {
+        "stage": done.stage,
+        "release": done.release,
+        "version": done.version,
+        "before": done.before,
+        "canary": done.canary,
+    }
+    model = f", model {render.short(done.version)}" if done.version else ""
+    if done.canary:
+        text = f"The canary of release {done.canary} was taken back: release {done.release}{model} has all the traffic."
+    else:
+        text = (
+            f"Release {done.release}{model} is live on stage {done.stage} again, in place of {done.before}.\n"
+            f"[dim]Not covered, as they act on every release: {core.NOT_COVERED}.[/]"
+        )
+    session.emit(document, lambda console: console.print(text))

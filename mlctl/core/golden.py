@@ -1,0 +1,94 @@
+"""The golden examples of a version, asked of a release by its number. Shared by verbs."""
+
+import json
+from dataclasses import dataclass
+from itertools import cycle
+from typing import Any
+
+from mlctl.aws import invoke
+from mlctl.aws.errors import explained
+from mlctl.data.values import Label, Value
+from mlctl.errors import ExitCode, MlctlError
+from mlctl.model import answers
+from mlctl.model.answers import Example, Parity
+from mlctl.model.registry import ModelVersion
+from mlctl.stages import Stage
+
+_SHOWN = 300
+
+
+@dataclass(frozen=True)
+class Golden:
+    """The rows that a release has to answer as scikit-learn did."""
+
+    stage: Stage
+    examples: tuple[Example, ...]
+    labels: tuple[Label, ...]
+    parity: Parity
+
+    @classmethod
+    def of(cls, stage: Stage, version: ModelVersion, parity: Parity) -> "Golden":
+        """Those of a version on disk. Raises MlctlError (exit 4) when its files were changed."""
+        labels = version.read_json("schema.json")["target"].get("labels", [])
+        return cls(stage, tuple(answers.from_document(version.read_json("golden.json"))), tuple(labels), parity)
+
+    def verify(self, release: str) -> None:
+        """Ask for all of them; raise MlctlError (exit 4) at the first wrong answer, with the log of that invocation."""
+        for number in range(len(self.examples)):
+            self.ask(release, number)
+
+    def asker(self) -> "Asker":
+        """Asks one after the other, over and over."""
+        return Asker(self, cycle(range(len(self.examples))))
+
+    def ask(self, release: str, number: int) -> None:
+        """Ask for one of them, counted from 0."""
+        example = self.examples[number]
+        with explained():
+            invocation = invoke.invoke(self.stage.aws, self.stage.names, release, predict_event(example.features))
+        try:
+            body = json.loads(invocation.payload["body"])
+        except (KeyError, TypeError, ValueError):
+            body = None
+        if invocation.error or not answers.agrees(body, example.answer, self.labels, self.parity):
+            raise self._wrong(release, number, invocation)
+
+    def _wrong(self, release: str, number: int, invocation: invoke.Invocation) -> MlctlError:
+        answered = json.dumps(invocation.payload)[:_SHOWN]
+        log = f"\n{invocation.log_tail.strip()}" if invocation.log_tail.strip() else ""
+        return MlctlError(
+            f"Release {release} answers golden example {number + 1} of {len(self.examples)} wrongly: "
+            f"expected {answers.told(self.examples[number].answer, self.labels)}, got {answered}.{log}",
+            code="verification_failed",
+            exit_code=ExitCode.VERIFICATION,
+            hint="It gets no traffic; what was live before still is.",
+        )
+
+
+class Asker:
+    """Asks a release the golden examples in turn, one a call."""
+
+    def __init__(self, golden: Golden, numbers: "cycle[int]") -> None:
+        self._golden = golden
+        self._numbers = numbers
+
+    def __call__(self, release: str) -> None:
+        """Ask the next one."""
+        self._golden.ask(release, next(self._numbers))
+
+
+def predict_event(features: tuple[Value, ...]) -> dict[str, Any]:
+    """The API Gateway event of a ``POST /predict`` for one row."""
+    return event("POST", "/predict", json.dumps({"features": features}))
+
+
+def event(method: str, path: str, body: str | None = None) -> dict[str, Any]:
+    """An API Gateway event (payload format 2.0) that the log does not take for traffic."""
+    return {
+        "version": "2.0",
+        "rawPath": path,
+        "headers": {"content-type": "application/json", "x-mlctl-check": "golden example"},
+        "requestContext": {"http": {"method": method, "path": path}, "stage": "$default"},
+        "body": body,
+        "isBase64Encoded": False,
+    }

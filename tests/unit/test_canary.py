@@ -1,0 +1,155 @@
+"""When a canary is taken back, and how it is watched: with a clock and metrics of the test's own."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from mlctl.aws import canary, metrics
+from mlctl.aws.metrics import Reading, Side
+from mlctl.aws.names import CanaryText, Names
+from mlctl.errors import ExitCode, MlctlError
+from mlctl.settings_deploy import CanaryLimits
+
+if TYPE_CHECKING:
+    from mlctl.progress import Event
+
+LIMITS = CanaryLimits(errors=0.1, latency=2, requests=20)
+TEXT = CanaryText("8", percent=10, since=1000, bake=60)
+
+
+@pytest.mark.parametrize(
+    ("seen", "live", "why"),
+    [
+        (Side(), Side(), None),
+        (Side(100, 10), Side(900, 0), None),
+        (Side(100, 11), Side(900, 0), "11 of its 100 requests failed (11.0%; allowed 10.0%; live 0.0%)"),
+        # Before there are twenty requests, two failures are what twenty could excuse.
+        (Side(3, 2), Side(), None),
+        (Side(3, 3), Side(), "3 of its 3 requests failed (100.0%; allowed 10.0%; live 0.0%)"),
+        # What makes both fail alike is not its fault.
+        (Side(100, 20), Side(900, 180), None),
+        (Side(100, 21), Side(900, 180), "21 of its 100 requests failed (21.0%; allowed 10.0%; live 20.0%)"),
+        (Side(20, 0, 20.0), Side(20, 0, 10.0), None),
+        (
+            Side(20, 0, 20.1),
+            Side(20, 0, 10.0),
+            "its p99 is 20 ms, that of the live release 10 ms (allowed: 2 times as much)",
+        ),
+        (Side(19, 0, 99.0), Side(20, 0, 10.0), None),
+        (Side(20, 0, 99.0), Side(19, 0, 10.0), None),
+    ],
+)
+def test_the_verdict_at_its_edges(seen: Side, live: Side, why: str | None) -> None:
+    assert canary.verdict(Reading(live=live, canary=seen), LIMITS) == why
+
+
+class Watched:
+    """A bake with a clock that only sleeping moves."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, reading: Callable[[float], Reading]) -> None:
+        self.now = 1000.0
+        self.asked: list[float] = []
+        self.read: list[float] = []
+        self.events: list[Event] = []
+        self._reading = reading
+        monkeypatch.setattr(metrics, "read", self._read)
+
+    def _read(self, *_: Any, now: float, **__: Any) -> Reading:
+        self.read.append(now)
+        return self._reading(now)
+
+    def ask(self) -> None:
+        self.asked.append(self.now)
+
+    def _sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def bake(self, ask: Callable[[], None] | None = None) -> None:
+        aws: Any = None
+        canary.bake(
+            aws,
+            Names("iris", "prod"),
+            live="7",
+            canary=TEXT,
+            limits=LIMITS,
+            ask=ask or self.ask,
+            report=self.events.append,
+            clock=lambda: self.now,
+            sleep=self._sleep,
+        )
+
+
+def test_a_good_canary_is_asked_and_read_all_the_time_and_once_more_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    good = Reading(live=Side(9000, 1, 11.0), canary=Side(1000, 0, 12.4))
+    watched = Watched(monkeypatch, lambda now: good)
+    watched.bake()
+    assert (watched.asked[0], watched.asked[-1], len(watched.asked)) == (1000, 1060, 31)
+    assert watched.read == [1016, 1032, 1048, 1060]
+    assert watched.events[0].text == "Canary: release 8 gets 10 % of the traffic"
+    assert watched.events[-1].text == (
+        "1,000 requests, 0 failed, p99 12 ms; live release 7: 9,000 requests, 1 failed, p99 11 ms; "
+        "31 golden requests answered rightly"
+    )
+    advanced = [event for event in watched.events if event.kind == "advance"]
+    assert advanced[0].text == "1 golden request answered rightly; metrics arrive within two minutes"
+    assert (advanced[-1].done, advanced[-1].total) == (58, 60)
+
+
+def test_a_limit_that_is_passed_ends_it_at_that_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    watched = Watched(monkeypatch, lambda now: Reading(canary=Side(40, 10 if now > 1020 else 0)))
+    with pytest.raises(MlctlError, match="The canary, release 8, does worse than what is live: 10 of its 40") as failed:
+        watched.bake()
+    assert (failed.value.exit_code, failed.value.code) == (ExitCode.VERIFICATION, "canary_failed")
+    assert watched.now == 1032
+
+
+def test_a_wrong_golden_answer_ends_it_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    watched = Watched(monkeypatch, lambda now: Reading())
+
+    def ask() -> None:
+        watched.ask()
+        if len(watched.asked) == 3:
+            raise MlctlError("wrong", code="verification_failed", exit_code=ExitCode.VERIFICATION)
+
+    with pytest.raises(MlctlError, match="wrong"):
+        watched.bake(ask)
+    assert watched.now == 1004
+
+
+def test_one_whose_time_was_over_before_it_was_resumed_is_still_asked_and_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    watched = Watched(monkeypatch, lambda now: Reading(canary=Side(40, 10)))
+    watched.now = 5000
+    with pytest.raises(MlctlError, match="does worse"):
+        watched.bake()
+    assert (watched.asked, watched.read) == ([5000], [5000])
+
+
+def refused(code: str) -> ClientError:
+    error: Any = {"Error": {"Code": code, "Message": "no"}}
+    return ClientError(error, "GetMetricData")
+
+
+def test_metrics_that_may_not_be_read_are_said_once_and_done_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    def reading(now: float) -> Reading:
+        raise refused("AccessDenied")
+
+    watched = Watched(monkeypatch, reading)
+    watched.bake()
+    warnings = [event.text for event in watched.events if event.kind == "warning"]
+    assert warnings == ["AWS does not let this caller use GetMetricData: only golden requests judge the canary."]
+    assert watched.read == [1016]
+    assert watched.events[-1].text == "31 golden requests answered rightly; no metrics"
+
+
+def test_throttled_metrics_are_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def reading(now: float) -> Reading:
+        if now < 1040:
+            raise refused("Throttling")
+        return Reading(canary=Side(40, 40))
+
+    watched = Watched(monkeypatch, reading)
+    with pytest.raises(MlctlError, match="40 of its 40 requests failed"):
+        watched.bake()
+    assert watched.read == [1016, 1032, 1048]
