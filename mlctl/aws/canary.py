@@ -61,7 +61,7 @@ def bake(
     MlctlError (exit 4) when a limit is passed, and what ``ask`` raises.
     """
     end = canary.since + canary.bake
-    told = f"Canary: release {canary.release} gets {canary.percent} % of the traffic"
+    told = f"Canary of release {canary.release} at {canary.percent} %"
     report(Event("start", "canary", told, total=canary.bake, unit="s"))
     watch = _Watch(aws, names, live, canary, limits, report)
     asked, due = 0, clock() + _READ_SECONDS
@@ -124,16 +124,13 @@ class _Watch:
 
     def told(self, asked: int) -> str:
         """The figures in words."""
-        golden = f"{asked} golden request{'' if asked == 1 else 's'}"
+        golden = f"{asked} golden"
         if self._reading is None:
             known = "metrics arrive within two minutes" if self._is_allowed else "no metrics"
-            return f"{golden} answered rightly; {known}"
-        canary, live = _side(self._reading.canary), _side(self._reading.live)
-        return f"{canary}; live release {self._live}: {live}; {golden} answered rightly"
+            return f"{golden} right; {known}"
+        return f"{_side(self._reading.canary, ' requests')}; live {_side(self._reading.live)}; {golden} right"
 
 
-def _side(side: Side) -> str:
-    if not side.requests and not side.errors:
-        return "no requests"
+def _side(side: Side, unit: str = "") -> str:
     slow = f", p99 {side.p99_ms:.0f} ms" if side.p99_ms is not None else ""
-    return f"{side.requests:,} requests, {side.errors} failed{slow}"
+    return f"{side.requests:,}{unit}, {side.errors} failed{slow}"

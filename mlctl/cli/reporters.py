@@ -66,11 +66,11 @@ class TerminalReport:
             self._parts[event.name] = (event.text, task)
         elif event.kind == "advance" and event.name in self._parts:
             text, task = self._parts[event.name]
-            now = f"{text}: {event.text}" if event.text else text
-            self._progress.update(task, completed=event.done, description=escape(now))
+            now = escape(text) + (f"\n  [dim]{escape(event.text)}[/]" if event.text else "")
+            self._progress.update(task, completed=event.done, description=now)
             if event.text and not self._is_live and time.monotonic() >= self._say_again:
                 self._say_again = time.monotonic() + _SAY_SECONDS
-                self._console.print(f"[dim]{escape(now)}[/]")
+                self._console.print(f"[dim]{escape(text)}: {escape(event.text)}[/]")
         elif event.kind == "finish" and event.name in self._parts:
             text, task = self._parts.pop(event.name)
             self._progress.remove_task(task)

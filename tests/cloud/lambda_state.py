@@ -51,7 +51,7 @@ class Version:
         return self.state == "Active" and self.update == "Successful"
 
     def what(self) -> tuple[dict[str, Any], str]:
-        """What must have changed since the last publishing for another one to do anything: the function's text counts."""
+        """What must differ from the last publishing for another one to do anything; the function's own text counts."""
         return self.config, self.sha256
 
 

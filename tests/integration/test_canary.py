@@ -48,7 +48,7 @@ def test_a_good_canary_gets_a_part_and_then_all(next_one: Cloud, cli: Cli) -> No
     assert seen == [{"1": 1.0}, {"1": 0.9, "2": 0.1}, {"2": 1.0}]
     assert alias_text(next_one) == AliasText(previous="1", verified=frozenset({"1", "2"}))
     assert "canary: 10 % for 1 s first" in result.err
-    assert "✓ Canary: release 2 gets 10 % of the traffic: no requests; live release 1: no requests; " in result.err
+    assert "✓ Canary of release 2 at 10 %: 0 requests, 0 failed; live 0, 0 failed; " in result.err
     assert next_one.calls.mutating == ["UpdateFunctionConfiguration", "PublishVersion", "UpdateAlias", "UpdateAlias"]
     assert next_one.violations == []
 

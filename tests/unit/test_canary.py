@@ -87,13 +87,12 @@ def test_a_good_canary_is_asked_and_read_all_the_time_and_once_more_at_the_end(m
     watched.bake()
     assert (watched.asked[0], watched.asked[-1], len(watched.asked)) == (1000, 1060, 31)
     assert watched.read == [1016, 1032, 1048, 1060]
-    assert watched.events[0].text == "Canary: release 8 gets 10 % of the traffic"
+    assert watched.events[0].text == "Canary of release 8 at 10 %"
     assert watched.events[-1].text == (
-        "1,000 requests, 0 failed, p99 12 ms; live release 7: 9,000 requests, 1 failed, p99 11 ms; "
-        "31 golden requests answered rightly"
+        "1,000 requests, 0 failed, p99 12 ms; live 9,000, 1 failed, p99 11 ms; 31 golden right"
     )
     advanced = [event for event in watched.events if event.kind == "advance"]
-    assert advanced[0].text == "1 golden request answered rightly; metrics arrive within two minutes"
+    assert advanced[0].text == "1 golden right; metrics arrive within two minutes"
     assert (advanced[-1].done, advanced[-1].total) == (58, 60)
 
 
@@ -140,7 +139,7 @@ def test_metrics_that_may_not_be_read_are_said_once_and_done_without(monkeypatch
     warnings = [event.text for event in watched.events if event.kind == "warning"]
     assert warnings == ["AWS does not let this caller use GetMetricData: only golden requests judge the canary."]
     assert watched.read == [1016]
-    assert watched.events[-1].text == "31 golden requests answered rightly; no metrics"
+    assert watched.events[-1].text == "31 golden right; no metrics"
 
 
 def test_throttled_metrics_are_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
