@@ -231,6 +231,8 @@ def _explain(error: ValidationError, layers: tuple[Layer, ...], table: tuple[str
             f"Known here: {', '.join(sorted(known))}.",
         )
     if first["type"] == "value_error":
+        # Which of several keys is to blame, and so which of several places, cannot be told of a variable.
+        where = "The settings" if where.startswith(PREFIX) else where
         # A rule between keys of one table, in its own words.
         return invalid(f"{where}: [{dotted}] {first['ctx']['error']}.", "Correct the table and run the command again.")
     return invalid(

@@ -8,14 +8,16 @@ import re
 import sys
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 # https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
 LambdaPython = Literal["3.11", "3.12", "3.13", "3.14"]
 LAMBDA_PYTHONS: tuple[LambdaPython, ...] = get_args(LambdaPython)
 # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
-LogRetention = Literal[
-    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
+LogRetention = Annotated[
+    Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653],
+    # A variable holds text, which a Literal does not take for a number.
+    BeforeValidator(lambda days: int(days) if isinstance(days, str) and days.isdecimal() else days),
 ]
 # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
 LogLevel = Literal["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"]

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 ALIAS = "live"
@@ -93,6 +94,11 @@ class AliasText:
     previous: str | None = None
     verified: frozenset[str] = frozenset()
     canary: CanaryText | None = None
+
+    def without(self, releases: Iterable[str]) -> "AliasText":
+        """The same when these releases' canary was taken back: they are none to go back to, until verified again."""
+        gone = set(releases)
+        return AliasText(None if self.previous in gone else self.previous, self.verified - gone)
 
     def to_description(self) -> str:
         """``mlctl previous=6 verified=1-5,7``: at most 256 characters, the oldest verified ones left out first."""

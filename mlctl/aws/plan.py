@@ -61,7 +61,9 @@ def plan(desired: Desired, actual: Actual) -> Plan:
     answers wrongly changes nothing that serves, and at no point does traffic reach one that has not answered.
     """
     release = existing_release(desired, actual)
-    before = [*_other_canary(release, actual), _role(desired, actual), _log_group(desired, actual)]
+    group = _log_group(desired, actual)
+    before = [*_other_canary(release, actual), _role(desired, actual)]
+    before += [] if group.action == "update" else [group]
     if release is None:
         before += _bucket(desired, actual)
         before += [_function(desired, actual), Step("create", "release", _model(desired))]
@@ -72,6 +74,7 @@ def plan(desired: Desired, actual: Actual) -> Plan:
     before.append(Step("unchanged" if settled else "verify", "golden examples", _model(desired)))
     before += _provisioned(desired, release)
     after = [
+        *([group] if group.action == "update" else []),
         *_role_policy(desired, actual),
         *_reserved(desired, actual),
         _api(desired, actual),
@@ -221,8 +224,8 @@ def _log_group(desired: Desired, actual: Actual) -> Step:
     if actual.log_group is None:
         return Step("create", "log group", name)
     retention = (_days(actual.log_group.retention_days), _days(desired.retention_days))
-    action, changes, _ = _change(differences({"retention": retention}))
-    return Step(action, "log group", name, changes)
+    action, changes, shared = _change(differences({"retention": retention}), shared=True)
+    return Step(action, "log group", name, changes, shared and actual.live is not None)
 
 
 def _days(count: int | None) -> str:

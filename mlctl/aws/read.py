@@ -48,7 +48,7 @@ def actual(aws: Aws, names: Names, *, bucket: str | None = None, domain: str | N
         role=_role(aws, names),
         log_group=_log_group(aws, names),
         function=function,
-        releases=_with_provisioned(aws, names, releases(aws, names)) if function else (),
+        releases=with_provisioned(aws, names, releases(aws, names)) if function else (),
         alias=alias(aws, names) if function else None,
         api=read_api.api(aws, *apis[0]) if apis else None,
         other_apis=tuple(api_id for api_id, _ in apis[1:]),
@@ -211,7 +211,7 @@ def _function(aws: Aws, names: Names) -> FunctionState | None:
     )
 
 
-def _with_provisioned(aws: Aws, names: Names, found: tuple[ReleaseState, ...]) -> tuple[ReleaseState, ...]:
+def with_provisioned(aws: Aws, names: Names, found: tuple[ReleaseState, ...]) -> tuple[ReleaseState, ...]:
     """The releases with the environments that are kept ready for them."""
     try:
         pages = aws.lambda_.get_paginator("list_provisioned_concurrency_configs").paginate(FunctionName=names.function)

@@ -128,9 +128,7 @@ def _draw(console: "Console", steps: "Sequence[Step]") -> None:
         for change in step.changes:
             console.print(f"    {'':9}  {'':{wide}}  [yellow]{escape(change)}[/]")
     if any(step.shared for step in steps):
-        console.print(
-            "[dim]shared: acts on whichever release is live, after the verification; a rollback leaves it.[/]"
-        )
+        console.print("[dim]shared: acts on whichever release is live; a rollback leaves it as it is.[/]")
 
 
 def to_document(deployed: "Deployed") -> dict[str, Any]:

@@ -74,4 +74,4 @@ def _render(console: "Console", exported: "Exported") -> None:
         table.add_row(escape(each.type), escape(each.name))
     console.print(table)
     console.print()
-    console.print(escape(exported.command))
+    console.print(escape(exported.command.replace(str(exported.path), render.path(exported.path))))

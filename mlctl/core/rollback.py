@@ -1,7 +1,7 @@
 """``mlctl rollback``: traffic back to a release that was verified before, or a canary taken back."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,7 @@ def run(
         report(Event("start", "alias", f"live: release {alias.release} → {target.number}"))
         aliases.update(stage.aws, stage.names, target.number, text, revision=alias.revision)
         report(Event("finish", "alias", "moved"))
+        _warn_of_provisioned(stage, target.number, report)
     return RolledBack(
         stage=stage_name,
         release=target.number,
@@ -68,7 +69,7 @@ def run(
 def _take_back(stage: Stage, found: Sequence[ReleaseState], alias: AliasState, report: Report) -> RolledBack:
     canary = next(iter(alias.weights))
     report(Event("start", "canary", f"canary of release {canary}: {alias.weights[canary]:.0%} → none"))
-    text = replace(alias.text, canary=None)
+    text = alias.text.without(alias.weights)
     aliases.update(stage.aws, stage.names, alias.release, text, revision=alias.revision)
     report(Event("finish", "canary", f"release {alias.release} has all the traffic again"))
     live = _find(found, alias.release)
@@ -104,6 +105,14 @@ def _target(stage: Stage, found: Sequence[ReleaseState], alias: AliasState, want
             hint="`mlctl releases` shows which are verified; `mlctl deploy VERSION` verifies one and makes it live.",
         )
     return target
+
+
+def _warn_of_provisioned(stage: Stage, target: str, report: Report) -> None:
+    """Environments that are kept ready belong to a release and do not go back with the traffic."""
+    for each in read.with_provisioned(stage.aws, stage.names, read.releases(stage.aws, stage.names)):
+        if each.provisioned is not None and each.number != target:
+            text = f"Release {each.number} keeps its {each.provisioned} provisioned environments, which cost on; "
+            report(Event("warning", "provisioned", f"{text}release {target} has none. `mlctl deploy` puts that right."))
 
 
 def _nothing(message: str) -> MlctlError:

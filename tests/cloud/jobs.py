@@ -70,6 +70,7 @@ def jobs(old: str, new: str) -> tuple[Job, ...]:
     first, full = Step(deploy), Step(deploy_new, _EVERYTHING)
     second = Step(deploy_new, _LARGER)
     few = [Step(deploy, f"[deploy]\nkeep_releases = 2\nmemory = {memory}\n") for memory in (300, 400, 600)]
+    canary = Step((*deploy_new, "--canary", "10", "--bake", "40s"), _LARGER)
     return (
         Job("first deploy", first),
         Job("update", second, (first,), serves=True),
@@ -78,6 +79,7 @@ def jobs(old: str, new: str) -> tuple[Job, ...]:
         Job("first deploy, every setting", full),
         Job("update to every setting", full, (first,), serves=True),
         Job("update back to none", first, (full,), serves=True),
+        Job("canary", canary, (first,), serves=True),
         Job("pruning", few[0], (first, second), serves=True),
         Job("dropping rights", few[2], (full, *few[:2]), serves=True),
         Job("destroy, every setting", Step(destroy, _EVERYTHING), (full,)),

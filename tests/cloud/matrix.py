@@ -11,11 +11,13 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 from mlctl import settings
+from mlctl.aws.apply.run import Run
 from mlctl.cli.app import main
 from mlctl.core import train
 from mlctl.errors import ExitCode
@@ -246,10 +248,11 @@ def _short(value: Any) -> str:
 
 
 @contextlib.contextmanager
-def packages_once() -> Iterator[None]:
-    """Build each package once."""
+def hurry() -> Iterator[None]:
+    """Build each package once, and let the time that a canary takes pass by itself."""
     built: dict[Any, build.Package] = {}
     real: Callable[..., build.Package] = build.build
+    now = 1_900_000_000.0
 
     def once(version: ModelVersion, *, engine: str, python: str) -> build.Package:
         key = (version.id, engine, python)
@@ -257,7 +260,14 @@ def packages_once() -> Iterator[None]:
             built[key] = real(version, engine=engine, python=python)
         return built[key]
 
-    with mock.patch("mlctl.packaging.build.build", side_effect=once):
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    with (
+        mock.patch("mlctl.packaging.build.build", side_effect=once),
+        mock.patch("mlctl.core.deploy.Run", partial(Run, sleep=sleep, clock=lambda: now)),
+    ):
         yield
 
 
@@ -274,7 +284,7 @@ def two_versions(folder: Path) -> tuple[ModelVersion, ModelVersion]:
 def run(folder: Path, wanted: Iterable[str] = ()) -> int:
     """The whole matrix, or the jobs of those names, printed as it comes; 1 when something is broken."""
     broken = []
-    with packages_once(), Cloud() as cloud:
+    with hurry(), Cloud() as cloud:
         old, new = two_versions(folder)
         matrix = Matrix(cloud, folder, (old, new))
         for job in jobs(old.id, new.id):

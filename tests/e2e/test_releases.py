@@ -104,3 +104,27 @@ def test_a_deploy_killed_at_any_moment_is_finished_by_the_next(empty: Project, p
         assert empty.ok("status")["healthy"] is True
         assert empty.ok("deploy")["version"] == version
         assert empty.ok("deploy")["changed"] is False
+
+
+def test_promote_and_canary_on_stages_of_aws_that_the_emulator_plays(empty: Project) -> None:
+    empty.ok("train", "-p", "n_estimators=5")
+    env = {
+        "AWS_ENDPOINT_URL": empty.ok("local", "start")["endpoint"],
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": "eu-west-1",
+        "NO_PROXY": "127.0.0.1",
+    }
+    dev = empty.ok("deploy", "--stage", "dev", **env)
+    # What is newest on disk is not what dev serves.
+    newest = empty.ok("train", "-p", "n_estimators=6")["version"]
+    prod = empty.ok("promote", "--from", "dev", "--to", "prod", **env)
+    assert (prod["version"], prod["changed"]) == (dev["version"], True)
+    told = empty.run("deploy", "--stage", "prod", "--canary", "10", "--bake", "3s", **env)
+    assert told.code == 0, told.err
+    assert "✓ Canary of release 2 at 10 %: 0 requests, 0 failed" in told.err
+    listed = {each["release"]: each for each in empty.ok("releases", "--stage", "prod", **env)}
+    assert (listed["2"]["live"], listed["2"]["version"]) == (True, newest)
+    assert (listed["1"]["previous"], listed["1"]["canary"]) == (True, None)
+    for stage in ("dev", "prod"):
+        assert empty.ok("destroy", "--yes", "--stage", stage, **env)["removed"]

@@ -375,3 +375,16 @@ def test_the_region_variable_of_the_other_sdks_is_read(monkeypatch: pytest.Monke
     monkeypatch.setenv("AWS_REGION", "eu-south-2")
     assert Aws.connect(region=None, profile=None).region == "eu-south-2"
     assert Aws.connect(region="eu-west-3", profile=None).region == "eu-west-3"
+
+
+def test_tags_that_may_not_be_read_are_not_taken_for_none(
+    live: Cloud, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hidden(parsed: dict[str, Any], **_: Any) -> None:
+        parsed.pop("Tags", None)
+        parsed["TagsError"] = {"ErrorCode": "AccessDeniedException", "Message": "not authorized: lambda:ListTags"}
+
+    live.aws.lambda_.meta.events.register("after-call.lambda.GetFunction", hidden)
+    result = cli("deploy", *PROD, "--json")
+    assert (result.code, result.json["error"]["code"]) == (5, "aws_tags_hidden")
+    assert "The caller needs lambda:ListTags" in result.json["error"]["hint"]

@@ -14,7 +14,7 @@ from tests.cloud import Cloud
 from tests.cloud.execution import Spell
 from tests.cloud.faults import Kind
 from tests.cloud.jobs import PROMISED, STORMS, Job, chosen, jobs
-from tests.cloud.matrix import Matrix, packages_once, two_versions
+from tests.cloud.matrix import Matrix, hurry, two_versions
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def folder(iris_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def matrix(folder: Path) -> Iterator[tuple[Matrix, tuple[Job, ...]]]:
-    with packages_once(), Cloud() as cloud:
+    with hurry(), Cloud() as cloud:
         old, new = two_versions(folder)
         yield Matrix(cloud, folder, (old, new)), jobs(old.id, new.id)
 

@@ -104,9 +104,9 @@ def test_a_canary_whose_command_was_cut_off_is_taken_back(two: Cloud, cli: Cli) 
     assert two.live() == {"2": 1.0}
     alias = read.alias(two.aws, NAMES)
     assert alias is not None
-    assert alias.text == AliasText("1", frozenset({"1", "2"}))
-    # Only then does the next one go back.
-    assert cli("rollback", *PROD, "--json").json["release"] == "1"
+    # What was taken back is no release to go back to.
+    assert alias.text == AliasText(None, frozenset({"2"}))
+    assert cli("rollback", "1", *PROD).code == 4
 
 
 def test_a_rollback_beside_another_command_changes_nothing(two: Cloud, cli: Cli) -> None:
@@ -181,3 +181,12 @@ def test_promote_refuses_bytes_that_are_not_what_lambda_says(
     result = cli("promote", "--from", "dev", "--to", "prod", "--json")
     assert (result.code, result.json["error"]["code"]) == (5, "package_not_fetched")
     assert json.dumps(cloud.live("iris-prod")) == "{}"
+
+
+def test_environments_that_stay_with_the_release_left_are_told(cloud: Cloud, trained: Path, cli: Cli) -> None:
+    deploy(cli, trained, 256)
+    (trained / "mlctl.toml").write_text("[deploy]\nmemory = 512\nprovisioned_concurrency = 2\n", encoding="utf-8")
+    assert cli("deploy", *PROD).code == 0
+    result = cli("rollback", *PROD)
+    assert (result.code, cloud.live()) == (0, {"1": 1.0})
+    assert "! Release 2 keeps its 2 provisioned environments, which cost on; release 1 has none." in result.err

@@ -107,6 +107,23 @@ def test_the_largest_environment_that_lambda_takes_is_taken(tmp_path: Path) -> N
     assert len(load(tmp_path, f'environment = {{ LONG = "{"x" * 4085}" }}').environment["LONG"]) == 4085
 
 
+def test_numbers_of_a_list_may_stand_in_a_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLCTL_DEPLOY__LOG_RETENTION", "30")
+    assert settings.load(tmp_path).deploy.log_retention == 30
+    monkeypatch.setenv("MLCTL_DEPLOY__LOG_RETENTION", "soon")
+    with pytest.raises(MlctlError, match="log_retention = 'soon': Input should be 1, 3, 5"):
+        settings.load(tmp_path)
+
+
+def test_keys_that_do_not_agree_are_told_without_blaming_a_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLCTL_DEPLOY__AUTH", "jwt")
+    with pytest.raises(MlctlError) as refused:
+        settings.load(tmp_path)
+    assert refused.value.message == 'The settings: [deploy] auth = "jwt" needs jwt_issuer and jwt_audience.'
+
+
 def test_a_stage_is_checked_with_what_it_takes_from_the_common_table(tmp_path: Path) -> None:
     (tmp_path / "mlctl.toml").write_text(
         f"[deploy]\n{JWT}[stage.prod]\njwt_audience = ['b']\n[stage.dev]\nauth = 'none'\n"

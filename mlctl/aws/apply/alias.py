@@ -75,7 +75,7 @@ def take_back(run: Run, _: Step) -> str:
     """End a canary of another release."""
     alias = run.actual.alias
     if alias is not None:
-        _update(run, alias.release, replace(run.alias_text, canary=None))
+        _update(run, alias.release, run.alias_text.without(alias.weights))
     return f"release {alias.release if alias else ''} has all the traffic again"
 
 
@@ -136,8 +136,7 @@ def _bake(run: Run, before: str, verified: frozenset[str]) -> None:
 
 
 def _return(run: Run, before: str, verified: frozenset[str]) -> None:
-    text = AliasText(run.alias_text.previous, verified - {run.release})
-    _update(run, before, text)
+    _update(run, before, replace(run.alias_text, verified=verified).without({run.release}))
     run.report(Event("warning", "canary", f"Canary taken back: release {before} has all the traffic again."))
 
 
