@@ -175,8 +175,12 @@ class DeploySettings(_Strict):
         if self.role and self.permissions_boundary:
             raise ValueError("permissions_boundary is for the role that mlctl makes; role names one that is there")
         reserved, provisioned = self.reserved_concurrency, self.provisioned_concurrency
-        if reserved and provisioned and provisioned > reserved:
-            raise ValueError("provisioned_concurrency cannot be more than reserved_concurrency")
+        if reserved and provisioned and 2 * provisioned > reserved:
+            # Lambda counts what all releases have, and a new one is made ready while the live one still serves.
+            raise ValueError(
+                "provisioned_concurrency cannot be more than half of reserved_concurrency: during a deploy "
+                "two releases have it"
+            )
         if self.snapstart:
             self._check_snapstart()
         return self

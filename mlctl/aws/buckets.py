@@ -1,6 +1,6 @@
 """The bucket that packages of more than 50 MB go through: ours alone, private, encrypted, emptied by itself."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from io import BytesIO
 from typing import Any
 
@@ -28,6 +28,17 @@ def exists(aws: Aws, bucket: str) -> bool:
             raise_unless_absent(error)
         return False
     return True
+
+
+def is_whole(aws: Aws, bucket: str, tags: Mapping[str, str]) -> bool:
+    """Whether nothing of it is missing: it gets its tags last."""
+    try:
+        found = aws.s3.get_bucket_tagging(Bucket=bucket)["TagSet"]
+    except ClientError as error:
+        if code_of(error) != "NoSuchTagSet":
+            raise_unless_absent(error)
+        return False
+    return tags.items() <= {tag["Key"]: tag["Value"] for tag in found}.items()
 
 
 def ensure(aws: Aws, desired: Desired) -> None:

@@ -122,7 +122,7 @@ def limits(aws: Aws, names: Names, deploy: DeploySettings, package_bytes: int) -
     every, unreserved = limit.get("ConcurrentExecutions", 0), limit.get("UnreservedConcurrentExecutions", 0)
     mine = (function.reserved if function else None) or 0
     free = max(unreserved + mine - min(_UNRESERVED, every), 0)
-    wanted = deploy.reserved_concurrency or deploy.provisioned_concurrency or 0
+    wanted = deploy.reserved_concurrency or 2 * (deploy.provisioned_concurrency or 0)
     if wanted > free:
         key = "reserved_concurrency" if deploy.reserved_concurrency else "provisioned_concurrency"
         return Check(

@@ -130,8 +130,8 @@ def _api(alias_arn: str, deploy: DeploySettings) -> ApiConfig:
         cors=Cors(
             origins=tuple(sorted(cors.allow_origins)),
             methods=tuple(sorted(cors.allow_methods)),
-            headers=tuple(sorted(cors.allow_headers)),
-            expose=tuple(sorted(cors.expose_headers)),
+            headers=tuple(sorted(name.lower() for name in cors.allow_headers)),
+            expose=tuple(sorted(name.lower() for name in cors.expose_headers)),
             max_age=cors.max_age,
             credentials=cors.allow_credentials,
         )

@@ -2,10 +2,12 @@
 
 import base64
 import json
+import time
 from dataclasses import dataclass
 from typing import Any
 
 from mlctl.aws.names import Names
+from mlctl.aws.patience import Sleep, patiently
 from mlctl.aws.session import Aws
 
 
@@ -18,10 +20,13 @@ class Invocation:
     log_tail: str
 
 
-def invoke(aws: Aws, names: Names, release: str, event: dict[str, Any]) -> Invocation:
-    """Invoke release ``release`` with ``event`` and wait for its answer."""
-    response = aws.lambda_.invoke(
-        FunctionName=names.function, Qualifier=release, Payload=json.dumps(event).encode(), LogType="Tail"
+def invoke(aws: Aws, names: Names, release: str, event: dict[str, Any], sleep: Sleep = time.sleep) -> Invocation:
+    """Invoke release ``release`` with ``event`` and wait for its answer; one that sleeps is woken by it."""
+    payload = json.dumps(event).encode()
+    response = patiently(
+        aws,
+        lambda: aws.lambda_.invoke(FunctionName=names.function, Qualifier=release, Payload=payload, LogType="Tail"),
+        sleep,
     )
     return Invocation(
         payload=json.loads(response["Payload"].read() or b"null"),

@@ -1,24 +1,38 @@
 """What CloudWatch and the log know of two releases that share the traffic of the alias ``live``."""
 
+import json
 import re
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from math import ceil
+from typing import TYPE_CHECKING, Any
 
-from mlctl.aws.names import Names
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NotConnected
+
+from mlctl.aws.errors import code_of, raise_unless_absent
+from mlctl.aws.logs import LATE_MS
+from mlctl.aws.names import ALIAS, Names
+from mlctl.aws.refusals import FORBIDDEN
 from mlctl.aws.session import Aws
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from types_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
     from types_boto3_logs.type_defs import FilterLogEventsRequestTypeDef
 
 # Lambda tells its metrics once a minute: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics.html
-_PERIOD_SECONDS = 60
+_MINUTE = 60
+# CloudWatch keeps minutes for fifteen days:
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html
+_KEPT_SECONDS = 14 * 86_400
 _METRICS = {"requests": ("Invocations", "Sum"), "errors": ("Errors", "Sum"), "p99": ("Duration", "p99")}
-# The version that wrote a log stream stands in its name: 2026/11/24/[7]0123456789abcdef.
-_STREAM_VERSION = re.compile(r"\[([^\]]+)\]")
-_PAGES = 5
+# The version that wrote a log stream stands in its name, 2026/11/24/[7]0123456789abcdef, in a log group of one's own
+# after the function: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-loggroups.html
+_STREAM_VERSION = re.compile(r"^[^\[]*\[(\d+)\]")
+_PAGES = 10
 
 
 @dataclass(frozen=True)
@@ -37,35 +51,127 @@ class Side:
 
 @dataclass(frozen=True)
 class Reading:
-    """Both releases since the canary began."""
+    """Both releases since the canary began. Not ``complete``: the log was not read to its end."""
 
     live: Side = Side()
     canary: Side = Side()
+    complete: bool = True
 
 
-def read(aws: Aws, names: Names, *, live: str, canary: str, since: int, now: float) -> Reading:
+class ServerErrors:
+    """How often each release answered with status 500 or above, by the log: each line once, however often it is read.
+
+    A read makes at most _PAGES calls and goes on where the one before it stopped, so that neither a busy log nor a long
+    canary is read from its beginning each time. Lines that ``[deploy] log_level`` keeps out of the log are not counted.
+    """
+
+    def __init__(self, aws: Aws, group: str, since: int) -> None:
+        self.complete = True
+        self.refused = False
+        self._aws = aws
+        self._group = group
+        self._from_ms = since * 1000
+        self._began_ms = 0
+        self._token: str | None = None
+        self._counted: dict[Hashable, int] = {}
+        self._found: Counter[str] = Counter()
+
+    def count(self, now: float) -> Counter[str]:
+        """The number for each release, by its number, as far as it is known at ``now`` (epoch seconds).
+
+        Without the right to read the log (``refused``), or while it does not answer, that is what was known before.
+        Raises what boto3 raises for any other reason.
+        """
+        self.complete = False
+        try:
+            for _ in range(0 if self.refused else _PAGES):
+                if self._page(now):
+                    self.complete = True
+                    break
+        except ClientError as error:
+            if code_of(error) in FORBIDDEN:
+                self.refused = True
+            elif not passes(error):
+                raise_unless_absent(error)
+                self.complete = True
+        except BotoCoreError as error:
+            if not passes(error):
+                raise
+        return self._found
+
+    def _page(self, now: float) -> bool:
+        """Count one page; whether it was the last of a pass through the log."""
+        request: FilterLogEventsRequestTypeDef = {
+            "logGroupName": self._group,
+            "startTime": self._from_ms,
+            "filterPattern": "{ $.status >= 500 }",
+        }
+        if self._token:
+            request["nextToken"] = self._token
+        else:
+            self._began_ms = int(now * 1000)
+        page = self._aws.logs.filter_log_events(**request)
+        for event in page["events"]:
+            self._count(event)
+        self._token = page.get("nextToken")
+        if self._token:
+            return False
+        # What happened before the pass began may still come late; what is older than that has come.
+        self._from_ms = max(self._from_ms, self._began_ms - LATE_MS)
+        self._counted = {key: at for key, at in self._counted.items() if at >= self._from_ms}
+        return True
+
+    def _count(self, event: Any) -> None:
+        stream, message, at = event["logStreamName"], event["message"], event["timestamp"]
+        version = _STREAM_VERSION.match(stream)
+        key: Hashable = event.get("eventId") or (stream, at, message)
+        if version and key not in self._counted and _is_server_error(message):
+            self._counted[key] = at
+            self._found[version[1]] += 1
+
+
+def read(
+    aws: Aws, names: Names, *, live: str, canary: str, since: int, now: float, log: ServerErrors | None = None
+) -> Reading:
     """The metrics of two releases since ``since`` (epoch seconds); they lag one or two minutes behind.
 
     The dimension ExecutedVersion tells the two apart, and Resource keeps to the alias: what mlctl itself asks a release
     by its number is not among them (https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-view.html).
-    A function that answers HTTP 500 has not failed for Lambda, so those are counted from the log.
+    A function that answers HTTP 500 has not failed for Lambda, so those are counted from the log: by ``log`` when there
+    is more than one reading. The log is quicker than the metrics, so there are at least as many requests as failed.
     Raises what boto3 raises.
     """
-    values: dict[str, dict[datetime, float]] = {}
-    end = datetime.fromtimestamp(now + _PERIOD_SECONDS, UTC)
+    began = max(since, int(now) - _KEPT_SECONDS)
+    start = began - began % _MINUTE
+    window = max(ceil((now - start) / _MINUTE), 1) * _MINUTE
+    values: dict[str, list[float]] = {}
     for page in aws.cloudwatch.get_paginator("get_metric_data").paginate(
-        MetricDataQueries=_queries(names, {"live": live, "canary": canary}),
-        StartTime=datetime.fromtimestamp(since - since % _PERIOD_SECONDS, UTC),
-        EndTime=end,
+        MetricDataQueries=_queries(names, {"live": live, "canary": canary}, window),
+        StartTime=datetime.fromtimestamp(start, UTC),
+        EndTime=datetime.fromtimestamp(start + window, UTC),
     ):
         for found in page["MetricDataResults"]:
-            pairs = zip(found["Timestamps"], found["Values"], strict=True)
-            values.setdefault(found["Id"], {}).update(pairs)
-    failed = _answered_500(aws, names.log_group, since)
-    return Reading(live=_side(values, "live", failed[live]), canary=_side(values, "canary", failed[canary]))
+            values.setdefault(found["Id"], []).extend(found["Values"])
+    log = log or ServerErrors(aws, names.log_group, since)
+    failed = log.count(now)
+    return Reading(
+        live=_side(values, "live", failed[live]),
+        canary=_side(values, "canary", failed[canary]),
+        complete=log.complete or log.refused,
+    )
 
 
-def _queries(names: Names, releases: dict[str, str]) -> "list[MetricDataQueryTypeDef]":
+def passes(error: ClientError | BotoCoreError) -> bool:
+    """Whether a call failed for a reason that passes by itself: too many calls, a fault of AWS's, the network."""
+    if not isinstance(error, ClientError):
+        return isinstance(error, (HTTPClientError, NotConnected))
+    code = code_of(error)
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return status >= 500 or "Throttl" in code or code in ("RequestLimitExceeded", "TooManyRequestsException")
+
+
+def _queries(names: Names, releases: dict[str, str], window: int) -> "list[MetricDataQueryTypeDef]":
+    """Sums by the minute; one p99 of all of ``window`` seconds: those of its minutes could not be put together."""
     return [
         {
             "Id": f"{side}_{key}",
@@ -75,11 +181,11 @@ def _queries(names: Names, releases: dict[str, str]) -> "list[MetricDataQueryTyp
                     "MetricName": metric,
                     "Dimensions": [
                         {"Name": "FunctionName", "Value": names.function},
-                        {"Name": "Resource", "Value": f"{names.function}:live"},
+                        {"Name": "Resource", "Value": f"{names.function}:{ALIAS}"},
                         {"Name": "ExecutedVersion", "Value": release},
                     ],
                 },
-                "Period": _PERIOD_SECONDS,
+                "Period": _MINUTE if statistic == "Sum" else window,
                 "Stat": statistic,
             },
         }
@@ -88,32 +194,16 @@ def _queries(names: Names, releases: dict[str, str]) -> "list[MetricDataQueryTyp
     ]
 
 
-def _side(values: dict[str, dict[datetime, float]], side: str, failed: int) -> Side:
-    requests = values.get(f"{side}_requests", {})
-    errors = sum(values.get(f"{side}_errors", {}).values())
-    # A p99 of p99s is none; the mean of the minutes', each with its requests, is near enough to compare two releases.
-    slow = {minute: p99 for minute, p99 in values.get(f"{side}_p99", {}).items() if requests.get(minute)}
-    weight = sum(requests[minute] for minute in slow)
-    p99 = sum(p99 * requests[minute] for minute, p99 in slow.items()) / weight if weight else None
-    return Side(requests=round(sum(requests.values())), errors=round(errors) + failed, p99_ms=p99)
+def _side(values: dict[str, list[float]], side: str, failed: int) -> Side:
+    errors = round(sum(values.get(f"{side}_errors", []))) + failed
+    requests = round(sum(values.get(f"{side}_requests", [])))
+    return Side(max(requests, errors), errors, max(values.get(f"{side}_p99", []), default=None))
 
 
-def _answered_500(aws: Aws, group: str, since: int) -> Counter[str]:
-    """How often each release answered with a server error, by the names of their log streams."""
-    request: FilterLogEventsRequestTypeDef = {
-        "logGroupName": group,
-        "startTime": since * 1000,
-        "filterPattern": "{ $.status >= 500 }",
-    }
-    found: Counter[str] = Counter()
-    for _ in range(_PAGES):
-        page = aws.logs.filter_log_events(**request)
-        for event in page["events"]:
-            version = _STREAM_VERSION.search(event["logStreamName"])
-            # Emulators do not filter by fields.
-            if version and re.search(r'"status": ?5\d\d', event["message"]):
-                found[version[1]] += 1
-        if not page.get("nextToken"):
-            break
-        request["nextToken"] = page["nextToken"]
-    return found
+def _is_server_error(message: str) -> bool:
+    """Whether a line tells of a status of 500 or above: emulators do not filter by fields."""
+    try:
+        status = json.loads(message)["status"]
+    except (ValueError, KeyError, TypeError):
+        return False
+    return isinstance(status, int) and status >= 500

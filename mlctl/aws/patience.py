@@ -1,4 +1,4 @@
-"""What AWS has to be waited for: a role that Lambda does not know yet, an update that is still in progress."""
+"""What AWS has to be waited for: a young role, an update in progress, a release that sleeps."""
 
 import time
 from collections.abc import Callable
@@ -12,6 +12,12 @@ from mlctl.aws.session import Aws
 Result = TypeVar("Result")
 Sleep = Callable[[float], None]
 
+# What Lambda says of a role, or of a policy of it, that IAM has not spread yet.
+_YOUNG = (
+    "cannot be assumed by Lambda",
+    "execution role does not have permissions",
+    "ensure the role can perform",
+)
 # IAM agrees with itself after some seconds, an update of a function is through after some more.
 _ATTEMPTS = 15
 _PAUSE_SECONDS = 4.0
@@ -38,6 +44,9 @@ def wait(aws: Aws, waiter: Any, **target: str) -> None:
 
 def _passes(error: ClientError) -> bool:
     code, message = code_of(error), str(error.response.get("Error", {}).get("Message", ""))
-    young_role = code == "InvalidParameterValueException" and "cannot be assumed by Lambda" in message
-    busy = code == "ResourceConflictException" and ("in progress" in message or "Pending" in message)
-    return young_role or busy
+    young_role = code == "InvalidParameterValueException" and any(text in message for text in _YOUNG)
+    # An idle release is Inactive; the invocation that is refused wakes it.
+    busy = code == "ResourceConflictException" and any(
+        text in message for text in ("in progress", "Pending", "Inactive")
+    )
+    return young_role or busy or code == "SnapStartNotReadyException"

@@ -191,7 +191,7 @@ OPERATIONS: Mapping[str, Mapping[str, tuple[Need, ...]]] = {
         "PutMetricAlarm": (Need("cloudwatch:PutMetricAlarm", "alarms"), Need("cloudwatch:TagResource", "alarms")),
     },
     "s3": {
-        **_same("s3", "bucket", "CreateBucket", "DeleteBucket", "PutBucketTagging"),
+        **_same("s3", "bucket", "CreateBucket", "DeleteBucket", "GetBucketTagging", "PutBucketTagging"),
         "HeadBucket": (Need("s3:ListBucket", "bucket"),),
         "ListObjectsV2": (Need("s3:ListBucket", "bucket"),),
         "ListMultipartUploads": (Need("s3:ListBucketMultipartUploads", "bucket"),),

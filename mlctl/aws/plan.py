@@ -1,10 +1,13 @@
 """Desired and actual state in, steps out: pure, with no AWS at all."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
-from typing import Literal
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Literal
 
 from mlctl.aws.state import Actual, ApiState, Desired, FunctionConfig, ReleaseState
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 Action = Literal["create", "update", "unchanged", "verify", "delete"]
 Resource = Literal[
@@ -72,11 +75,15 @@ def plan(desired: Desired, actual: Actual) -> Plan:
         before.append(Step("unchanged", "release", f"{release.number} ({_model(desired)})"))
     settled = release is not None and release.number == actual.live and _is_verified(release, actual)
     before.append(Step("unchanged" if settled else "verify", "golden examples", _model(desired)))
-    before += _provisioned(desired, release)
+    reserved = list(_reserved(desired, actual))
+    frees = desired.reserved is None or (
+        actual.function is not None and (actual.function.reserved or 0) < desired.reserved
+    )
+    # More room must be there before it is provisioned, less only after the other release has given its own back.
+    before += [*(reserved if frees else ()), *_provisioned(desired, release)]
     after = [
         *([group] if group.action == "update" else []),
         *_role_policy(desired, actual),
-        *_reserved(desired, actual),
         _api(desired, actual),
         *(Step("delete", "api", api_id, ("made twice, by a deploy that was cut off",)) for api_id in actual.other_apis),
         _permission(desired, actual),
@@ -84,6 +91,7 @@ def plan(desired: Desired, actual: Actual) -> Plan:
         *_alarms(desired, actual),
         *_tags(desired, actual),
         *_no_longer_provisioned(desired, release, actual),
+        *(() if frees else reserved),
         *_old_releases(desired, release, actual),
     ]
     return Plan((*before, _alias(desired, release, actual), *after))
@@ -96,6 +104,7 @@ def existing_release(desired: Desired, actual: Actual) -> ReleaseState | None:
             release.text is not None
             and (release.text.model, release.text.package) == (desired.release.model, desired.release.package)
             and release.config == desired.config
+            and not release.has_failed
         )
         if same:
             return release
@@ -129,6 +138,10 @@ def config_changes(before: FunctionConfig, after: FunctionConfig) -> tuple[str, 
 def differences(compared: Mapping[str, tuple[object, object]]) -> tuple[str, ...]:
     """``name: old → new`` for each pair that differs."""
     return tuple(f"{name}: {_text(old)} → {_text(new)}" for name, (old, new) in compared.items() if old != new)
+
+
+def _field_changes(old: "DataclassInstance", new: "DataclassInstance") -> tuple[str, ...]:
+    return differences({each.name: (getattr(old, each.name), getattr(new, each.name)) for each in fields(new)})
 
 
 def _text(value: object) -> str:
@@ -234,7 +247,10 @@ def _days(count: int | None) -> str:
 
 def _bucket(desired: Desired, actual: Actual) -> Iterator[Step]:
     if desired.through_bucket:
-        yield Step("unchanged" if actual.bucket_exists else "create", "bucket", desired.bucket)
+        if actual.bucket_exists and not actual.bucket_is_whole:
+            yield Step("update", "bucket", desired.bucket, ("protection: cut off → whole",))
+        else:
+            yield Step("unchanged" if actual.bucket_exists else "create", "bucket", desired.bucket)
 
 
 def _function(desired: Desired, actual: Actual) -> Step:
@@ -244,6 +260,8 @@ def _function(desired: Desired, actual: Actual) -> Step:
     changes = config_changes(actual.function.config, desired.config)
     if actual.function.code_sha256 != desired.code_sha256:
         changes = ("code", *changes)
+    if actual.function.failure is not None:
+        changes = (*changes, "the last update: failed → again")
     return Step("update" if changes else "unchanged", "function", name, changes)
 
 
@@ -295,9 +313,12 @@ def _api(desired: Desired, actual: Actual) -> Step:
     name, api = desired.names.function, actual.api
     if api is None:
         return Step("create", "api", name)
-    changes = differences(
-        {each.name: (getattr(api.config, each.name), getattr(desired.api, each.name)) for each in fields(desired.api)}
-    )
+    old, new = api.config.cors, desired.api.cors
+    changes = _field_changes(replace(api.config, cors=None), replace(desired.api, cors=None))
+    if old and new:
+        changes += tuple(f"cors {change}" for change in _field_changes(old, new))
+    else:
+        changes += differences({"cors": (old, new)})
     changes += tuple(f"route {key}: {'made' if wanted else 'goes'}" for key, wanted in _routes_off(desired, api))
     if not api.has_stage:
         changes += ("stage $default: made",)
@@ -346,7 +367,7 @@ def _domains(desired: Desired, actual: Actual) -> Iterator[Step]:
         else:
             changes = differences({"certificate": (state.config.certificate, wanted.certificate)})
             if actual.api is None or state.api_id != actual.api.id:
-                changes += ("mapping: none → this API",)
+                changes += (f"mapping: {f'API {state.api_id}' if state.api_id else 'none'} → this API",)
             yield Step("update" if changes else "unchanged", "domain", wanted.name, changes, bool(changes) and shared)
     for name in there:
         if wanted is None or name != wanted.name:

@@ -44,6 +44,7 @@ def actual(aws: Aws, names: Names, *, bucket: str | None = None, domain: str | N
     function = _function(aws, names)
     apis = read_api.addresses(aws, names)
     ours, foreign = alarms(aws, names)
+    has_bucket = bucket is not None and buckets.exists(aws, bucket)
     return Actual(
         role=_role(aws, names),
         log_group=_log_group(aws, names),
@@ -56,7 +57,8 @@ def actual(aws: Aws, names: Names, *, bucket: str | None = None, domain: str | N
         domains=read_api.domains(aws, names, domain),
         alarms=ours,
         foreign_alarms=foreign,
-        bucket_exists=bucket is not None and buckets.exists(aws, bucket),
+        bucket_exists=has_bucket,
+        bucket_is_whole=has_bucket and bucket is not None and buckets.is_whole(aws, bucket, names.tags),
     )
 
 
@@ -86,6 +88,14 @@ def alias(aws: Aws, names: Names) -> AliasState | None:
         weights=dict(found.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})),
         revision=found.get("RevisionId", ""),
     )
+
+
+def with_state(aws: Aws, names: Names, found: Actual, number: str) -> Actual:
+    """The same, with whether Lambda ever got that release ready: the list of all releases does not tell."""
+    version = aws.lambda_.get_function_configuration(FunctionName=names.function, Qualifier=number)
+    failed = version.get("State") == "Failed"
+    told = (replace(each, has_failed=failed) if each.number == number else each for each in found.releases)
+    return replace(found, releases=tuple(told))
 
 
 def live(aws: Aws, names: Names) -> str | None:
@@ -208,7 +218,17 @@ def _function(aws: Aws, names: Names) -> FunctionState | None:
         revision=configuration.get("RevisionId", ""),
         tags=dict(tags),
         reserved=found.get("Concurrency", {}).get("ReservedConcurrentExecutions"),
+        is_busy=configuration.get("State") == "Pending" or configuration.get("LastUpdateStatus") == "InProgress",
+        failure=_failure(configuration),
     )
+
+
+def _failure(configuration: "Mapping[str, Any]") -> str | None:
+    """Why Lambda could not make or update the function, in its words: it says so only afterwards."""
+    for status, reason in (("State", "StateReason"), ("LastUpdateStatus", "LastUpdateStatusReason")):
+        if configuration.get(status) == "Failed":
+            return str(configuration.get(reason) or "it says no reason")
+    return None
 
 
 def with_provisioned(aws: Aws, names: Names, found: tuple[ReleaseState, ...]) -> tuple[ReleaseState, ...]:

@@ -76,10 +76,11 @@ REFUSALS = (
     Refusal(
         Words(
             "aws_role_lacks",
-            "AWS refused {operation}: the function's role lacks ec2:{action}, which a function in a VPC needs.",
-            "Give the role of [deploy] role what the managed policy AWSLambdaVPCAccessExecutionRole holds.",
+            "AWS refused {operation}: the function's role lacks the right to call {action} on {service}.",
+            "A role that mlctl made needs a minute: run the same command again. One of your own ([deploy] role) needs "
+            "what the managed policies AWSLambdaVPCAccessExecutionRole and AWSXRayDaemonWriteAccess hold.",
         ),
-        says=r"execution role does not have permissions to call (?P<action>\w+) on EC2",
+        says=r"execution role does not have permissions to call (?P<action>\w+) on (?P<service>EC2|XRAY)",
     ),
     Refusal(
         Words(
@@ -104,6 +105,7 @@ REFUSALS = (
         ),
         says=r"UnreservedConcurrentExecution below its minimum value of \[(?P<least>\d+)\]",
     ),
+    Refusal(_CONCURRENCY, says="Requested Provisioned Concurrency should not be greater"),
     Refusal(_CONCURRENCY, _codes("TooManyRequestsException"), "Concurrent(Invocation|Snapshot)"),
     Refusal(
         Words(

@@ -184,18 +184,25 @@ class LogGroupState:
 
 @dataclass(frozen=True)
 class ReleaseState:
-    """A published Lambda version. ``text`` is None for one that mlctl did not publish; ``created`` is AWS's text."""
+    """A published Lambda version. ``text`` is None for one that mlctl did not publish; ``created`` is AWS's text.
+
+    ``has_failed``: Lambda never got it ready; asked only of a release that would be taken up again.
+    """
 
     number: str
     config: FunctionConfig
     text: ReleaseText | None
     created: str = ""
     provisioned: int | None = None
+    has_failed: bool = False
 
 
 @dataclass(frozen=True)
 class FunctionState:
-    """The function's unpublished code and configuration; ``revision`` changes with every change of them."""
+    """The function's unpublished code and configuration; ``revision`` changes with every change of them.
+
+    ``is_busy``: it is being made or updated; ``failure``: why that failed the last time, if it did.
+    """
 
     config: FunctionConfig
     code_sha256: str
@@ -203,6 +210,8 @@ class FunctionState:
     revision: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     reserved: int | None = None
+    is_busy: bool = False
+    failure: str | None = None
 
 
 @dataclass(frozen=True)
@@ -256,7 +265,7 @@ class Actual:
     ``other_apis``: ids of younger APIs with our tags, which should not be. ``domains``: those with our tags,
     and the one that the settings name. ``allowed_source``: the ARN that may invoke the alias.
     ``foreign_alarms``: names that ours would have, taken by alarms on something else. ``bucket_exists``: that
-    for large packages, asked only where it matters.
+    for large packages, asked only where it matters; ``bucket_is_whole``: with all that protects it.
     """
 
     role: RoleState | None = None
@@ -271,6 +280,7 @@ class Actual:
     alarms: tuple[Alarm, ...] = ()
     foreign_alarms: tuple[str, ...] = ()
     bucket_exists: bool = False
+    bucket_is_whole: bool = False
 
     @property
     def live(self) -> str | None:

@@ -79,7 +79,10 @@ def canary_of(percent: int | None, bake: str | None) -> "Canary | None":
         if bake is not None:
             raise typer.BadParameter("--bake is how long a canary is watched; give --canary PERCENT too.")
         return None
-    return Canary(percent=percent, bake=int(seconds(bake or _DEFAULT_BAKE)))
+    long = int(seconds(bake or _DEFAULT_BAKE))
+    if long < 1:
+        raise typer.BadParameter(f"{bake} is no time to watch a canary; give a second at least.", param_hint="--bake")
+    return Canary(percent=percent, bake=long)
 
 
 def show(session: Session, settings: "Settings", deployed: "Deployed") -> None:

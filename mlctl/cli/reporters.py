@@ -3,11 +3,13 @@
 import logging
 import sys
 import time
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.markup import escape
+from rich.padding import Padding
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -32,7 +34,7 @@ class TerminalReport:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._progress = Progress(
+        self._progress = _Parts(
             SpinnerColumn(),
             TextColumn("{task.description}"),
             _WhereCounted(BarColumn(bar_width=24)),
@@ -62,12 +64,15 @@ class TerminalReport:
     def __call__(self, event: Event) -> None:
         """Show one event."""
         if event.kind == "start":
-            task = self._progress.add_task(escape(event.text), total=event.total, unit=event.unit)
+            task = self._progress.add_task(
+                escape(event.text), total=event.total, completed=event.done, unit=event.unit, told=""
+            )
             self._parts[event.name] = (event.text, task)
         elif event.kind == "advance" and event.name in self._parts:
             text, task = self._parts[event.name]
-            now = escape(text) + (f"\n  [dim]{escape(event.text)}[/]" if event.text else "")
-            self._progress.update(task, completed=event.done, description=now)
+            self._progress.update(task, completed=event.done)
+            if event.text:
+                self._progress.update(task, told=event.text)
             if event.text and not self._is_live and time.monotonic() >= self._say_again:
                 self._say_again = time.monotonic() + _SAY_SECONDS
                 self._console.print(f"[dim]{escape(text)}: {escape(event.text)}[/]")
@@ -80,6 +85,18 @@ class TerminalReport:
             self._console.print(f"[yellow]![/] {escape(event.text)}")
         elif event.kind == "note":
             self._console.print(f"[dim]{escape(event.text)}[/]")
+
+
+class _Parts(Progress):
+    """A line a part; beneath them, over the whole width, how those are that tell it."""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """What is drawn again and again."""
+        yield from super().get_renderables()
+        for task in self.tasks:
+            if task.fields["told"]:
+                # Said here, because the console itself leaves long lines to the terminal.
+                yield Padding(Text(task.fields["told"], style="dim", no_wrap=False, overflow="fold"), (0, 0, 0, 2))
 
 
 class _WhereCounted(ProgressColumn):
@@ -111,7 +128,14 @@ def json_report() -> Report:
     )
     logger.handlers = [handler]
 
+    telling: set[str] = set()
+
     def report(event: Event) -> None:
+        if event.kind == "advance":
+            if event.text:
+                telling.add(event.name)
+            elif event.name in telling:
+                return  # its next word comes soon: each step between would only be noise
         counted = {"done": event.done, "total": event.total} if event.total else {}
         logger.info(event.text, extra={"event": event.kind, "part": event.name, **counted})
 

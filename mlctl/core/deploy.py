@@ -81,13 +81,16 @@ def run(
     shipment = options.shipment or shipments.built(found, settings)
     shipments.check_size(shipment)
     stage = open_stage(project_folder, settings, stage_name, report)
-    with explained(), _turn(stage, report) as before:
+    with explained(), _turn(stage, options, report) as before:
         wanted = desired(stage.names, read.identity(stage.aws), stage.settings.deploy, shipment.code, options.canary)
         domain = wanted.domain.name if wanted.domain else None
         actual = read.actual(
             stage.aws, stage.names, bucket=wanted.bucket if wanted.through_bucket else None, domain=domain
         )
         check_ownership(actual, stage.names, wanted)
+        again = existing_release(wanted, actual)
+        if again is not None and again.number != actual.live:
+            actual = read.with_state(stage.aws, stage.names, actual, again.number)
         planned = plan(wanted, actual)
         if before.waited and before.live != actual.live and planned.changed:
             raise overtaken(stage.names, f"`live` is at release {actual.live} now")
@@ -157,11 +160,14 @@ class _Before:
 
 
 @contextmanager
-def _turn(stage: Stage, report: Report) -> Iterator[_Before]:
+def _turn(stage: Stage, options: Options, report: Report) -> Iterator[_Before]:
     """The turn of this command among those of this project on this machine.
 
     Between machines it is the revisions of function and alias that decide; see ``mlctl.aws.apply``.
     """
+    if options.dry_run:
+        yield _Before(None, waited=False)
+        return
     lock, live, waited = stage.lock(), None, False
     try:
         lock.acquire(timeout=0)

@@ -19,7 +19,7 @@ from mlctl.model import gates
 from mlctl.model.registry import ModelVersion, Registry
 from mlctl.progress import Event, Report, silent
 from mlctl.settings import Settings
-from mlctl.stages import LOCAL, Stage, open_stage
+from mlctl.stages import LOCAL, Stage, check_name, open_stage
 
 Found = TypeVar("Found")
 
@@ -79,6 +79,8 @@ def policy(settings: Settings, stage_name: str) -> Policy:
     Works without credentials and without a region; then placeholders stand for account and region.
     """
     every_stage = stage_name == LOCAL
+    if not every_stage:
+        check_name(settings.project, stage_name)
     names = Names(settings.project, permissions.EVERY_STAGE if every_stage else stage_name)
     place = callers.place(settings.deploy.region, settings.deploy.profile)
     placeholders = ((place.account, permissions.ACCOUNT), (place.region, permissions.REGION))

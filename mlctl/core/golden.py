@@ -54,7 +54,9 @@ class Golden:
             raise self._wrong(release, number, invocation)
 
     def _wrong(self, release: str, number: int, invocation: invoke.Invocation) -> MlctlError:
-        answered = json.dumps(invocation.payload)[:_SHOWN]
+        payload = invocation.payload
+        answered = payload.get("body", payload) if isinstance(payload, dict) else payload
+        answered = (answered if isinstance(answered, str) else json.dumps(answered))[:_SHOWN]
         log = f"\n{invocation.log_tail.strip()}" if invocation.log_tail.strip() else ""
         return MlctlError(
             f"Release {release} answers golden example {number + 1} of {len(self.examples)} wrongly: "

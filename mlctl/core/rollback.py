@@ -47,7 +47,7 @@ def run(
         alias = read.alias(stage.aws, stage.names)
         if alias is None:
             raise stage.not_deployed()
-        if release is None and alias.weights:
+        if alias.weights and release in (None, alias.release):
             return _take_back(stage, found, alias, report)
         target = _target(stage, found, alias, release)
         _check_answers(stage, target)
@@ -85,7 +85,8 @@ def _take_back(stage: Stage, found: Sequence[ReleaseState], alias: AliasState, r
 def _target(stage: Stage, found: Sequence[ReleaseState], alias: AliasState, wanted: str | None) -> ReleaseState:
     if wanted is None:
         if alias.text.previous is None:
-            others = sorted(alias.text.verified - {alias.release}, key=int)
+            there = {each.number for each in found}
+            others = sorted(alias.text.verified & there - {alias.release}, key=int)
             named = f" Verified ones that can be named: {', '.join(others)}." if others else ""
             raise _nothing(
                 f"There is nothing to go back to on stage '{stage.name}': no release is recorded as live before "
@@ -99,7 +100,7 @@ def _target(stage: Stage, found: Sequence[ReleaseState], alias: AliasState, want
         raise _nothing(f"Stage '{stage.name}' has no release {wanted}.")
     if target.number not in alias.text.verified:
         raise MlctlError(
-            f"Release {target.number} is not verified: it answered a golden example wrongly, or was never asked.",
+            f"Release {target.number} is not verified: it answered wrongly, did worse as a canary, or was not asked.",
             code="unverified",
             exit_code=ExitCode.VERIFICATION,
             hint="`mlctl releases` shows which are verified; `mlctl deploy VERSION` verifies one and makes it live.",
@@ -112,7 +113,7 @@ def _warn_of_provisioned(stage: Stage, target: str, report: Report) -> None:
     for each in read.with_provisioned(stage.aws, stage.names, read.releases(stage.aws, stage.names)):
         if each.provisioned is not None and each.number != target:
             text = f"Release {each.number} keeps its {each.provisioned} provisioned environments, which cost on; "
-            report(Event("warning", "provisioned", f"{text}release {target} has none. `mlctl deploy` puts that right."))
+            report(Event("warning", "provisioned", f"{text}the next deploy gives them back."))
 
 
 def _nothing(message: str) -> MlctlError:

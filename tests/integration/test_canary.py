@@ -13,6 +13,7 @@ from mlctl.aws import metrics, read
 from mlctl.aws.metrics import Reading, Side
 from mlctl.aws.names import AliasText, CanaryText, Names
 from tests.cloud import Call, Cloud, Killed
+from tests.cloud.faults import Fault
 from tests.conftest import Cli
 
 PROD = ("--stage", "prod")
@@ -185,7 +186,7 @@ def test_a_canary_needs_the_role_of_the_live_release(next_one: Cloud, trained: P
 def test_the_metrics_of_both_releases_are_told_apart_by_alias_and_version(
     next_one: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ids = [query["Id"] for query in metrics._queries(NAMES, {"live": "7", "canary": "8"})]
+    ids = [query["Id"] for query in metrics._queries(NAMES, {"live": "7", "canary": "8"}, 60)]
     assert ids == ["live_requests", "live_errors", "live_p99", "canary_requests", "canary_errors", "canary_p99"]
     # moto knows no percentiles.
     monkeypatch.delitem(metrics._METRICS, "p99")
@@ -220,15 +221,6 @@ def test_the_metrics_of_both_releases_are_told_apart_by_alias_and_version(
     asked = next_one.calls.params("GetMetricData")
     assert {query["MetricStat"]["Period"] for query in asked["MetricDataQueries"]} == {60}
     assert asked["StartTime"].second == 0
-
-
-def test_the_p99_of_several_minutes_is_weighed_by_their_requests() -> None:
-    minutes = [datetime(2030, 1, 1, 0, minute, tzinfo=UTC) for minute in range(3)]
-    values = {
-        "canary_requests": {minutes[0]: 30.0, minutes[1]: 10.0},
-        "canary_p99": {minutes[0]: 10.0, minutes[1]: 50.0, minutes[2]: 999.0},
-    }
-    assert metrics._side(values, "canary", 2) == Side(requests=40, errors=2, p99_ms=20.0)
 
 
 def test_a_second_deploy_of_this_project_waits_and_then_says_that_the_stage_has_moved(
@@ -276,3 +268,58 @@ def test_a_text_without_weights_is_no_canary(next_one: Cloud, cli: Cli) -> None:
     text = AliasText(None, frozenset({"1"}), CanaryText("1", 10, 1, 1))
     next_one.aws.lambda_.update_alias(FunctionName="iris-prod", Name="live", Description=text.to_description())
     assert cli("rollback", *PROD).code == 6
+
+
+def interrupted_once(cloud: Cloud, operation: str) -> None:
+    """Ctrl-C as the first call of that operation returns."""
+
+    def interrupt(call: Call) -> None:
+        if call.operation == operation:
+            cloud.on_call = lambda call: None
+            raise KeyboardInterrupt
+
+    cloud.on_call = interrupt
+
+
+def test_ctrl_c_as_the_weights_are_set_takes_it_back_too(next_one: Cloud, cli: Cli) -> None:
+    interrupted_once(next_one, "UpdateAlias")
+    assert cli(*CANARY).code == 130
+    assert next_one.live() == {"1": 1.0}
+
+
+def test_ctrl_c_leaves_what_a_good_release_has_earned(
+    next_one: Cloud, trained: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cli("deploy", *PROD).code == 0
+    before = alias_text(next_one)
+    assert before == AliasText("1", frozenset({"1", "2"}))
+    (trained / "mlctl.toml").unlink()
+    interrupted_once(next_one, "UpdateAlias")
+    assert cli(*CANARY).code == 130
+    assert alias_text(next_one) == before
+    assert cli("rollback", *PROD, "--json").json["release"] == "1"
+
+
+def test_a_canary_that_cannot_be_taken_back_is_told(next_one: Cloud, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def deny(call: Call) -> None:
+        if call.operation == "UpdateAlias":
+            next_one._denied.add("lambda:UpdateAlias")
+            next_one._fault = Fault("access-denied", 0)
+
+    next_one.on_call = deny
+    monkeypatch.setattr(metrics, "read", lambda *_, **__: Reading(canary=Side(100, 100)))
+    result = cli(*CANARY)
+    assert result.code == 5
+    assert "The canary could not be taken back: release 2 keeps its part of the traffic." in result.err
+    assert "`mlctl rollback --stage prod` takes it back." in result.err
+    assert next_one.live() == {"1": 0.9, "2": 0.1}
+
+
+def test_environments_of_a_canary_that_did_worse_are_given_back(
+    next_one: Cloud, trained: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (trained / "mlctl.toml").write_text("[deploy]\nmemory = 512\nprovisioned_concurrency = 2\n")
+    monkeypatch.setattr(metrics, "read", lambda *_, **__: Reading(canary=Side(100, 100)))
+    assert cli(*CANARY).code == 4
+    releases = read.with_provisioned(next_one.aws, NAMES, read.releases(next_one.aws, NAMES))
+    assert [each.provisioned for each in releases] == [None, None]

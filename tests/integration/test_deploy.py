@@ -10,6 +10,7 @@ from mlctl.aws import read
 from mlctl.aws.names import AliasText, Names
 from mlctl.aws.session import Aws
 from tests.cloud import Call, Cloud
+from tests.cloud.wire import response
 from tests.conftest import Cli
 
 PROD = ("--stage", "prod")
@@ -388,3 +389,74 @@ def test_tags_that_may_not_be_read_are_not_taken_for_none(
     result = cli("deploy", *PROD, "--json")
     assert (result.code, result.json["error"]["code"]) == (5, "aws_tags_hidden")
     assert "The caller needs lambda:ListTags" in result.json["error"]["hint"]
+
+
+def test_an_update_that_failed_is_made_again_and_its_reason_told(live: Cloud, trained: Path, cli: Cli) -> None:
+    failing = True
+
+    def fail(parsed: dict[str, Any], **_: Any) -> None:
+        if failing:
+            parsed["Configuration"]["LastUpdateStatus"] = "Failed"
+            parsed["Configuration"]["LastUpdateStatusReason"] = "The subnet is gone."
+
+    live.aws.lambda_.meta.events.register("after-call.lambda.GetFunction", fail)
+    settle(trained, memory=512)
+    result = cli("deploy", *PROD)
+    assert result.code == 5
+    assert "Lambda could not make the function iris-prod ready: The subnet is gone." in result.err
+    assert live.calls.names.count("UpdateFunctionConfiguration") == 1
+    failing = False
+    assert ok(cli, "deploy")["release"] == "2"
+
+
+def test_a_release_that_sleeps_is_woken(live: Cloud, trained: Path, cli: Cli) -> None:
+    settle(trained, memory=512)
+    ok(cli, "deploy")
+    asleep = 3
+
+    def refuse(**_: Any) -> Any:
+        nonlocal asleep
+        asleep -= 1
+        if asleep >= 0:
+            message = "The operation cannot be performed at this time. The function is currently in state Inactive"
+            return response("https://x", 409, {}, b""), {
+                "Error": {"Code": "ResourceConflictException", "Message": message}
+            }
+        return None
+
+    live.aws.lambda_.meta.events.register("before-call.lambda.Invoke", refuse)
+    assert ok(cli, "rollback")["release"] == "1"
+    assert asleep < 0
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "The provided execution role does not have permissions to call CreateNetworkInterface on EC2",
+        "The provided execution role does not have permissions to call PutTraceSegments on XRAY",
+    ],
+)
+def test_a_policy_that_iam_has_not_spread_yet_is_waited_for(cloud: Cloud, trained: Path, cli: Cli, said: str) -> None:
+    refusals = 2
+
+    def refuse(**_: Any) -> Any:
+        nonlocal refusals
+        refusals -= 1
+        if refusals >= 0:
+            return response("https://x", 400, {}, b""), {
+                "Error": {"Code": "InvalidParameterValueException", "Message": said}
+            }
+        return None
+
+    cloud.aws.lambda_.meta.events.register("before-call.lambda.CreateFunction", refuse)
+    assert ok(cli, "deploy")["release"] == "1"
+
+
+def test_an_old_release_that_somebody_elses_alias_points_at_is_kept(live: Cloud, trained: Path, cli: Cli) -> None:
+    live.aws.lambda_.create_alias(FunctionName="iris-prod", Name="mine", FunctionVersion="1")
+    for memory in (512, 640):
+        settle(trained, memory=memory, keep_releases=2)
+        result = cli("deploy", *PROD)
+        assert result.code == 0, result.err
+    assert "Release 1 is kept: something else still points at it." in result.err
+    assert live.live() == {"3": 1.0}

@@ -100,3 +100,14 @@ def test_a_bucket_of_somebody_else_is_not_used(
     result = cli("deploy", *PROD)
     assert (result.code, f"The bucket {BUCKET} belongs to another account." in result.err) == (5, True)
     assert cloud.live() == {}
+
+
+def test_a_bucket_whose_making_was_cut_off_is_finished(
+    cloud: Cloud, trained: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud.aws.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    result = cli("deploy", *PROD)
+    assert result.code == 0, result.err
+    assert f"~ update     bucket           {BUCKET}" in result.err
+    assert cloud.aws.s3.get_bucket_lifecycle_configuration(Bucket=BUCKET)["Rules"]
+    assert cloud.aws.s3.get_public_access_block(Bucket=BUCKET)

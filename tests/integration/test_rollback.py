@@ -189,4 +189,4 @@ def test_environments_that_stay_with_the_release_left_are_told(cloud: Cloud, tra
     assert cli("deploy", *PROD).code == 0
     result = cli("rollback", *PROD)
     assert (result.code, cloud.live()) == (0, {"1": 1.0})
-    assert "! Release 2 keeps its 2 provisioned environments, which cost on; release 1 has none." in result.err
+    assert "! Release 2 keeps its 2 provisioned environments, which cost on; the next deploy gives" in result.err

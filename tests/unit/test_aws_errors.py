@@ -182,7 +182,7 @@ IN_PROGRESS = "The operation cannot be performed at this time. An update is in p
             "InvalidParameterValueException",
             "The provided execution role does not have permissions to call CreateNetworkInterface on EC2",
             "aws_role_lacks",
-            "the function's role lacks ec2:CreateNetworkInterface",
+            "the function's role lacks the right to call CreateNetworkInterface on EC2",
         ),
         ("ResourceConflictException", IN_PROGRESS, "aws_busy", "still in progress"),
         (

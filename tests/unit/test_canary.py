@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 from mlctl.aws import canary, metrics
 from mlctl.aws.metrics import Reading, Side
@@ -31,11 +31,25 @@ TEXT = CanaryText("8", percent=10, since=1000, bake=60)
         # What makes both fail alike is not its fault.
         (Side(100, 20), Side(900, 180), None),
         (Side(100, 21), Side(900, 180), "21 of its 100 requests failed (21.0%; allowed 10.0%; live 20.0%)"),
-        (Side(20, 0, 20.0), Side(20, 0, 10.0), None),
+        # One request that failed of one tells nothing of the live release, nor do nineteen.
+        (Side(100, 90), Side(1, 1), "90 of its 100 requests failed (90.0%; allowed 10.0%; live 100.0%)"),
+        (Side(100, 90), Side(19, 19), "90 of its 100 requests failed (90.0%; allowed 10.0%; live 100.0%)"),
+        (Side(100, 90), Side(20, 20), None),
+        # What fails before CloudWatch knows of requests, here and there.
+        (Side(50, 50), Side(), "50 of its 50 requests failed (100.0%; allowed 10.0%; live 0.0%)"),
+        (Side(10, 10), Side(90, 90), None),
+        (Side(20, 0, 80.0), Side(20, 0, 40.0), None),
         (
-            Side(20, 0, 20.1),
-            Side(20, 0, 10.0),
-            "its p99 is 20 ms, that of the live release 10 ms (allowed: 2 times as much)",
+            Side(20, 0, 80.1),
+            Side(20, 0, 40.0),
+            "its p99 is 80 ms, that of the live release 40 ms (allowed: 2 times as much, and 25 ms)",
+        ),
+        # A few milliseconds are many times as much as one.
+        (Side(20, 0, 27.0), Side(20, 0, 2.0), None),
+        (
+            Side(20, 0, 27.5),
+            Side(20, 0, 2.0),
+            "its p99 is 28 ms, that of the live release 2 ms (allowed: 2 times as much, and 25 ms)",
         ),
         (Side(19, 0, 99.0), Side(20, 0, 10.0), None),
         (Side(20, 0, 99.0), Side(19, 0, 10.0), None),
@@ -43,6 +57,12 @@ TEXT = CanaryText("8", percent=10, since=1000, bake=60)
 )
 def test_the_verdict_at_its_edges(seen: Side, live: Side, why: str | None) -> None:
     assert canary.verdict(Reading(live=live, canary=seen), LIMITS) == why
+
+
+def test_a_share_just_at_its_limit_is_allowed_whatever_binary_fractions_make_of_it() -> None:
+    limits = CanaryLimits(errors=0.29)
+    assert canary.verdict(Reading(canary=Side(100, 29)), limits) is None
+    assert canary.verdict(Reading(canary=Side(100, 30)), limits) is not None
 
 
 class Watched:
@@ -92,7 +112,14 @@ def test_a_good_canary_is_asked_and_read_all_the_time_and_once_more_at_the_end(m
         "1,000 requests, 0 failed, p99 12 ms; live 9,000, 1 failed, p99 11 ms; 31 golden right"
     )
     advanced = [event for event in watched.events if event.kind == "advance"]
-    assert advanced[0].text == "1 golden right; metrics arrive within two minutes"
+    # What is known is told with each reading, not with each of the requests between.
+    assert [event.text for event in advanced if event.text] == [
+        "1 golden right; metrics arrive within two minutes",
+        *(
+            f"1,000 requests, 0 failed, p99 12 ms; live 9,000, 1 failed, p99 11 ms; {asked} golden right"
+            for asked in (9, 17, 25)
+        ),
+    ]
     assert (advanced[-1].done, advanced[-1].total) == (58, 60)
 
 
@@ -102,6 +129,12 @@ def test_a_limit_that_is_passed_ends_it_at_that_reading(monkeypatch: pytest.Monk
         watched.bake()
     assert (failed.value.exit_code, failed.value.code) == (ExitCode.VERIFICATION, "canary_failed")
     assert watched.now == 1032
+    ended = watched.events[-1]
+    assert (ended.kind, ended.ok, ended.text) == (
+        "finish",
+        False,
+        "40 requests, 10 failed; live 0, 0 failed; 17 golden right",
+    )
 
 
 def test_a_wrong_golden_answer_ends_it_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,6 +148,7 @@ def test_a_wrong_golden_answer_ends_it_at_once(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(MlctlError, match="wrong"):
         watched.bake(ask)
     assert watched.now == 1004
+    assert (watched.events[-1].kind, watched.events[-1].ok) == ("finish", False)
 
 
 def test_one_whose_time_was_over_before_it_was_resumed_is_still_asked_and_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,6 +157,32 @@ def test_one_whose_time_was_over_before_it_was_resumed_is_still_asked_and_read(m
     with pytest.raises(MlctlError, match="does worse"):
         watched.bake()
     assert (watched.asked, watched.read) == ([5000], [5000])
+    assert (watched.events[0].done, watched.events[0].total) == (60, 60)
+
+
+def test_one_that_is_resumed_goes_on_from_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    watched = Watched(monkeypatch, lambda now: Reading())
+    watched.now = 1040
+    watched.bake()
+    assert (watched.events[0].done, watched.now) == (40, 1060)
+
+
+def test_ctrl_c_ends_it_with_what_was_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    watched = Watched(monkeypatch, lambda now: Reading(canary=Side(40, 0)))
+
+    def ask() -> None:
+        watched.ask()
+        if watched.now > 1030:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        watched.bake(ask)
+    ended = watched.events[-1]
+    assert (ended.kind, ended.ok, ended.text) == (
+        "finish",
+        False,
+        "40 requests, 0 failed; live 0, 0 failed; 16 golden right",
+    )
 
 
 def refused(code: str) -> ClientError:
@@ -152,3 +212,66 @@ def test_throttled_metrics_are_asked_for_again(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(MlctlError, match="40 of its 40 requests failed"):
         watched.bake()
     assert watched.read == [1016, 1032, 1048]
+
+
+@pytest.mark.parametrize("error", [refused("Throttling"), ReadTimeoutError(endpoint_url="https://monitoring.test")])
+@pytest.mark.parametrize(
+    ("until", "warning", "told"),
+    [
+        (
+            1000,
+            "CloudWatch did not answer at the end: golden requests alone judged the canary.",
+            "31 golden right; CloudWatch does not answer",
+        ),
+        (
+            1050,
+            "CloudWatch did not answer at the end: older figures had to judge the canary.",
+            "40 requests, 0 failed; live 0, 0 failed; 31 golden right; CloudWatch does not answer",
+        ),
+    ],
+)
+def test_metrics_that_lack_at_the_end_are_said(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, until: int, warning: str, told: str
+) -> None:
+    def reading(now: float) -> Reading:
+        if now > until:
+            raise error
+        return Reading(canary=Side(40, 0))
+
+    watched = Watched(monkeypatch, reading)
+    watched.bake()
+    assert [event.text for event in watched.events if event.kind == "warning"] == [warning]
+    assert watched.events[-1].text == told
+
+
+def test_metrics_that_come_again_before_the_end_are_nothing_to_speak_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    def reading(now: float) -> Reading:
+        if now < 1040:
+            raise refused("Throttling")
+        return Reading(canary=Side(40, 0))
+
+    watched = Watched(monkeypatch, reading)
+    watched.bake()
+    assert [event for event in watched.events if event.kind == "warning"] == []
+    assert watched.events[-1].text == "40 requests, 0 failed; live 0, 0 failed; 31 golden right"
+
+
+def test_a_refusal_that_does_not_pass_by_itself_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def reading(now: float) -> Reading:
+        raise refused("ExpiredToken")
+
+    watched = Watched(monkeypatch, reading)
+    with pytest.raises(ClientError, match="ExpiredToken"):
+        watched.bake()
+    assert watched.now == 1016
+
+
+def test_a_log_that_may_not_be_read_or_not_to_its_end_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    watched = Watched(monkeypatch, lambda now: Reading(complete=False))
+    monkeypatch.setattr(metrics.ServerErrors, "refused", True, raising=False)
+    monkeypatch.setattr(metrics.ServerErrors, "__init__", lambda *_: None)
+    watched.bake()
+    assert [event.text for event in watched.events if event.kind == "warning"] == [
+        "AWS does not let this caller use FilterLogEvents: answers of status 500 are not counted.",
+        "The log was not read to its end: there may be more answers of status 500.",
+    ]

@@ -237,7 +237,10 @@ def test_what_acts_on_the_live_release_at_once_is_marked_shared_and_comes_after_
     names = [each.resource for each in steps]
     shared = {each.resource for each in steps if each.shared}
     assert shared == {"role policy", "reserved concurrency", "api", "permission", "domain"}
-    assert all(names.index(resource) > names.index("alias") > names.index("golden examples") for resource in shared)
+    # More room for requests at once is there before any of it is provisioned; all else waits for the alias.
+    after = shared - {"reserved concurrency"}
+    assert all(names.index(resource) > names.index("alias") > names.index("golden examples") for resource in after)
+    assert names.index("golden examples") < names.index("reserved concurrency") < names.index("alias")
     # Of a first deploy nothing is live that it could act on.
     assert not any(each.shared for each in plan(wanted, Actual()).steps)
 
@@ -304,7 +307,7 @@ def test_a_domain_is_made_mapped_again_and_deleted() -> None:
     assert step(wanted, DONE, "domain").action == "create"
     assert step(wanted, there, "domain").action == "unchanged"
     elsewhere = replace(DONE, domains=(DomainState(Domain("a.example", "arn:old"), ours=True, api_id="gone"),))
-    assert step(wanted, elsewhere, "domain").changes == ("certificate: arn:old → arn:c", "mapping: none → this API")
+    assert step(wanted, elsewhere, "domain").changes == ("certificate: arn:old → arn:c", "mapping: API gone → this API")
     assert step(DESIRED, there, "domain").action == "delete"
 
 
@@ -321,7 +324,9 @@ def test_alarms_are_made_changed_and_deleted() -> None:
 def test_a_large_package_needs_a_bucket_and_a_small_one_none() -> None:
     large = replace(DESIRED, release=OTHER, through_bucket=True)
     assert step(large, DONE, "bucket").action == "create"
-    assert step(large, replace(DONE, bucket_exists=True), "bucket").action == "unchanged"
+    assert step(large, replace(DONE, bucket_exists=True, bucket_is_whole=True), "bucket").action == "unchanged"
+    # One whose making was cut off lacks what protects it.
+    assert step(large, replace(DONE, bucket_exists=True), "bucket").action == "update"
     assert not any(each.resource == "bucket" for each in plan(replace(DESIRED, release=OTHER), DONE).steps)
 
 
@@ -397,3 +402,26 @@ def test_the_text_of_the_alias_is_read_back_and_fits() -> None:
     assert len(many.to_description()) <= 256
     # The newest are the ones to go back to.
     assert {"1398", "1396"} <= AliasText.from_description(many.to_description()).verified
+
+
+def test_cors_is_told_field_by_field() -> None:
+    wanted = replace(DESIRED, api=replace(API, cors=replace(CORS, max_age=60, credentials=True)))
+    assert step(wanted, api(cors=CORS), "api").changes == ("cors max_age: 300 → 60", "cors credentials: off → on")
+
+
+def test_less_reserved_concurrency_waits_until_the_other_release_has_given_its_own_back() -> None:
+    function = replace(DONE.function, reserved=20) if DONE.function else None
+    served = replace(DONE, function=function, releases=(replace(DONE.releases[0], provisioned=8),))
+    steps = plan(replace(DESIRED, release=OTHER, reserved=10, provisioned=2), served).steps
+    resources = [each.resource for each in steps if each.action != "unchanged"]
+    assert resources[-2:] == ["provisioned concurrency", "reserved concurrency"]
+
+
+def test_a_function_whose_last_update_failed_is_updated_again() -> None:
+    failed = replace(DONE, function=replace(DONE.function, failure="no such subnet")) if DONE.function else DONE
+    assert step(replace(DESIRED, release=OTHER), failed, "function").changes == ("the last update: failed → again",)
+
+
+def test_a_release_that_failed_is_not_taken_up_again() -> None:
+    failed = replace(with_release("2"), releases=(*DONE.releases, ReleaseState("2", CONFIG, OTHER, has_failed=True)))
+    assert actions(replace(DESIRED, release=OTHER), failed)["release"] == "create"

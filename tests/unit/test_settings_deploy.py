@@ -59,7 +59,7 @@ def test_every_key_is_taken(tmp_path: Path) -> None:
         ("log_retention = 15", "deploy.log_retention = 15: Input should be 1, 3, 5, 7, 14"),
         ('log_level = "LOUD"', "Input should be 'TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR' or 'FATAL'"),
         ("reserved_concurrency = 0", "greater than or equal to 1"),
-        ("reserved_concurrency = 2\nprovisioned_concurrency = 3", "cannot be more than reserved_concurrency"),
+        ("reserved_concurrency = 5\nprovisioned_concurrency = 3", "cannot be more than half of reserved_concurrency"),
         ('environment = { AWS_REGION = "x" }', "AWS_REGION is a variable that Lambda sets itself"),
         ('environment = { "1A" = "x" }', "'1A' is no name of a variable"),
         (f'environment = {{ LONG = "{"x" * 4090}" }}', "the variables are 4101 bytes together, Lambda takes 4096"),

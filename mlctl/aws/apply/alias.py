@@ -13,7 +13,7 @@ from mlctl.aws.names import ALIAS, AliasText, CanaryText, Names
 from mlctl.aws.ownership import overtaken
 from mlctl.aws.plan import Step, resumed
 from mlctl.aws.session import Aws
-from mlctl.errors import MlctlError
+from mlctl.errors import ExitCode, MlctlError, first_line
 from mlctl.progress import Event
 
 _CHECK_EVERY = 5
@@ -65,9 +65,11 @@ def move(run: Run, step: Step) -> str:
         text = replace(run.alias_text, verified=verified, canary=None)
         _update(run, before, text)
         return f"live → release {run.release}"
+    after = AliasText(previous=before, verified=verified)
     if run.desired.canary or resumed(run.desired, run.actual):
-        _bake(run, before, verified)
-    _update(run, run.release, AliasText(previous=before, verified=verified))
+        _as_canary(run, before, after)
+    else:
+        _update(run, run.release, after)
     return f"live → release {run.release}"
 
 
@@ -75,7 +77,7 @@ def take_back(run: Run, _: Step) -> str:
     """End a canary of another release."""
     alias = run.actual.alias
     if alias is not None:
-        _update(run, alias.release, run.alias_text.without(alias.weights))
+        _update(run, alias.release, replace(run.alias_text, canary=None))
     return f"release {alias.release if alias else ''} has all the traffic again"
 
 
@@ -94,16 +96,39 @@ def _create(run: Run) -> str:
     return f"live → release {run.release}"
 
 
-def _bake(run: Run, before: str, verified: frozenset[str]) -> None:
-    """Give the release a part of the traffic, watch it, and take it back whatever goes wrong."""
+def _as_canary(run: Run, before: str, after: AliasText) -> None:
+    """Give the release a part of the traffic, watch it, then give it all; take it back whatever goes wrong."""
+    as_it_was = replace(run.alias_text, canary=None)
+    try:
+        _bake(run, before, _begin(run, before, after.verified))
+        _update(run, run.release, after)
+    except MlctlError as error:
+        if error.code == "overtaken":
+            raise
+        did_worse = error.exit_code is ExitCode.VERIFICATION
+        _take_back(run, before, as_it_was.without({run.release}) if did_worse else as_it_was, error)
+        error.hint = f"The canary was taken back: release {before} has all the traffic again."
+        raise
+    except (Exception, KeyboardInterrupt) as error:
+        # Nobody has found anything wrong with it: what was known of the releases stays as it was.
+        _take_back(run, before, as_it_was, error)
+        raise
+
+
+def _begin(run: Run, before: str, verified: frozenset[str]) -> CanaryText:
+    """Set the weights; those of a canary that was cut off are there."""
     text = run.alias_text.canary if resumed(run.desired, run.actual) else None
-    if text is None:
-        wanted = run.desired.canary
-        if wanted is None:
-            raise AssertionError("a canary is wanted or resumed")
-        text = CanaryText(run.release, wanted.percent, int(run.clock()), wanted.bake)
-        told = AliasText(run.alias_text.previous, verified, text)
-        _update(run, before, told, {run.release: text.percent / 100})
+    if text is not None:
+        return text
+    wanted = run.desired.canary
+    if wanted is None:
+        raise AssertionError("a canary is wanted or resumed")
+    text = CanaryText(run.release, wanted.percent, int(run.clock()), wanted.bake)
+    _update(run, before, AliasText(run.alias_text.previous, verified, text), {run.release: text.percent / 100})
+    return text
+
+
+def _bake(run: Run, before: str, text: CanaryText) -> None:
     asked = 0
 
     def ask() -> None:
@@ -113,31 +138,48 @@ def _bake(run: Run, before: str, verified: frozenset[str]) -> None:
             _check_still_ours(run)
         run.ask(run.release)
 
+    canary.bake(
+        run.aws,
+        run.desired.names,
+        live=before,
+        canary=text,
+        limits=run.limits,
+        ask=ask,
+        report=run.report,
+        clock=run.clock,
+        sleep=run.sleep,
+    )
+
+
+def _take_back(run: Run, before: str, text: AliasText, cause: BaseException) -> None:
+    """Give all traffic back to ``before``, wherever the canary was interrupted.
+
+    Raises MlctlError (exit 5) when that fails: the user must know that a part of the traffic is still the canary's.
+    """
+    aws, names = run.aws, run.desired.names
     try:
-        canary.bake(
-            run.aws,
-            run.desired.names,
-            live=before,
-            canary=text,
-            limits=run.limits,
-            ask=ask,
-            report=run.report,
-            clock=run.clock,
-            sleep=run.sleep,
-        )
-    except MlctlError as error:
-        if error.code != "overtaken":
-            _return(run, before, verified)
-            error.hint = f"The canary was taken back: release {before} has all the traffic again."
-        raise
-    except (Exception, KeyboardInterrupt):
-        _return(run, before, verified)
-        raise
-
-
-def _return(run: Run, before: str, verified: frozenset[str]) -> None:
-    _update(run, before, replace(run.alias_text, verified=verified).without({run.release}))
+        # Read again: an interrupted call may or may not have moved it.
+        found = read.alias(aws, names)
+        if found is None or found.release != before or not found.weights:
+            return
+        run.alias_revision = update(aws, names, before, text, revision=found.revision)
+        if run.desired.provisioned and not _was_provisioned(run):
+            aws.lambda_.delete_provisioned_concurrency_config(FunctionName=names.function, Qualifier=run.release)
+    except Exception as error:
+        stage = "" if names.stage == "local" else f" --stage {names.stage}"
+        raise MlctlError(
+            f"The canary could not be taken back: release {run.release} keeps its part of the traffic. "
+            f"It ended because of: {first_line(cause)} Taking it back: {first_line(error)}",
+            code="canary_left",
+            exit_code=ExitCode.AWS,
+            hint=f"Put that right, then `mlctl rollback{stage}` takes it back.",
+        ) from error
     run.report(Event("warning", "canary", f"Canary taken back: release {before} has all the traffic again."))
+
+
+def _was_provisioned(run: Run) -> bool:
+    known = run.actual.release(run.release)
+    return known is not None and known.provisioned is not None
 
 
 def _check_still_ours(run: Run) -> None:

@@ -119,7 +119,7 @@ def tags(run: Run, _: Step) -> str:
     run.aws.api.tag_resource(ResourceArn=api, Tags=wanted)
     function = f"arn:{desired.partition}:lambda:{here}:function:{run.function}"
     run.aws.lambda_.tag_resource(Resource=function, Tags=wanted)
-    return f"{len(wanted)} on each resource"
+    return f"{len(wanted)} on role, log group, API and function"
 
 
 def _not_provisioned(run: Run, reason: str) -> MlctlError:

@@ -13,7 +13,10 @@ from mlctl.aws.ownership import check_ownership, overtaken
 from mlctl.aws.patience import patiently, wait
 from mlctl.aws.plan import Step
 from mlctl.aws.state import FunctionState
+from mlctl.errors import ExitCode, MlctlError
 from mlctl.progress import Event
+
+_SETTLE_ATTEMPTS = 300
 
 
 def function(run: Run, step: Step) -> str:
@@ -25,12 +28,35 @@ def function(run: Run, step: Step) -> str:
 
 
 def settled(run: Run) -> FunctionState:
-    """The function once no update of it is in progress. Raises MlctlError (exit 5) when it is gone."""
-    wait(run.aws, "function_updated_v2", FunctionName=run.function)
-    found = read.function(run.aws, run.desired.names)
-    if found is None:
-        raise overtaken(run.desired.names, "the function is gone")
+    """The function once no update of it is in progress, even one that failed; that state stays until the next one.
+
+    Raises MlctlError (exit 5) when the function is gone, or an update does not end.
+    """
+    for _ in range(_SETTLE_ATTEMPTS):
+        found = read.function(run.aws, run.desired.names)
+        if found is None:
+            raise overtaken(run.desired.names, "the function is gone")
+        if not found.is_busy:
+            return found
+        run.sleep(run.aws.pace)
+    raise _not_ready(run, "it is still being updated after five minutes")
+
+
+def _working(run: Run) -> FunctionState:
+    """The same after a change of our own, which must not have failed."""
+    found = settled(run)
+    if found.failure is not None:
+        raise _not_ready(run, found.failure)
     return found
+
+
+def _not_ready(run: Run, why: str) -> MlctlError:
+    return MlctlError(
+        f"Lambda could not make the function {run.function} ready: {why}",
+        code="aws_not_ready",
+        exit_code=ExitCode.AWS,
+        hint="What was live before still is. Correct the cause, then run the same command again.",
+    )
 
 
 def at_revision(found: FunctionState) -> dict[str, Any]:
@@ -57,7 +83,6 @@ def _create(run: Run) -> None:
         if code_of(error) != "ResourceConflictException":
             raise
         # The name is the lock: our own call took effect and its answer was lost, or another deploy was first.
-        wait(run.aws, "function_active_v2", FunctionName=run.function)
         found = settled(run)
         check_ownership(read.actual(run.aws, run.desired.names), run.desired.names)
         if not is_desired(run, found):
@@ -71,10 +96,10 @@ def _update(run: Run) -> str:
     planned_on = run.actual.function
     if planned_on is None or (found.config, found.code_sha256) != (planned_on.config, planned_on.code_sha256):
         raise overtaken(desired.names, "it is giving the function other code or settings")
-    if found.config != desired.config:
+    if found.config != desired.config or found.failure is not None:
         settings = {**_settings(run), **at_revision(found)}
         _unless_overtaken(run, lambda: client.update_function_configuration(**settings))
-        found = settled(run)
+        found = _working(run)
         # The architecture goes with the code.
         if replace(found.config, architecture=desired.config.architecture) != desired.config:
             raise overtaken(desired.names, "it gave the function other settings")
@@ -82,7 +107,7 @@ def _update(run: Run) -> str:
         target = {"FunctionName": run.function, "Architectures": [desired.config.architecture], **at_revision(found)}
         code = _code(run)
         _unless_overtaken(run, lambda: client.update_function_code(**target, **code))
-        found, done = settled(run), f"{_size(len(run.code))} uploaded"
+        found, done = _working(run), f"{_size(len(run.code))} uploaded"
     if not is_desired(run, found):
         raise overtaken(desired.names, "it gave the function other code or settings")
     return done

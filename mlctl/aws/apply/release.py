@@ -12,6 +12,7 @@ from mlctl.aws.names import ReleaseText
 from mlctl.aws.ownership import overtaken
 from mlctl.aws.patience import patiently, wait
 from mlctl.aws.plan import Step
+from mlctl.progress import Event
 
 _ATTEMPTS = 3
 
@@ -21,10 +22,10 @@ def release(run: Run, step: Step) -> str:
     if step.action == "delete":
         return _delete(run, step.name)
     published = _publish(run)
-    if ReleaseText.from_description(published.get("Description", "")) is None:
-        # Nothing has changed since somebody published it by hand, so Lambda gave that version back.
-        wanted = run.desired.release.to_description()
-        run.aws.lambda_.update_function_configuration(FunctionName=run.function, Description=wanted)
+    known = run.actual.release(published["Version"])
+    if ReleaseText.from_description(published.get("Description", "")) is None or (known and known.has_failed):
+        # Nothing has changed since somebody published it by hand, or since it failed: Lambda gave that version back.
+        _touch(run)
         published = _publish(run)
     run.release = published["Version"]
     return f"release {run.release}"
@@ -33,11 +34,24 @@ def release(run: Run, step: Step) -> str:
 def verify(run: Run, _: Step) -> str:
     """Ask the release every golden example, by its number, once Lambda has it ready.
 
-    It is waited for here and not where it is published: a command that was cut off in between has published it already.
+    One that was there before is not waited for: an idle one is inactive until the first question wakes it, and one
+    whose command was cut off may be pending still. Both are asked until they answer.
     """
-    wait(run.aws, "published_version_active", FunctionName=run.function, Qualifier=run.release)
+    if run.actual.release(run.release) is None:
+        wait(run.aws, "published_version_active", FunctionName=run.function, Qualifier=run.release)
     run.verify(run.release)
     return f"release {run.release} answers as scikit-learn does"
+
+
+def _touch(run: Run) -> None:
+    """Change what says nothing, the function's own description, so that there is something to publish."""
+    found = settled(run)
+    wanted = {"Description": f"{run.desired.release.to_description()[:-1]}~", **at_revision(found)}
+    patiently(
+        run.aws,
+        partial(run.aws.lambda_.update_function_configuration, FunctionName=run.function, **wanted),
+        run.sleep,
+    )
 
 
 def _publish(run: Run) -> Any:
@@ -65,5 +79,9 @@ def _delete(run: Run, number: str) -> str:
     try:
         run.aws.lambda_.delete_function(FunctionName=run.function, Qualifier=number)
     except ClientError as error:
+        if code_of(error) == "ResourceConflictException":
+            # An alias of somebody's points at it. Tidying up must not fail a deploy that is through.
+            run.report(Event("warning", "release", f"Release {number} is kept: something else still points at it."))
+            return "kept"
         raise_unless_absent(error)
     return "deleted"
