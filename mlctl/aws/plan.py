@@ -1,13 +1,11 @@
 """Desired and actual state in, steps out: pure, with no AWS at all."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
 
-from mlctl.aws.state import Actual, ApiState, Desired, FunctionConfig, ReleaseState
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
+from mlctl.aws.changes import config_changes, differences, field_changes, text_of
+from mlctl.aws.state import Actual, ApiState, Desired, ReleaseState
 
 Action = Literal["create", "update", "unchanged", "verify", "delete"]
 Resource = Literal[
@@ -125,42 +123,6 @@ def drift(desired: Desired, actual: Actual) -> tuple[str, ...]:
         if step.resource in ("function", "release", "golden examples", "alias") or step.action == "unchanged":
             continue
         lines += [f"{step.resource}: {change}" for change in step.changes] or [f"{step.resource}: to {step.action}"]
-    return tuple(lines)
-
-
-def config_changes(before: FunctionConfig, after: FunctionConfig) -> tuple[str, ...]:
-    """The fields of a release's configuration that differ. Values of variables are not shown: they may be secrets."""
-    plain = [each.name for each in fields(FunctionConfig) if each.name != "environment"]
-    changes = differences({name: (getattr(before, name), getattr(after, name)) for name in plain})
-    return changes + _variables(before.environment, after.environment)
-
-
-def differences(compared: Mapping[str, tuple[object, object]]) -> tuple[str, ...]:
-    """``name: old → new`` for each pair that differs."""
-    return tuple(f"{name}: {_text(old)} → {_text(new)}" for name, (old, new) in compared.items() if old != new)
-
-
-def _field_changes(old: "DataclassInstance", new: "DataclassInstance") -> tuple[str, ...]:
-    return differences({each.name: (getattr(old, each.name), getattr(new, each.name)) for each in fields(new)})
-
-
-def _text(value: object) -> str:
-    if value is None or value == ():
-        return "none"
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-
-
-def _variables(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[str, ...]:
-    lines = []
-    for name in sorted({*before, *after}):
-        if name not in before:
-            lines.append(f"environment: {name} is new")
-        elif name not in after:
-            lines.append(f"environment: {name} goes")
-        elif before[name] != after[name]:
-            lines.append(f"environment: {name} changes")
     return tuple(lines)
 
 
@@ -314,9 +276,9 @@ def _api(desired: Desired, actual: Actual) -> Step:
     if api is None:
         return Step("create", "api", name)
     old, new = api.config.cors, desired.api.cors
-    changes = _field_changes(replace(api.config, cors=None), replace(desired.api, cors=None))
+    changes = field_changes(replace(api.config, cors=None), replace(desired.api, cors=None))
     if old and new:
-        changes += tuple(f"cors {change}" for change in _field_changes(old, new))
+        changes += tuple(f"cors {change}" for change in field_changes(old, new))
     else:
         changes += differences({"cors": (old, new)})
     changes += tuple(f"route {key}: {'made' if wanted else 'goes'}" for key, wanted in _routes_off(desired, api))
@@ -381,8 +343,7 @@ def _alarms(desired: Desired, actual: Actual) -> Iterator[Step]:
             yield Step("create", "alarm", name, (f"{alarm.metric} {alarm.statistic}: at {alarm.threshold:g}",))
         else:
             now = there[name]
-            pairs = {each.name: (getattr(now, each.name), getattr(alarm, each.name)) for each in fields(alarm)}
-            action, changes, _ = _change(differences(pairs))
+            action, changes, _ = _change(field_changes(now, alarm))
             yield Step(action, "alarm", name, changes)
     for name in there:
         if name not in wanted:
@@ -394,7 +355,7 @@ def _tags(desired: Desired, actual: Actual) -> Iterator[Step]:
     now = actual.function.tags if actual.function else None
     missing = {key: value for key, value in desired.all_tags.items() if now is not None and now.get(key) != value}
     if missing and now is not None:
-        changes = tuple(f"{key}: {_text(now.get(key))} → {value}" for key, value in missing.items())
+        changes = tuple(f"{key}: {text_of(now.get(key))} → {value}" for key, value in missing.items())
         yield Step("update", "tags", desired.names.function, changes)
 
 
