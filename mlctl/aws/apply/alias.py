@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from mlctl.aws import canary, read
 from mlctl.aws.apply.run import Run
-from mlctl.aws.errors import code_of
+from mlctl.aws.errors import code_of, refusal
 from mlctl.aws.names import ALIAS, AliasText, CanaryText, Names
 from mlctl.aws.ownership import overtaken
 from mlctl.aws.plan import Step, resumed
@@ -106,12 +106,12 @@ def _as_canary(run: Run, before: str, after: AliasText) -> None:
         if error.code == "overtaken":
             raise
         did_worse = error.exit_code is ExitCode.VERIFICATION
-        _take_back(run, before, as_it_was.without({run.release}) if did_worse else as_it_was, error)
+        _take_back(run, before, as_it_was.without({run.release}) if did_worse else as_it_was)
         error.hint = f"The canary was taken back: release {before} has all the traffic again."
         raise
-    except (Exception, KeyboardInterrupt) as error:
+    except (Exception, KeyboardInterrupt):
         # Nobody has found anything wrong with it: what was known of the releases stays as it was.
-        _take_back(run, before, as_it_was, error)
+        _take_back(run, before, as_it_was)
         raise
 
 
@@ -151,7 +151,7 @@ def _bake(run: Run, before: str, text: CanaryText) -> None:
     )
 
 
-def _take_back(run: Run, before: str, text: AliasText, cause: BaseException) -> None:
+def _take_back(run: Run, before: str, text: AliasText) -> None:
     """Give all traffic back to ``before``, wherever the canary was interrupted.
 
     Raises MlctlError (exit 5) when that fails: the user must know that a part of the traffic is still the canary's.
@@ -167,9 +167,9 @@ def _take_back(run: Run, before: str, text: AliasText, cause: BaseException) -> 
             aws.lambda_.delete_provisioned_concurrency_config(FunctionName=names.function, Qualifier=run.release)
     except Exception as error:
         stage = "" if names.stage == "local" else f" --stage {names.stage}"
+        why = refusal(error).message if isinstance(error, ClientError) else first_line(error)
         raise MlctlError(
-            f"The canary could not be taken back: release {run.release} keeps its part of the traffic. "
-            f"It ended because of: {first_line(cause)} Taking it back: {first_line(error)}",
+            f"The canary could not be taken back: release {run.release} keeps its part of the traffic. {why}",
             code="canary_left",
             exit_code=ExitCode.AWS,
             hint=f"Put that right, then `mlctl rollback{stage}` takes it back.",
