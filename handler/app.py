@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import time
+from json.encoder import encode_basestring_ascii as quoted
 
 from handler.body import Refused, read_body
 from handler.features import read_rows
@@ -132,22 +133,31 @@ def _log(
     level = "INFO" if status < 400 else "WARNING" if status < 500 else "ERROR"
     if LEVELS[level] < LEAST:
         return
-    now = time.time()
-    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
-    line = {
-        "timestamp": f"{stamp}.{int(now * 1000) % 1000:03d}Z",
-        "level": level,
-        "message": purpose if status < 400 else payload["error"]["message"],
-        "request_id": request_id,
-        "route": route[:200],
-        "status": status,
-        "latency_ms": round((time.perf_counter() - started) * 1000, 3),
-        "model_version": SERVICE.version,
-    }
+    latency = round((time.perf_counter() - started) * 1000, 3)
+    message = purpose if status < 400 else payload["error"]["message"]
+    # Put together by hand: building an object for json.dumps took a fifth of a good request's time.
+    line = (
+        f'{{"timestamp": "{_timestamp()}", "level": "{level}", "message": {quoted(message)}, '
+        f'"request_id": {quoted(request_id)}, "route": {quoted(route[:200])}, "status": {status}, '
+        f'"latency_ms": {latency}, "model_version": {quoted(SERVICE.version)}'
+    )
     if status >= 400:
-        line["error"] = payload["error"]["code"]
+        line += f', "error": {quoted(payload["error"]["code"])}'
     if trace:
-        line["exception"] = trace
+        line += f', "exception": {quoted(trace)}'
     # Standard output, looked up at each call: the runtime replaces it, and CloudWatch Logs reads it.
-    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.write(line + "}\n")
     sys.stdout.flush()
+
+
+def _timestamp() -> str:
+    """Now, in RFC 3339 to the millisecond. The text of a second is made once."""
+    global _second, _text  # one process answers one request at a time
+    now = time.time()
+    second = int(now)
+    if second != _second:
+        _second, _text = second, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+    return f"{_text}.{int(now * 1000) % 1000:03d}Z"
+
+
+_second, _text = -1, ""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from handler.ops import Row, Transformer
 
-MODEL_FORMAT = 2
+MODEL_FORMAT = 3
 
 __all__ = ["InvalidModel", "PortableModel", "Unanswerable", "load"]
 
@@ -22,7 +22,7 @@ __all__ = ["InvalidModel", "PortableModel", "Unanswerable", "load"]
 class PortableModel:
     """A chain of transformers and one predictor; the arithmetic of the fitted pipeline it came from.
 
-    ``kind`` is that of the predictor: "classifier" or "regressor".
+    ``kind`` is that of the predictor, one of handler.ops.PREDICTORS.
     """
 
     def __init__(self, transformers: list[Transformer], predictor: Any, kind: str) -> None:
@@ -31,14 +31,20 @@ class PortableModel:
         self._predictor = predictor
 
     def predict(self, row: Row) -> Any:
-        """``(class index, probabilities)`` of a classifier, the number of a regressor.
+        """What a predictor of its kind gives (see handler.ops): of a classifier ``(class index, probabilities)``.
 
         ``row``: in the schema's order, floats with NaN for what is missing, and text with None.
-        Raises Unanswerable for values that the model cannot compute with.
+        Raises Unanswerable for values that the model cannot compute with, InvalidModel for a file that is broken.
         """
-        for transform in self._transformers:
-            row = transform(row)
-        return self._predictor(row)
+        try:
+            for transform in self._transformers:
+                row = transform(row)
+            return self._predictor(row)
+        except Unanswerable:
+            raise
+        except (IndexError, ArithmeticError, ValueError, TypeError) as error:
+            # Of a large model only the header is checked when it is loaded.
+            raise InvalidModel(f"the model does not compute: {error}") from error
 
 
 def load(path: str, n_features: int, generated: bool = False) -> PortableModel:
@@ -54,12 +60,9 @@ def load(path: str, n_features: int, generated: bool = False) -> PortableModel:
         program = json.loads(metadata["mlctl.program"])
         if program["n_features"] != n_features:
             raise InvalidModel("the model and the schema differ in the number of features")
-        built, _ = Program(tensors, generated).build(program["steps"], list(range(n_features)))
+        kind, transformers, predictor = Program(tensors, generated).model(program["steps"], list(range(n_features)))
     except InvalidModel:
         raise
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError) as error:
         raise InvalidModel(f"not a portable model: {error}") from error
-    kinds = [kind for kind, _ in built]
-    if not kinds or kinds[-1] == "transformer" or set(kinds[:-1]) - {"transformer"}:
-        raise InvalidModel("a program is transformers followed by one predictor")
-    return PortableModel([function for _, function in built[:-1]], built[-1][1], kinds[-1])
+    return PortableModel(transformers, predictor, kind)

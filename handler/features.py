@@ -103,6 +103,18 @@ def _read_row(instance: Any, schema: Schema, problems: list[Json]) -> Row:
 
 def _read_plain(instance: list[Any], schema: Schema, problems: list[Json]) -> Row:
     values: list[float] = []
+    for value, (low, high) in zip(instance, schema.ranges, strict=True):
+        kind = type(value)
+        # NaN and infinities lie in no range.
+        if not ((kind is float or kind is int) and low <= value <= high):
+            return _read_warily(instance, schema, problems)
+        values.append(float(value))
+    return values, []
+
+
+def _read_warily(instance: list[Any], schema: Schema, problems: list[Json]) -> Row:
+    """As ``_read_plain``, for a row with a value that no training row was like."""
+    values: list[float] = []
     warnings: list[Json] = []
     for position, value in enumerate(instance):
         kind = type(value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import nextafter
+
 # Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,13 +13,14 @@ if TYPE_CHECKING:
 
 # From here on a float64 rounds to infinity as float32 (largest float32 plus half a unit in its last place).
 FLOAT32_LIMIT = 3.4028235677973366e38
+LARGEST = nextafter(FLOAT32_LIMIT, 0.0)
 INFINITY = float("inf")
 
 
 def range_of(feature: Json) -> tuple[float, float]:
-    """The smallest and the largest number in training; without one, no number lies outside."""
+    """The smallest and the largest number in training; without one, all that a model can compute with."""
     low, high = feature["min"], feature["max"]
-    return (-INFINITY if low is None else low), (INFINITY if high is None else high)
+    return (-LARGEST if low is None else max(low, -LARGEST)), (LARGEST if high is None else min(high, LARGEST))
 
 
 def outside(value: str, low: str, high: str) -> str:

@@ -8,6 +8,7 @@ Source: https://github.com/huggingface/safetensors#format
 from __future__ import annotations
 
 import json
+import os
 import sys
 
 # Not from typing: importing it would cost a cold start some milliseconds.
@@ -17,7 +18,16 @@ if TYPE_CHECKING:
 
 MAX_HEADER_BYTES = 100_000_000
 # safetensors name → (format character of memoryview.cast, bytes an item)
-DTYPES: dict[str, tuple[Any, int]] = {"F64": ("d", 8), "I32": ("i", 4), "U32": ("I", 4), "U8": ("B", 1)}
+DTYPES: dict[str, tuple[Any, int]] = {
+    "F64": ("d", 8),
+    "F32": ("f", 4),
+    "I32": ("i", 4),
+    "U32": ("I", 4),
+    "I16": ("h", 2),
+    "U8": ("B", 1),
+}
+# From here on a file is mapped into memory, not read: a start must not wait for all of it.
+MAPPED_BYTES = 4_000_000
 
 
 def read(path: str) -> tuple[Any, dict[str, memoryview[Any]]]:
@@ -27,8 +37,7 @@ def read(path: str) -> tuple[Any, dict[str, memoryview[Any]]]:
     """
     if sys.byteorder != "little":
         raise ValueError("portable models are little-endian; this machine is not")
-    with open(path, "rb") as file:
-        data = memoryview(file.read())
+    data = _bytes_of(path)
     if len(data) < 8:
         raise ValueError("not a safetensors file: shorter than 8 bytes")
     length = int.from_bytes(data[:8], "little")
@@ -42,6 +51,15 @@ def read(path: str) -> tuple[Any, dict[str, memoryview[Any]]]:
         raise ValueError("not a safetensors file: the header is not an object")
     metadata = header.pop("__metadata__", {})
     return metadata, _tensors(header, data[8 + length :])
+
+
+def _bytes_of(path: str) -> memoryview[int]:
+    with open(path, "rb") as file:
+        if os.fstat(file.fileno()).st_size < MAPPED_BYTES:
+            return memoryview(file.read())
+        import mmap
+
+        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 def _product(shape: list[int]) -> int:

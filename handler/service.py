@@ -31,8 +31,15 @@ class Service:
         self.metrics = metrics
         self.model = model
         self.is_regression = schema["task"] == "regression"
-        if self.is_regression != (model.kind == "regressor"):
-            raise ValueError(f"the schema's task is {schema['task']}; the model is a {model.kind}")
+        outputs = schema["target"].get("outputs")
+        self.outputs = outputs and [each["name"] for each in outputs]
+        # A model of several targets that knows one alone is one for that.
+        kinds = ("regressors",) if outputs else ("regressor", "regressors")
+        if model.kind not in (kinds if self.is_regression else ("classifier", "scorer")):
+            several = " of several targets" if outputs else ""
+            raise ValueError(f"the schema's task is {schema['task']}{several}; the model is a {model.kind}")
+        self._in_a_list = model.kind == "regressors"
+        self._numbers = "probabilities" if model.kind == "classifier" else "scores"
         # A regression has neither.
         self.labels = schema["target"].get("labels")
         self.class_names = schema["target"].get("class_names")
@@ -58,7 +65,8 @@ class Service:
     def predict(self, values: list[Any], warnings: list[Json], instance: int | None) -> Json:
         """The answer for one row: ``prediction``, and ``warnings`` if any.
 
-        A class comes with ``class_name`` and ``probabilities``; a regression is the number alone.
+        A class comes with ``class_name`` and ``probabilities``, or ``scores`` where the model has none;
+        a regression is the number alone, or of several targets an object with the number of each.
         ``instance`` is the row's number among several, for the words of a refusal (422).
         """
         try:
@@ -67,17 +75,23 @@ class Service:
             raise unanswerable(self.schema, error.position, error.problem, instance) from None
         answer: Json
         if self.is_regression:
-            # JSON has no word for NaN and infinities.
-            if predicted - predicted != 0:
-                problem = "the model gives no finite number for these values"
-                raise unanswerable(self.schema, None, problem, instance)
-            answer = {"prediction": predicted}
+            numbers = predicted if self._in_a_list else (predicted,)
+            for number in numbers:
+                # JSON has no word for NaN and infinities.
+                if number - number != 0:
+                    problem = "the model gives no finite number for these values"
+                    raise unanswerable(self.schema, None, problem, instance)
+            if self.outputs:
+                answer = {"prediction": dict(zip(self.outputs, numbers, strict=True))}
+            else:
+                (number,) = numbers
+                answer = {"prediction": number}
         else:
-            index, probabilities = predicted
+            index, numbers = predicted
             answer = {
                 "prediction": self.labels[index],
                 "class_name": self.class_names[index],
-                "probabilities": probabilities,
+                self._numbers: numbers,
             }
         if warnings:
             answer["warnings"] = warnings

@@ -4,14 +4,15 @@ Flags win over ``MLCTL_*`` variables (nested: ``MLCTL_DEPLOY__MEMORY``), those o
 ``[stage.X]``, then the rest of ``mlctl.toml``, then the defaults below.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from types import UnionType
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from mlctl.errors import MlctlError, did_you_mean
 from mlctl.settings_deploy import DeploySettings
@@ -42,10 +43,11 @@ Kind = Literal["number", "category", "boolean", "date"]
 
 
 class DataSettings(_Strict):
-    """``[data]``: the table, its target, how it is read, and how rows are held out."""
+    """``[data]``: the table, its target or targets, how it is read, and how rows are held out."""
 
     source: str = Field("iris", min_length=1)
-    target: str | None = None
+    # Not decoded: the text of a variable is a name, also one like 5 or true; see settings_sources for a list.
+    target: Annotated[str | tuple[str, ...] | None, NoDecode] = None
     task: Literal["auto", "binary", "multiclass", "regression"] = "auto"
     test_size: float = Field(0.2, gt=0, lt=1)
     seed: int = Field(42, ge=0, le=2**32 - 1)
@@ -57,6 +59,28 @@ class DataSettings(_Strict):
     delimiter: str | None = Field(None, min_length=1, max_length=1)
     encoding: str = "utf-8"
     decimal: str = Field(".", min_length=1, max_length=1)
+
+    @field_validator("target", mode="before")
+    @classmethod
+    def _target_is_named(cls, given: Any) -> Any:
+        """A name, or several: one in a list is that one."""
+        if given is None or isinstance(given, str):
+            return given
+        if not (isinstance(given, list | tuple) and given and all(isinstance(name, str) for name in given)):
+            raise PydanticCustomError("target", "Input should be the name of a column, or a list of several")
+        names = tuple(dict.fromkeys(given))
+        return names if len(names) > 1 else names[0]
+
+    def target_names(self, columns: Container[str]) -> tuple[str, ...]:
+        """The names in ``target``, among those of ``columns``; none where it is not set.
+
+        A text is one name, or several parted by commas where no column has the whole of it as its name.
+        """
+        if not isinstance(self.target, str):
+            return self.target or ()
+        parts = tuple(dict.fromkeys(name.strip() for name in self.target.split(",")))
+        is_whole = len(parts) == 1 or self.target in columns or not any(name in columns for name in parts)
+        return (self.target,) if is_whole else parts
 
     @model_validator(mode="after")
     def _split_is_whole(self) -> Self:

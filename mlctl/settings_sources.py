@@ -98,4 +98,8 @@ def _own(model: type[BaseSettings], values: dict[str, Any]) -> dict[str, Any]:
     if isinstance(params, dict):
         plain = {key: plain_value(value) if isinstance(value, str) else value for key, value in params.items()}
         own["model"] = {**own["model"], "params": plain}
+    data = own.get("data")
+    if isinstance(data, dict) and isinstance(target := data.get("target"), str):
+        names = plain_value(target)
+        own["data"] = {**data, "target": names if isinstance(names, list) else target}
     return own

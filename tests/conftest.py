@@ -137,24 +137,26 @@ def unpacked(iris_package: build.Package, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture(scope="session")
-def handler_app(unpacked: Path) -> Iterator[ModuleType]:
+def handler_app(unpacked: Path) -> ModuleType:
     """``handler.app`` as the zip holds it, imported into this process."""
-    yield from import_handler(unpacked)
+    return import_handler(unpacked)
 
 
-def import_handler(folder: Path) -> Iterator[ModuleType]:
-    """Import ``handler.app`` from ``folder``, and forget it afterwards."""
-    before = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "handler"}
-    for name in before:
-        del sys.modules[name]
+def import_handler(folder: Path) -> ModuleType:
+    """Import ``handler.app`` from ``folder``, apart from the source's handler: a package holds only a part of it."""
+    before = _handler_modules()
     sys.path.insert(0, str(folder))
     try:
-        yield importlib.import_module("handler.app")
+        return importlib.import_module("handler.app")
     finally:
         sys.path.remove(str(folder))
-        for name in [name for name in sys.modules if name.split(".")[0] == "handler"]:
-            del sys.modules[name]
+        _handler_modules()
         sys.modules.update(before)
+
+
+def _handler_modules() -> dict[str, ModuleType]:
+    """The handler's modules, taken out of ``sys.modules``."""
+    return {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] == "handler"}
 
 
 class LambdaContext:

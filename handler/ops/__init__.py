@@ -10,30 +10,67 @@ if TYPE_CHECKING:
 
     # A row on its way through a model: floats (NaN: missing), and text (None: missing) up to an encoder.
     Row = Sequence[Any]
-    # A row in, a row out; a row in, the position of the class and the probabilities out; a row in, a number out.
+    # What the function of each kind of step makes of a row.
+    #   transformer  a row
+    #   classifier   (the position of the class, the probability of each class)
+    #   scorer       (the position of the class, its scores), of a classifier that knows no probabilities: what
+    #                scikit-learn's decision_function gives, one number for two classes, else one for each
+    #   regressor    a number
+    #   classifiers, scorers, regressors   of several outputs: a list of the above
     Transformer = Callable[[Row], Row]
     Classifier = Callable[[Row], tuple[int, list[float]]]
     Regressor = Callable[[Row], float]
     # The raw feature, by its position in the schema, that each column of a row came from.
     Origins = list[int]
-    # "transformer", "classifier" or "regressor"; the function; the origins of the columns that come out.
+    # The kind of a step; its function; the origins of the columns that come out (of a predictor: none).
     Built = tuple[str, Callable[..., Any], Origins]
 
 # operation → family module. The compilers that write them are in the tool, mlctl/portable/.
 FAMILIES = {
     "columns": "composition",
     "present": "composition",
+    "finite": "composition",
+    "ufunc": "functions",
+    "indicate": "imputing",
+    "target": "target",
+    "invert_power": "target",
+    "invert_quantile": "target",
+    "outputs": "multioutput",
+    "chain": "multioutput",
+    "threshold": "searching",
     "standardize": "scaling",
     "rescale": "scaling",
     "clip": "scaling",
+    "normalize": "normalizing",
+    "binarize": "binning",
+    "discretize": "binning",
+    "polynomial": "polynomials",
+    "splines": "splines",
+    "power": "power",
+    "quantiles": "quantiles",
+    "project": "projection",
+    "pool": "projection",
     "impute": "imputing",
     "one_hot": "encoding",
     "ordinal": "encoding",
     "forest": "trees",
     "forest_regressor": "trees",
+    "boosting": "boosting",
+    "mean": "ensembles",
+    "mean_classifier": "ensembles",
+    "ada_boost": "ensembles",
+    "weighted_median": "ensembles",
+    "predictions": "ensembles",
     "logistic": "linear",
+    "modified_huber": "linear",
+    "linear_scores": "linear",
     "linear": "linear",
+    "constant": "dummy",
+    "constant_class": "dummy",
+    "interpolate": "isotonic",
 }
+
+PREDICTORS = ("classifier", "scorer", "regressor", "classifiers", "scorers", "regressors")
 
 # Of all steps together, those inside other steps included.
 MAX_STEPS = 1000
@@ -61,17 +98,32 @@ class Program:
     """A model file while its steps are built: the tensors that they name, and the limits of the whole."""
 
     def __init__(self, tensors: dict[str, memoryview[Any]], generated: bool) -> None:
-        self.generated = generated
+        self._generated = generated
         self._tensors = tensors
         self._steps = 0
         self._depth = 0
 
-    def tensor(self, name: str, code: str, length: int | None = None) -> memoryview[Any]:
-        """The flat memoryview ``name``; raises InvalidModel for another type or length."""
+    def tensor(self, name: str, codes: str, length: int | None = None) -> memoryview[Any]:
+        """The flat memoryview ``name``, of one of the types ``codes``; raises InvalidModel for another type or length.
+
+        The codes are those of the module struct: d, f (float64, float32), i, h (int32, int16), I, B (uint32, uint8).
+        """
         tensor = self._tensors.get(name)
-        if tensor is None or tensor.format != code or (length is not None and len(tensor) != length):
+        if tensor is None or tensor.format not in codes or (length is not None and len(tensor) != length):
             raise InvalidModel(f"tensor {name!r} is missing, or not of the type and length its step needs")
         return tensor
+
+    def generated_code(self) -> Callable[[Row], Sequence[float]] | None:
+        """``sums`` of ``handler.generated``, the model's trees as Python code, where the package ships it.
+
+        It is that of the model itself, never of one inside another step.
+        """
+        if not self._generated or self._depth != 1:
+            return None
+        from handler.generated import sums
+
+        written: Callable[[Row], Sequence[float]] = sums
+        return written
 
     def build(self, steps: Any, origins: Origins) -> tuple[list[tuple[str, Callable[..., Any]]], Origins]:
         """``([(kind, function), …], origins)`` of steps that follow each other; InvalidModel for bad ones."""
@@ -92,6 +144,21 @@ class Program:
             built.append((kind, function))
         self._depth -= 1
         return built, origins
+
+    def transformers(self, steps: Any, origins: Origins) -> tuple[list[Transformer], Origins]:
+        """The functions of steps that are all transformers, and the origins of what comes out."""
+        built, out = self.build(steps, origins)
+        if any(kind != "transformer" for kind, _ in built):
+            raise InvalidModel("a predictor stands where only transformers may")
+        return [function for _, function in built], out
+
+    def model(self, steps: Any, origins: Origins) -> tuple[str, list[Transformer], Callable[..., Any]]:
+        """``(kind, transformers, predictor)`` of steps that end in a predictor."""
+        built, _ = self.build(steps, origins)
+        kinds = [kind for kind, _ in built]
+        if not kinds or kinds[-1] not in PREDICTORS or set(kinds[:-1]) - {"transformer"}:
+            raise InvalidModel("a program is transformers followed by one predictor")
+        return kinds[-1], [function for _, function in built[:-1]], built[-1][1]
 
 
 def positions(given: Any, width: int) -> list[int]:

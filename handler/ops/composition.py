@@ -5,7 +5,7 @@ Source: sklearn/compose/_column_transformer.py (``transform``), sklearn/utils/va
 
 from __future__ import annotations
 
-from handler.ops import InvalidModel, Unanswerable, positions
+from handler.ops import Unanswerable, positions
 
 # Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from handler.ops import Built, Origins, Program, Row, Transformer
 
+INFINITIES = (float("inf"), float("-inf"))
+
 
 def columns(step: Any, program: Program, origins: Origins) -> Built:
     """Blocks side by side: each takes the columns at its positions through its steps; a column may be in several."""
@@ -21,10 +23,8 @@ def columns(step: Any, program: Program, origins: Origins) -> Built:
     out: Origins = []
     for block in step["blocks"]:
         taken = positions(block["columns"], len(origins))
-        built, block_out = program.build(block["steps"], [origins[each] for each in taken])
-        if any(kind != "transformer" for kind, _ in built):
-            raise InvalidModel("a block holds transformers only")
-        blocks.append((taken, [function for _, function in built]))
+        functions, block_out = program.transformers(block["steps"], [origins[each] for each in taken])
+        blocks.append((taken, functions))
         out += block_out
 
     def transform(row: Row) -> Row:
@@ -44,6 +44,18 @@ def present(step: Any, program: Program, origins: Origins) -> Built:
     return "transformer", checker(origins), origins
 
 
+def finite(step: Any, program: Program, origins: Origins) -> Built:
+    """The row as it is; an infinite number is refused, as what follows in scikit-learn refuses it."""
+
+    def check(row: Row) -> Row:
+        for origin, value in zip(origins, row, strict=True):
+            if value in INFINITIES:
+                raise Unanswerable(origin, "becomes infinite on the way through this model")
+        return row
+
+    return "transformer", check, origins
+
+
 def checker(origins: Origins) -> Transformer:
     """A function that gives a row back and refuses one with a missing value."""
 
@@ -56,4 +68,4 @@ def checker(origins: Origins) -> Transformer:
     return check
 
 
-BUILDERS = {"columns": columns, "present": present}
+BUILDERS = {"columns": columns, "present": present, "finite": finite}

@@ -1,11 +1,13 @@
 """Linear models. Dot products and exp differ in the last bits between machines: parity is ``close``.
 
-Source: sklearn/linear_model/_base.py (``predict``, ``_predict_proba_lr``) and _logistic.py (``predict_proba``).
+Here a dot product is exactly rounded (``math.fsum``), so it is the same on every Python.
+Source: sklearn/linear_model/_base.py (``predict``, ``decision_function``, ``_predict_proba_lr``), _logistic.py and
+_stochastic_gradient.py (``predict_proba``), _glm/glm.py (``predict``).
 """
 
 from __future__ import annotations
 
-from math import exp
+from math import exp, fsum, isfinite
 from operator import mul
 
 from handler.ops import InvalidModel, Unanswerable
@@ -14,78 +16,237 @@ from handler.ops.composition import checker
 # Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Sequence
     from typing import Any
 
-    from handler.ops import Built, Origins, Program, Row
+    from handler.ops import Built, Classifier, Origins, Program, Regressor, Row
+
+    # The coefficients and the intercept of each score.
+    Weights = list[tuple[list[float], float]]
+
+NO_NUMBER = "the model gives no finite number for these values"
 
 
 def logistic(step: Any, program: Program, origins: Origins) -> Built:
-    """Two classes: one row of coefficients, the logistic function. More: a row a class, softmax."""
-    n_classes = int(step["n_classes"])
-    if n_classes < 2:
-        raise InvalidModel("a logistic regression has two classes or more")
-    scores = _scores(step, program, origins, rows=1 if n_classes == 2 else n_classes)
-
-    def binary(row: Row) -> tuple[int, list[float]]:
-        (score,) = scores(row)
-        positive = _expit(score)
-        return int(score > 0), [1.0 - positive, positive]
+    """Two classes: the logistic function of one score. More: softmax over a score a class, or ``one_vs_rest``."""
+    weights = _of_classes(step, program, origins)
+    if _flag(step, "one_vs_rest"):
+        return "classifier", _one_vs_rest(weights, origins, uniform=_flag(step, "uniform")), []
+    scores = _scores(weights, origins, infinite=True)
 
     def multinomial(row: Row) -> tuple[int, list[float]]:
         decision = scores(row)
         highest = max(decision)
         powers = [exp(score - highest) for score in decision]
-        total = add(powers)
+        total = fsum(powers)
+        if not total >= 1.0:  # NaN: the highest score is infinite
+            raise Unanswerable(None, NO_NUMBER)
         return decision.index(highest), [power / total for power in powers]
 
-    return "classifier", binary if n_classes == 2 else multinomial, []
+    return "classifier", _binary(weights, origins, expit) if len(weights) == 1 else multinomial, []
+
+
+def modified_huber(step: Any, program: Program, origins: Origins) -> Built:
+    """``(clip(score, -1, 1) + 1) / 2``; of more than two classes each one's share of their sum."""
+    weights = _of_classes(step, program, origins)
+
+    def clipped(score: float) -> float:
+        return (min(max(score, -1.0), 1.0) + 1.0) / 2.0
+
+    if len(weights) == 1:
+        return "classifier", _binary(weights, origins, clipped), []
+    scores = _scores(weights, origins, infinite=True)
+
+    def shared(row: Row) -> tuple[int, list[float]]:
+        decision = scores(row)
+        return decision.index(max(decision)), _shares([clipped(score) for score in decision], uniform=True)
+
+    return "classifier", shared, []
+
+
+def linear_scores(step: Any, program: Program, origins: Origins) -> Built:
+    """A classifier that knows no probabilities: the second class where the one score is above 0, else the highest."""
+    weights = _of_classes(step, program, origins)
+    scores = _scores(weights, origins)
+
+    def binary(row: Row) -> tuple[int, list[float]]:
+        found = scores(row)
+        return int(found[0] > 0), found
+
+    def highest(row: Row) -> tuple[int, list[float]]:
+        found = scores(row)
+        return found.index(max(found)), found
+
+    return "scorer", binary if len(weights) == 1 else highest, []
 
 
 def linear(step: Any, program: Program, origins: Origins) -> Built:
-    """One row of coefficients, and its score is the answer."""
-    scores = _scores(step, program, origins, rows=1)
+    """The answer is the score, with the link ``log`` its exponential; a list of them where ``outputs`` is not null."""
+    outputs = step.get("outputs")
+    link = step.get("link", "identity")
+    if outputs is not None and (type(outputs) is not int or outputs < 1):
+        raise InvalidModel("a linear model has one output or more")
+    if link not in ("identity", "log"):
+        raise InvalidModel(f"unknown link {link!r}")
+    weights = _weights(step, program, origins, outputs or 1)
+    scores = _scores(weights, origins, infinite=link == "log")
 
-    def predict(row: Row) -> float:
-        return scores(row)[0]
+    def several(row: Row) -> list[float]:
+        return [_exponential(score) for score in scores(row)]
 
-    return "regressor", predict, []
+    if outputs is not None:
+        return "regressors", scores if link == "identity" else several, []
+    score = _score(weights, origins, infinite=link == "log")
+
+    def one(row: Row) -> float:
+        return _exponential(score(row))
+
+    return "regressor", score if link == "identity" else one, []
 
 
-def _scores(step: Any, program: Program, origins: Origins, rows: int) -> Callable[[Row], list[float]]:
-    """A function from a row to ``row · coef + intercept``, one for each of the ``rows`` of coefficients."""
+def expit(score: float) -> float:
+    """``1 / (1 + exp(-score))``; 0 where exp leaves float64, as in scikit-learn."""
+    try:
+        return 1.0 / (1.0 + exp(-score))
+    except OverflowError:
+        return 0.0
+
+
+def _exponential(score: float) -> float:
+    try:
+        found = exp(score)
+    except OverflowError:
+        found = float("inf")
+    if found - found != 0:
+        raise Unanswerable(None, NO_NUMBER)
+    return found
+
+
+def _one_vs_rest(weights: Weights, origins: Origins, uniform: bool) -> Classifier:
+    if len(weights) == 1:
+        raise InvalidModel("one class against the rest takes three classes or more")
+    scores = _scores(weights, origins, infinite=True)
+
+    def shared(row: Row) -> tuple[int, list[float]]:
+        decision = scores(row)
+        return decision.index(max(decision)), _shares([expit(score) for score in decision], uniform)
+
+    return shared
+
+
+def _shares(parts: list[float], uniform: bool) -> list[float]:
+    """Each part's share of their sum. Are all 0: equal shares if ``uniform``, else no answer (0 / 0)."""
+    total = fsum(parts)
+    if total == 0.0:
+        if not uniform:
+            raise Unanswerable(None, NO_NUMBER)
+        return [1.0 / len(parts)] * len(parts)
+    return [part / total for part in parts]
+
+
+def _binary(weights: Weights, origins: Origins, probability: Callable[[float], float]) -> Classifier:
+    """Two classes of one score; ``probability`` is that of the second."""
+    score = _score(weights, origins, infinite=True)
+
+    def binary(row: Row) -> tuple[int, list[float]]:
+        found = score(row)
+        second = probability(found)
+        return int(found > 0), [1.0 - second, second]
+
+    return binary
+
+
+def _of_classes(step: Any, program: Program, origins: Origins) -> Weights:
+    """One row of coefficients for two classes, else one for each."""
+    n_classes = step["n_classes"]
+    if type(n_classes) is not int or n_classes < 2:
+        raise InvalidModel("a linear classifier has two classes or more")
+    return _weights(step, program, origins, 1 if n_classes == 2 else n_classes)
+
+
+def _weights(step: Any, program: Program, origins: Origins, rows: int) -> Weights:
     width = len(origins)
-    flat = program.tensor(step["coef"], "d", rows * width).tolist()
-    intercept = program.tensor(step["intercept"], "d", rows).tolist()
-    weights = [(flat[row * width : (row + 1) * width], intercept[row]) for row in range(rows)]
-    check = checker(origins)
+    flat: Any = program.tensor(step["coef"], "d", rows * width).tolist()
+    intercept: Any = program.tensor(step["intercept"], "d", rows).tolist()
+    if not (all(map(isfinite, flat)) and all(map(isfinite, intercept))):
+        raise InvalidModel("a coefficient is not a finite number")
+    return [(flat[row * width : (row + 1) * width], intercept[row]) for row in range(rows)]
+
+
+def _score(weights: Weights, origins: Origins, infinite: bool = False) -> Regressor:
+    """As ``_scores``, of the one row of coefficients."""
+    again = _again(weights, origins, infinite)
+    ((coef, bias),) = weights
+
+    def score(row: Row) -> float:
+        try:
+            found: float = fsum(map(mul, coef, row)) + bias
+            if found - found == 0:
+                return found
+        except (OverflowError, ValueError):
+            pass
+        return again(row)[0]
+
+    return score
+
+
+def _scores(weights: Weights, origins: Origins, infinite: bool = False) -> Callable[[Row], list[float]]:
+    """A function from a row to ``row · coef + intercept``, one for each row of coefficients.
+
+    ``infinite``: a score may be infinite, as one that leaves float64 is in scikit-learn; without it, and
+    where a score is NaN, such a row is refused.
+    """
+    again = _again(weights, origins, infinite)
 
     def scores(row: Row) -> list[float]:
-        found = [add(map(mul, coef, row)) + bias for coef, bias in weights]
-        for score in found:
-            # Not finite: a value was missing, or the sum left float64.
-            if score - score != 0:
-                check(row)
-                raise Unanswerable(None, "the model gives no finite number for these values")
-        return found
+        try:
+            found = [fsum(map(mul, coef, row)) + bias for coef, bias in weights]
+            # The sum is not finite where one of them is not.
+            total = sum(found)
+            if total - total == 0:
+                return found
+        except (OverflowError, ValueError):
+            pass
+        return again(row)
 
     return scores
 
 
-def add(numbers: Iterable[float]) -> float:
-    """Their plain left-to-right sum: the built-in ``sum`` compensates from Python 3.12 on, so its last bits differ."""
-    total = 0.0
-    for number in numbers:
-        total += number
-    return total
+def _again(weights: Weights, origins: Origins, infinite: bool) -> Callable[[Row], list[float]]:
+    """The scores of a row with a value that is missing or infinite, which is refused, or with a sum beyond float64."""
+    check = checker(origins)
+
+    def again(row: Row) -> list[float]:
+        check(row)
+        for origin, value in zip(origins, row, strict=True):
+            if value - value != 0:
+                raise Unanswerable(origin, "becomes infinite on the way through this model")
+        found = [_dot(coef, row) + bias for coef, bias in weights]
+        for score in found:
+            if score - score != 0 and not (infinite and abs(score) > 0):
+                raise Unanswerable(None, NO_NUMBER)
+        return found
+
+    return again
 
 
-def _expit(score: float) -> float:
-    # exp overflows above 709; for a negative score this form loses no digits and cannot overflow.
-    if score < 0:
-        power = exp(score)
-        return power / (1.0 + power)
-    return 1.0 / (1.0 + exp(-score))
+def _dot(coef: Sequence[float], row: Row) -> float:
+    """The dot product; by plain sums, which may become infinite or NaN, where the exact one cannot be taken."""
+    try:
+        return fsum(map(mul, coef, row))
+    except (OverflowError, ValueError):
+        total = 0.0
+        for product in map(mul, coef, row):
+            total += product
+        return total
 
 
-BUILDERS = {"logistic": logistic, "linear": linear}
+def _flag(step: Any, name: str) -> bool:
+    """A parameter that is true or false; false where it is absent."""
+    flag = step.get(name, False)
+    if type(flag) is not bool:
+        raise InvalidModel(f"{name} is true or false")
+    return flag
+
+
+BUILDERS = {"logistic": logistic, "modified_huber": modified_huber, "linear_scores": linear_scores, "linear": linear}

@@ -1,16 +1,15 @@
 """Decision trees, random forests and extra trees: equal to scikit-learn to the last bit.
 
-scikit-learn casts a row to float32, compares it with float64 thresholds (``x <= threshold`` goes
-left; a missing value goes where the node says), adds the class fractions, or the values, of the
-leaves tree by tree in float64, and divides once by the number of trees. The same sums in the same
-order give the same bits.
+scikit-learn casts a row to float32, compares it with thresholds (``x <= threshold`` goes left; a missing
+value goes where the node says), adds the class fractions, or the values, of the leaves tree by tree in
+float64, and divides once by the number of trees. The same sums in the same order give the same bits.
 Source: sklearn/tree/_tree.pyx (``_apply_dense``), sklearn/ensemble/_forest.py (``predict_proba``, ``predict``).
 """
 
 from __future__ import annotations
 
 import struct
-from operator import gt
+from itertools import accumulate
 
 from handler.ops import InvalidModel, Unanswerable
 
@@ -22,144 +21,270 @@ if TYPE_CHECKING:
 
     from handler.ops import Built, Origins, Program, Row
 
-    # From a float32 row to the sums over the trees: one a class, or one value.
-    Sums = Callable[[Row], Row]
+    # From the row that reaches the trees to the sums over them: one a class, or one a value.
+    Sums = Callable[[Row], Sequence[float]]
+
+# Up to so many nodes the arrays become lists, which are faster to read, and are checked as a whole when the model is
+# loaded. Larger ones stay in the file's bytes and are checked where a walk goes: a start must not read all of them.
+LISTED_NODES = 20_000
+# Of classes and outputs together: a file must not have the handler lay out more memory than it holds itself.
+MOST_VALUES = 1_000_000
 
 
 def forest(step: Any, program: Program, origins: Origins) -> Built:
-    """A forest of ``n_trees`` trees over ``n_classes`` classes; a single tree is a forest of one."""
-    n_classes, n_trees = int(step["n_classes"]), int(step["n_trees"])
-    to_sums = _prepared(step, program, origins, n_classes)
+    """The mean of ``n_trees`` trees over ``n_classes`` classes, a number for each output."""
+    classes, n_trees = counts(step["n_classes"]), int(step["n_trees"])
+    to_sums = sums_over_trees(step, program, origins, [0.0] * sum(classes))
+    if len(classes) == 1:
 
-    def predict(row: Row) -> tuple[int, list[float]]:
-        probabilities = [total / n_trees for total in to_sums(row)]
-        return probabilities.index(max(probabilities)), probabilities
+        def predict(row: Row) -> tuple[int, list[float]]:
+            probabilities = [total / n_trees for total in to_sums(row)]
+            return probabilities.index(max(probabilities)), probabilities
 
-    return "classifier", predict, []
+        return "classifier", predict, []
+    ends = list(accumulate(classes))
+    spans = list(zip([0, *ends], ends, strict=False))
+
+    def predict_each(row: Row) -> list[tuple[int, list[float]]]:
+        means = [total / n_trees for total in to_sums(row)]
+        outputs = [means[start:end] for start, end in spans]
+        return [(each.index(max(each)), each) for each in outputs]
+
+    return "classifiers", predict_each, []
 
 
 def forest_regressor(step: Any, program: Program, origins: Origins) -> Built:
-    """A forest whose leaves hold one value each."""
-    n_trees = int(step["n_trees"])
-    to_sums = _prepared(step, program, origins, 1)
+    """The mean of ``n_trees`` trees whose leaves hold ``n_outputs`` values."""
+    (n_outputs,), n_trees = counts([step["n_outputs"]]), int(step["n_trees"])
+    to_sums = sums_over_trees(step, program, origins, [0.0] * n_outputs)
+    if n_outputs == 1:
 
-    def predict(row: Row) -> float:
-        number: float = to_sums(row)[0] / n_trees
-        return number
+        def predict(row: Row) -> float:
+            return to_sums(row)[0] / n_trees
 
-    return "regressor", predict, []
+        return "regressor", predict, []
+
+    def predict_each(row: Row) -> list[float]:
+        return [total / n_trees for total in to_sums(row)]
+
+    return "regressors", predict_each, []
 
 
-def _prepared(step: Any, program: Program, origins: Origins, n_values: int) -> Sums:
-    """A function from a float64 row to the sums over the trees, with all checks of the row and the model."""
-    if int(step["n_trees"]) < 1 or step["n_features"] != len(origins):
-        raise InvalidModel("a forest has one tree or more, and takes the columns that reach it")
-    to_float32 = _float32(origins)
-    takes_gaps = step["missing"] is not None
-    generated: Sums | None = None
-    if program.generated:
-        from handler.generated import forest as written
+def counts(given: Any) -> list[int]:
+    """``given`` as a list of numbers of classes or outputs, each at least 1; InvalidModel for anything else."""
+    sound = type(given) is list and given and all(type(each) is int and each > 0 for each in given)
+    if not sound or sum(given) > MOST_VALUES:
+        raise InvalidModel(f"trees have 1 to {MOST_VALUES} classes or outputs")
+    found: list[int] = given
+    return found
 
-        generated = written
-        if not takes_gaps:
-            # The arrays, of which the code was written, are not even read.
-            return lambda row: written(to_float32(row))
-    feature, threshold, child, roots, flat = _arrays(step, program, origins, n_values)
-    plain = generated or _plain_sums(feature, threshold, child, roots, _rows(flat, n_values))
-    if not takes_gaps:
-        return lambda row: plain(to_float32(row))
-    missing = program.tensor(step["missing"], "B", len(feature)).tolist()
-    if max(missing) > 1:
-        raise InvalidModel("a missing value goes left (0) or right (1)")
-    with_gaps = _sums_with_gaps(feature, threshold, child, roots, _rows(flat, n_values), missing)
 
-    def to_sums(row: Row) -> Row:
-        values = to_float32(row)
-        # A sum of float32 values cannot overflow float64: it differs from itself only where one is NaN.
-        total = sum(values)
-        return plain(values) if total == total else with_gaps(values)  # noqa: PLR0124
+def sums_over_trees(step: Any, program: Program, origins: Origins, start: list[float]) -> Sums:
+    """A function from a row to ``start`` plus what the leaves hold, with all checks of the row and the model.
+
+    A leaf holds as many values as ``start`` has (a forest), or one, which goes to the totals in turn (boosting).
+    """
+    if step["n_features"] != len(origins):
+        raise InvalidModel("the trees take the columns that reach them")
+    trees = Trees(step, program, len(origins), start)
+    prepare = to_float32(origins) if trees.single else _as_it_is
+    if step["missing"] is None:
+        if trees.categories:
+            raise InvalidModel("a category may always be missing")
+        # The arrays, of which generated code was written, are not even read.
+        plain = program.generated_code() or trees.sums()
+        return lambda row: plain(prepare(row))
+    missing = program.tensor(step["missing"], "B", len(trees.feature))
+    with_gaps = trees.sums(missing)
+    plain = program.generated_code() or with_gaps
+
+    def to_sums(row: Row) -> Sequence[float]:
+        values = prepare(row)
+        # NaN alone differs from itself.
+        for value in values:
+            if value != value:  # noqa: PLR0124
+                return with_gaps(values)
+        return plain(values)
 
     return to_sums
 
 
-def _arrays(
-    step: Any, program: Program, origins: Origins, n_values: int
-) -> tuple[list[int], Sequence[float], list[int], list[int], Sequence[float]]:
-    """``(feature, threshold, child, roots, values)``, checked.
+def _as_it_is(row: Row) -> Row:
+    return row
 
-    Node i with ``feature[i] >= 0`` tests that feature and goes to ``child[i]`` or ``child[i] + 1``;
-    with ``feature[i] == -1`` it is a leaf and ``child[i]`` is its row of ``n_values`` in ``values``.
+
+class Trees:
+    """The arrays of an ensemble, as far as the file's header tells right.
+
+    Node i with ``feature[i] >= 0`` tests that feature: at or below ``threshold[i]`` the walk goes to the
+    next node, else ``skip[i]`` further. With a negative feature it is a leaf, and ``skip[i]`` its row in ``values``.
+    The first ``categories`` features hold codes of categories, from 0 to 255: with one of them it goes to the next node
+    where bit ``code`` of set ``threshold[i]`` is 1. A set is 8 words of ``sets``, the lowest bits first.
     """
-    feature = program.tensor(step["feature"], "i").tolist()
-    threshold = program.tensor(step["threshold"], "d", len(feature)).tolist()
-    child = program.tensor(step["child"], "I", len(feature)).tolist()
-    roots = program.tensor(step["roots"], "I", int(step["n_trees"])).tolist()
-    flat = program.tensor(step["values"], "d").tolist()
-    if n_values < 1 or len(flat) % n_values:
-        raise InvalidModel("a forest needs classes and whole rows of values")
-    _check(feature, child, roots, len(flat) // n_values, len(origins))
-    return feature, threshold, child, roots, flat
+
+    def __init__(self, step: Any, program: Program, n_features: int, start: list[float]) -> None:
+        self.start = start
+        self.feature = program.tensor(step["feature"], "hi")
+        self.threshold = program.tensor(step["threshold"], "fd", len(self.feature))
+        self.skip = program.tensor(step["skip"], "I", len(self.feature))
+        self.roots = program.tensor(step["roots"], "I", int(step["n_trees"]))
+        self.values = program.tensor(step["values"], "d")
+        # The trees compare a row in float32, or as it is.
+        self.single = self.threshold.format == "f"
+        self.width = int(step.get("width", len(start)))
+        sound = self.width in (1, len(start)) and self.roots and max(self.roots) < len(self.feature)
+        if not sound or len(self.values) % self.width:
+            raise InvalidModel("an ensemble needs trees, and leaves with a value for each class or output")
+        self.n_features = n_features
+        self.sets = program.tensor(step["sets"], "I") if "sets" in step else None
+        self.categories = int(step["categories"]) if self.sets else 0
+        if not 0 <= self.categories <= n_features or (self.categories and self.single):
+            raise InvalidModel("the sets of categories are not those of features")
+
+    def sums(self, missing: Sequence[int] | None = None) -> Sums:
+        """The walk. ``missing``: for each node 0 where a missing value goes left, 1 where right."""
+        feature: Sequence[int] = self.feature
+        threshold: Sequence[float] = self.threshold
+        skip: Sequence[int] = self.skip
+        if len(feature) <= LISTED_NODES:
+            feature, threshold, skip = self.feature.tolist(), self.threshold.tolist(), self.skip.tolist()
+            self._check(feature, skip, missing)
+            self._check_sets(feature, threshold)
+        if missing is None:
+            leaf = _leaf(feature, threshold, skip)
+        elif self.sets:
+            leaf = _leaf_with_sets(feature, threshold, skip, missing, self.sets, self.categories)
+        else:
+            leaf = _leaf_with_gaps(feature, threshold, skip, missing)
+        return self._one_value(leaf) if self.width == 1 else self._many_values(leaf)
+
+    def _one_value(self, leaf: Callable[[Row, int], int]) -> Sums:
+        values, n_totals = self.values, len(self.start)
+        # The roots of the trees of each total.
+        roots = self.roots.tolist()
+        turns = [(first, roots[turn::n_totals]) for turn, first in enumerate(self.start)]
+
+        def sums(row: Row) -> list[float]:
+            totals = []
+            for first, mine in turns:
+                total = first
+                for root in mine:
+                    total += values[leaf(row, root)]
+                totals.append(total)
+            return totals
+
+        return sums
+
+    def _many_values(self, leaf: Callable[[Row, int], int]) -> Sums:
+        values, roots, start, width = self.values, self.roots.tolist(), self.start, self.width
+        places = range(width)
+
+        def sums(row: Row) -> list[float]:
+            totals = start[:]
+            for root in roots:
+                first = leaf(row, root) * width
+                for place in places:
+                    totals[place] += values[first + place]
+            return totals
+
+        return sums
+
+    def _check(self, feature: Sequence[int], skip: Sequence[int], missing: Sequence[int] | None) -> None:
+        nodes, rows = len(feature), len(self.values) // self.width
+        sound = (
+            max(feature) < self.n_features
+            # The last node is a leaf, so the next node of an inner one is always there.
+            and feature[-1] < 0
+            and all(
+                further + at + 1 < nodes if tested >= 0 else further < rows
+                for at, (tested, further) in enumerate(zip(feature, skip, strict=True))
+            )
+            and (missing is None or max(missing) <= 1)
+        )
+        if not sound:
+            raise InvalidModel("a tree points outside its arrays")
+
+    def _check_sets(self, feature: Sequence[int], threshold: Sequence[float]) -> None:
+        sets = len(self.sets) // 8 if self.sets else 0
+        tests = (at for tested, at in zip(feature, threshold, strict=True) if 0 <= tested < self.categories)
+        # NaN is below nothing.
+        if not all(0 <= at < sets for at in tests):
+            raise InvalidModel("a tree points outside its sets of categories")
 
 
-def _rows(flat: Sequence[float], n_values: int) -> list[tuple[float, ...]]:
-    return [tuple(flat[start : start + n_values]) for start in range(0, len(flat), n_values)]
+def _leaf(feature: Sequence[int], threshold: Sequence[float], skip: Sequence[int]) -> Callable[[Row, int], int]:
+    """A function from a row and a root to the row of the leaf in ``values``."""
 
-
-def _plain_sums(
-    feature: list[int], threshold: Sequence[float], child: list[int], roots: list[int], values: list[tuple[float, ...]]
-) -> Sums:
-    n_values = len(values[0])
-
-    def sums(row: Row) -> Row:
-        total = [0.0] * n_values
-        for root in roots:
-            node = root
+    def walk(row: Row, node: int) -> int:
+        tested = feature[node]
+        while tested >= 0:
+            node += 1 if row[tested] <= threshold[node] else skip[node] + 1
             tested = feature[node]
-            while tested >= 0:
-                node = child[node] + (row[tested] > threshold[node])
-                tested = feature[node]
-            for position, value in enumerate(values[child[node]]):
-                total[position] += value
-        return total
+        return skip[node]
 
-    return sums
+    return walk
 
 
-def _sums_with_gaps(
-    feature: list[int],
+def _leaf_with_gaps(
+    feature: Sequence[int], threshold: Sequence[float], skip: Sequence[int], missing: Sequence[int]
+) -> Callable[[Row, int], int]:
+    """As ``_leaf``, with one comparison more at each node."""
+
+    def walk(row: Row, node: int) -> int:
+        tested = feature[node]
+        while tested >= 0:
+            number = row[tested]
+            # NaN alone differs from itself.
+            left = number <= threshold[node] if number == number else not missing[node]  # noqa: PLR0124
+            node += 1 if left else skip[node] + 1
+            tested = feature[node]
+        return skip[node]
+
+    return walk
+
+
+def _leaf_with_sets(
+    feature: Sequence[int],
     threshold: Sequence[float],
-    child: list[int],
-    roots: list[int],
-    values: list[tuple[float, ...]],
-    missing: list[int],
-) -> Sums:
-    """As ``_plain_sums``, with one comparison more at each node."""
-    n_values = len(values[0])
+    skip: Sequence[int],
+    missing: Sequence[int],
+    sets: Sequence[int],
+    categories: int,
+) -> Callable[[Row, int], int]:
+    """As ``_leaf_with_gaps``, where the first features hold categories; what is none of them counts as missing."""
 
-    def sums(row: Row) -> Row:
-        total = [0.0] * n_values
-        for root in roots:
-            node = root
+    def walk(row: Row, node: int) -> int:
+        tested = feature[node]
+        while tested >= 0:
+            number = row[tested]
+            if tested >= categories and number == number:  # noqa: PLR0124
+                left = number <= threshold[node]
+            elif tested < categories and 0 <= number < 256:
+                code = int(number)
+                left = sets[_whole(threshold[node]) * 8 + (code >> 5)] >> (code & 31) & 1 == 1
+            else:
+                left = not missing[node]
+            node += 1 if left else skip[node] + 1
             tested = feature[node]
-            while tested >= 0:
-                number = row[tested]
-                # NaN alone differs from itself.
-                node = child[node] + (number > threshold[node] if number == number else missing[node])  # noqa: PLR0124
-                tested = feature[node]
-            for position, value in enumerate(values[child[node]]):
-                total[position] += value
-        return total
+        return skip[node]
 
-    return sums
+    return walk
 
 
-def _float32(origins: Origins) -> Callable[[Row], Row]:
+def _whole(number: float) -> int:
+    """The number of a set, which a large model holds unchecked."""
+    if not 0 <= number < 2**32:
+        raise InvalidModel("a tree points outside its sets of categories")
+    return int(number)
+
+
+def to_float32(origins: Origins) -> Callable[[Row], tuple[float, ...]]:
     """A function that rounds a row to float32 as a C cast does, and refuses what overflows it."""
     width = len(origins)
     packer = struct.Struct(f"<{width}f")
     pack, unpack = packer.pack, packer.unpack
 
-    def to_float32(row: Row) -> Row:
+    def rounded(row: Row) -> tuple[float, ...]:
         try:
             return unpack(pack(*row))
         except OverflowError:
@@ -168,25 +293,7 @@ def _float32(origins: Origins) -> Callable[[Row], Row]:
             origin = origins[sizes.index(max(sizes))]
             raise Unanswerable(origin, "is too large for the model: once scaled it leaves float32") from None
 
-    return to_float32
-
-
-def _check(feature: list[int], child: list[int], roots: list[int], n_values: int, n_features: int) -> None:
-    """Refuse a tree that could loop or point outside its arrays: children always lie behind their parent."""
-    nodes = len(feature)
-    inner = [node for node in range(nodes) if feature[node] >= 0]
-    children = [child[node] for node in inner]
-    sound = (
-        nodes > 0
-        and max(roots) < nodes
-        and min(feature) >= -1
-        and max(feature) < n_features
-        and all(map(gt, children, inner))
-        and (not children or max(children) + 1 < nodes)
-        and all(child[node] < n_values for node in range(nodes) if feature[node] < 0)
-    )
-    if not sound:
-        raise InvalidModel("a tree points outside its arrays or back to itself")
+    return rounded
 
 
 BUILDERS = {"forest": forest, "forest_regressor": forest_regressor}

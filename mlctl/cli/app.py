@@ -13,6 +13,7 @@ from typer.exceptions import TyperException
 
 from mlctl import __version__
 from mlctl.cli import (
+    bench,
     compare,
     config,
     data,
@@ -56,6 +57,7 @@ app.command("import")(import_model.import_model)
 app.command("compare")(compare.compare)
 app.add_typer(models.app, name="models")
 app.command("package")(package.package)
+app.command("bench")(bench.bench)
 app.command("doctor")(doctor.doctor)
 app.command("deploy")(deploy.deploy)
 app.command("promote")(promote.promote)

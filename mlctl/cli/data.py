@@ -132,11 +132,16 @@ def _description(described: "Description") -> dict[str, Any]:
         "digest": described.digest,
         "rows": described.rows,
         "task": described.task,
-        "target": described.target.name,
+        "target": _one_or_all([column.name for column in described.targets]),
         "columns": [_column(column) for column in described.columns],
-        "target_column": _column(described.target),
+        "target_column": _one_or_all([_column(column) for column in described.targets]),
         "classes": described.classes,
     }
+
+
+def _one_or_all(found: list[Any]) -> Any:
+    """Of one target its own value, of several a list."""
+    return found if len(found) > 1 else found[0]
 
 
 def _column(column: "Described") -> dict[str, Any]:
@@ -151,15 +156,16 @@ def _render(console: "Console", described: "Description") -> None:
 
     columns, classes = len(described.columns), len(described.classes)
     kind = f"with {classes} classes" if classes else "(regression)"
+    targets = ", ".join(column.name for column in described.targets)
     console.print(
         f"[bold]{escape(described.source)}[/]: {described.rows:,} rows, {columns} features, "
-        f"target {escape(described.target.name)} {kind}, digest {described.digest[:12]}\n"
+        f"target {escape(targets)} {kind}, digest {described.digest[:12]}\n"
     )
     made = render.table("feature", "kind", "missing", "values", "distribution", right=("missing",))
-    shown = described.columns if classes else (*described.columns, described.target)
+    shown = described.columns if classes else (*described.columns, *described.targets)
     for column in shown:
         missing = f"{column.missing / described.rows:.1%}" if column.missing else ""
-        name = f"{escape(column.name)} [dim](target)[/]" if column is described.target else escape(column.name)
+        name = f"{escape(column.name)} [dim](target)[/]" if column in described.targets else escape(column.name)
         bars = f"[cyan]{render.histogram(column.histogram) if any(column.histogram) else ''}[/]"
         made.add_row(name, column_kind(column), missing, escape(column_values(column)), bars)
     render.keep(made, but="values")

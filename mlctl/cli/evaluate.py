@@ -92,6 +92,9 @@ def _render(console: "Console", evaluation: "Evaluation") -> None:
         value = evaluation.metrics[name]
         overview.add_row(name, f"{value:.6g}" if name in gates.OF_NUMBERS else f"{value:.4f}", bound)
     console.print(overview)
+    if "outputs" in evaluation.metrics:
+        console.print()
+        console.print(render.per_output(evaluation.metrics))
     if evaluation.confusion_matrix:
         console.print()
         console.print(render.per_class(evaluation.metrics))

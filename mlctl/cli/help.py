@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 GROUPS = {
     "All at once": ("up",),
     "Data and models": ("init", "data", "train", "import", "evaluate", "compare", "models"),
-    "Release": ("package", "doctor", "deploy", "promote", "rollback", "releases", "export"),
+    "Release": ("package", "bench", "doctor", "deploy", "promote", "rollback", "releases", "export"),
     "Use and look after": ("invoke", "logs", "status", "destroy", "local", "config"),
 }
 

@@ -21,7 +21,9 @@ def import_model(
         str | None,
         typer.Option("--data", help="Rows with the model's features and the target; default: [data] source."),
     ] = None,
-    target: Annotated[str | None, typer.Option("--target", help="The column that the model predicts.")] = None,
+    target: Annotated[
+        str | None, typer.Option("--target", help="The column that the model predicts; several in its order: A,B.")
+    ] = None,
     trust: Annotated[bool, typer.Option("--trust", help="Open the file without asking: you know who made it.")] = False,
     as_json: JsonFlag = False,
 ) -> None:

@@ -19,7 +19,9 @@ def init(
     dataset: Annotated[
         str | None, typer.Option("--dataset", help="A built-in set: iris, wine, breast_cancer, digits.")
     ] = None,
-    target: Annotated[str | None, typer.Option("--target", help="The column to predict, instead of a guess.")] = None,
+    target: Annotated[
+        str | None, typer.Option("--target", help="The column to predict, instead of a guess; several numbers: A,B.")
+    ] = None,
     missing: Annotated[
         list[str] | None, typer.Option("--missing", help="A text that stands for no value; may be given again.")
     ] = None,
@@ -50,7 +52,7 @@ def init(
         "path": str(guess.path),
         "source": guess.source,
         "rows": guess.rows,
-        "target": guess.target,
+        "target": list(guess.targets) if len(guess.targets) > 1 else guess.targets[0],
         "task": guess.task,
         "ignore": list(guess.ignored),
         "columns": [{"name": each.name, "kind": each.kind, "missing": each.missing} for each in guess.columns],
@@ -68,14 +70,16 @@ def _render(console: "Console", guess: "Guess") -> None:
     made = render.table("column", "kind", "missing", "values", "", right=("missing",))
     for column in guess.columns:
         name = escape(column.name)
-        note = "[green]target[/]" if column.name == guess.target else f"[yellow]{guess.ignored.get(column.name, '')}[/]"
+        why = guess.ignored.get(column.name, "")
+        note = "[green]target[/]" if column.name in guess.targets else f"[yellow]{why}[/]"
         missing = f"{column.missing / guess.rows:.1%}" if column.missing else ""
         made.add_row(name, column_kind(column), missing, escape(column_values(column)), note)
     render.keep(made, but="values")
     console.print(made)
     what = "number" if guess.task == "regression" else "class"
+    is_the = f"is the {what}" if len(guess.targets) == 1 else f"are the {what}s"
     console.print(
-        f"\n[bold]{escape(guess.target)}[/] is the {what} to predict ({guess.task}). "
+        f"\n[bold]{escape(', '.join(guess.targets))}[/] {is_the} to predict ({guess.task}). "
         "Correct the file where this is wrong."
     )
     render.next_steps(

@@ -86,8 +86,9 @@ def _from_text(text: str, name: str, data: "DataSettings") -> "Payload":
     from mlctl.core import invoke as core
 
     def payload(schema: dict[str, Any]) -> dict[str, Any]:
-        target = schema.get("target", {}).get("name")
-        return core.payload_from_text(text, name, schema.get("features", ()), data, target=target)
+        target = schema.get("target", {})
+        targets = [each["name"] for each in target.get("outputs", [target]) if "name" in each]
+        return core.payload_from_text(text, name, schema.get("features", ()), data, targets=targets)
 
     return payload
 

@@ -1,4 +1,4 @@
-"""``mlctl models``, and ``show``, ``verify``, ``prune``, ``export``, ``import`` below it."""
+"""``mlctl models``, and ``show``, ``verify``, ``prune``, ``export``, ``import``, ``support`` below it."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,13 +8,16 @@ import typer
 
 from mlctl.cli.help import FullHelp
 from mlctl.cli.session import JsonFlag, Session, VersionArgument
+from mlctl.cli.support import support
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from mlctl.core.models import Listed, Shown
 
-app = typer.Typer(cls=FullHelp, rich_markup_mode=None, help="List, show, verify, prune and carry model versions.")
+app = typer.Typer(
+    cls=FullHelp, rich_markup_mode=None, help="List, show, verify, prune and carry versions; what compiles."
+)
 
 
 @app.callback(invoke_without_command=True)
@@ -112,6 +115,9 @@ def import_version(
     text = f"Model version {render.short(done.version)}: {state}."
     document = {"version": done.version, "path": str(done.path), "created": done.created}
     session.emit(document, lambda console: console.print(text))
+
+
+app.command("support")(support)
 
 
 def _row(listed: "Listed") -> dict[str, Any]:

@@ -14,7 +14,7 @@ _EIGHTHS = " ▏▎▍▌▋▊▉"
 _LEVELS = "▁▂▃▄▅▆▇█"
 # More classes than this do not fit beside each other on a terminal.
 WIDE = 12
-_SHOWN_PROBABILITIES = 10
+_SHOWN_CLASSES = 10
 _NARROWEST = 12
 _IN_UNITS = ("mae", "rmse", "median_error")
 
@@ -65,6 +65,15 @@ def per_class(metrics: dict[str, Any]) -> Table:
     return made
 
 
+def per_output(metrics: dict[str, Any]) -> Table:
+    """The metrics of each target of a regression that has several."""
+    names = tuple(next(iter(metrics["outputs"].values())))
+    made = table("target", *names, right=names)
+    for name, scores in metrics["outputs"].items():
+        made.add_row(escape(name), *(metric(key, scores[key]) for key in names))
+    return made
+
+
 def metric(name: str, value: float, like: float | None = None) -> str:
     """A metric's value: shares with three decimals, errors in the target's unit with five digits, as ``like`` has."""
     if name not in _IN_UNITS:
@@ -87,11 +96,13 @@ def confusion(matrix: list[list[int]], class_names: Sequence[str]) -> Table:
 
 
 def predictions(console: Console, answered: Sequence[dict[str, Any]], class_names: Sequence[str]) -> None:
-    """What the API answered: a row as its classes with their probabilities, many rows as a line each."""
-    if "probabilities" not in answered[0]:
+    """What the API answered: a row as its classes with their probabilities or scores, many rows as a line each."""
+    if "probabilities" not in answered[0] and "scores" not in answered[0]:
         for number, each in enumerate(answered, start=1):
             row = f"{number:>{len(str(len(answered)))}}  " if len(answered) > 1 else ""
-            console.print(f"{row}[bold green]{each['prediction']:.6g}[/]")
+            console.print(f"{row}{in_a_line(each)}")
+    elif "scores" in answered[0]:
+        _scored(console, answered, class_names)
     elif len(answered) == 1:
         console.print(_classes(answered[0], class_names))
     else:
@@ -104,16 +115,53 @@ def predictions(console: Console, answered: Sequence[dict[str, Any]], class_name
         console.print(made)
 
 
+def in_a_line(answer: dict[str, Any]) -> str:
+    """One answer as markup: the class with its probability or score, or the number or numbers of a regression."""
+    if "probabilities" in answer:
+        best = max(answer["probabilities"])
+        return f"[bold]{escape(str(answer['class_name']))}[/]  [green]{bar(best)}[/] {best:.3f}"
+    if "scores" in answer:
+        return f"[bold]{escape(str(answer['class_name']))}[/]  score {max(answer['scores']):.4g}"
+    number = answer["prediction"]
+    if isinstance(number, dict):
+        return "  ".join(f"{escape(name)} [bold green]{value:.6g}[/]" for name, value in number.items())
+    return f"[bold green]{number:.6g}[/]"
+
+
+def _scored(console: Console, answered: Sequence[dict[str, Any]], class_names: Sequence[str]) -> None:
+    """Answers of a model that knows no probabilities: the highest score, of two classes their one score."""
+    if len(answered) > 1:
+        made = table("row", "class", "score", right=("row", "score"))
+        for number, each in enumerate(answered, start=1):
+            made.add_row(str(number), f"[bold]{escape(str(each['class_name']))}[/]", f"{max(each['scores']):.4g}")
+        console.print(made)
+        return
+    (answer,) = answered
+    if len(answer["scores"]) == 1:
+        first, second = map(escape, class_names)
+        console.print(f"{in_a_line(answer)}  [dim]above 0: {second}, else {first}[/]")
+        return
+    made = table("class", "score", right=("score",))
+    for name, score in _foremost(class_names, answer["scores"]):
+        text = f"[bold green]{escape(name)}[/]" if name == answer["class_name"] else escape(name)
+        made.add_row(text, f"{score:.4g}")
+    console.print(made)
+
+
 def _classes(answer: dict[str, Any], class_names: Sequence[str]) -> Table:
     """Every class with its probability as a bar, at most the likeliest ones."""
     made = table("class", "probability", "", right=("probability",))
-    pairs = list(zip(class_names, answer["probabilities"], strict=True))
-    likeliest = sorted(pairs, key=lambda pair: -pair[1])[:_SHOWN_PROBABILITIES]
-    for name, probability in pairs if len(pairs) <= _SHOWN_PROBABILITIES else likeliest:
+    for name, probability in _foremost(class_names, answer["probabilities"]):
         chosen = name == answer["class_name"]
         text = f"[bold green]{escape(name)}[/]" if chosen else escape(name)
         made.add_row(text, f"{probability:.3f}", f"[{'green' if chosen else 'cyan'}]{bar(probability)}[/]")
     return made
+
+
+def _foremost(class_names: Sequence[str], numbers: Sequence[float]) -> list[tuple[str, float]]:
+    """Each class with its number; of more than _SHOWN_CLASSES classes those with the highest, from the highest on."""
+    pairs = list(zip(class_names, numbers, strict=True))
+    return pairs if len(pairs) <= _SHOWN_CLASSES else sorted(pairs, key=lambda pair: -pair[1])[:_SHOWN_CLASSES]
 
 
 def path(where: Path) -> str:

@@ -25,7 +25,10 @@ SourceFlag = Annotated[
     str | None,
     typer.Option("--source", help="The data, instead of [data] source: a path, s3://…, - (stdin), or a built-in set."),
 ]
-TargetFlag = Annotated[str | None, typer.Option("--target", help="The column to predict, instead of [data] target.")]
+TargetFlag = Annotated[
+    str | None,
+    typer.Option("--target", help="The column to predict, instead of [data] target; several numbers: A,B."),
+]
 
 _ENGINES = {"portable": "portable", "sklearn": "sklearn, which this release cannot deploy"}
 
@@ -124,6 +127,9 @@ def render_version(console: "Console", trained: "Kept") -> None:
         held_out = f"[bold]{render.metric(name, trained.metrics[name])}[/]"
         overview.add_row(name, *((spread, held_out) if trained.cv else (held_out,)))
     console.print(overview)
+    if "outputs" in trained.metrics:
+        console.print()
+        console.print(render.per_output(trained.metrics))
     if trained.class_names:
         console.print()
         console.print(render.per_class(trained.metrics))

@@ -77,11 +77,7 @@ def _render(console: "Console", settings: "Settings", done: "Up") -> None:
     features = " ".join(shlex.quote(_word(value)) for value in deployed.example)
     short = len(deployed.example) <= _SHOWN_FEATURES
     console.print(f"A first prediction, for a row that was held out{f' ({features})' if short else ''}:\n")
-    if "probabilities" in answer:
-        best = max(answer["probabilities"])
-        console.print(f"  [bold]{escape(str(answer['class_name']))}[/]  [green]{render.bar(best)}[/] {best:.3f}")
-    else:
-        console.print(f"  [bold green]{answer['prediction']:.6g}[/]")
+    console.print(f"  {render.in_a_line(answer)}")
     if settings.deploy.auth == "none":
         console.print(f"\n[dim]Ask it yourself:[/]\n{escape(curl_line(deployed))}")
     another = "n_estimators=300" if "Forest" in done.estimator or "ExtraTrees" in done.estimator else "NAME=VALUE"

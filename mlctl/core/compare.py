@@ -67,7 +67,7 @@ def run(project_folder: Path, settings: Settings, first: str, second: str, repor
     one, other = (each.values for each in predicted)
     test: McNemar | Wilcoxon
     if dataset.is_regression:
-        expected = dataset.target.floats(rows)
+        expected = dataset.answers(rows)
         differences = pairs.of_numbers(expected, one, other, seed=seed)
         test = pairs.wilcoxon(expected, one, other)
     else:

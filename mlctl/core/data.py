@@ -20,7 +20,7 @@ class Description:
     digest: str
     rows: int
     task: str
-    target: Described
+    targets: tuple[Described, ...]
     columns: tuple[Described, ...]
     classes: dict[str, int]
 
@@ -55,7 +55,7 @@ def describe(project_folder: Path, settings: Settings, report: Report = silent) 
         digest=dataset.digest,
         rows=dataset.rows,
         task=dataset.task,
-        target=described(dataset.target),
+        targets=tuple(described(column) for column in dataset.targets),
         columns=tuple(described(column) for column in dataset.features),
         classes=checks.balance(dataset) if not dataset.is_regression else {},
     )

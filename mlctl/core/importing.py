@@ -163,7 +163,7 @@ def _for_the_model(settings: Settings, fitted: Pipeline) -> Settings:
     if is_regressor(fitted):
         return settings.model_copy(update={"data": data.model_copy(update={"task": "regression"})})
     kinds = data.kinds
-    if data.target and all(isinstance(label, str) for label in np.asarray(fitted.classes_).tolist()):
+    if isinstance(data.target, str) and all(isinstance(label, str) for label in np.asarray(fitted.classes_).tolist()):
         # Classes that look like numbers may have been texts.
         kinds = {data.target: "category", **kinds}
     # How many classes there are the model tells; the rows need not hold them all.
@@ -178,7 +178,7 @@ def _features_of(model: Any, dataset: Dataset, takes: Takes) -> list[str]:
     if wanted != len(dataset.features):
         raise held_out.unfit(
             dataset,
-            f"has {len(dataset.features)} columns besides the target {dataset.target.name}, "
+            f"has {len(dataset.features)} columns besides the target {dataset.target_name}, "
             f"but the model was fitted on {wanted}.",
         )
     return list(dataset.feature_names)

@@ -30,7 +30,7 @@ class Guess:
     path: Path
     source: str
     rows: int
-    target: str
+    targets: tuple[str, ...]
     task: str
     columns: tuple[Described, ...]
     ignored: dict[str, str]
@@ -76,36 +76,39 @@ def run(
             exit_code=ExitCode.USAGE,
             hint="Change it by hand, or give --force to write a new one over it.",
         )
-    if target in ignore:
-        raise MlctlError(
-            f"{target} cannot be the target and be left out.",
-            code="target_ignored",
-            exit_code=ExitCode.USAGE,
-            hint="Name it with --target or with --ignore.",
-        )
     asked = tuple(dict.fromkeys(ignore))
-    data = DataSettings(source=source_word, missing=tuple(missing), ignore=asked)
+    data = DataSettings(source=source_word, target=target, missing=tuple(missing), ignore=asked)
+    for name in data.target_names(asked):
+        if name in asked:
+            raise MlctlError(
+                f"{name} cannot be the target and be left out.",
+                code="target_ignored",
+                exit_code=ExitCode.USAGE,
+                hint="Name it with --target or with --ignore.",
+            )
     if loading.is_builtin(source_word, folder):
         whole = builtin.table(source_word)
-        dataset = loading.load(Settings(data=data.model_copy(update={"target": target})), folder)
+        dataset = loading.load(Settings(data=data), folder)
         kept = {name: column for name, column in whole.columns.items() if name not in asked}
         found = _Found(data, replace(whole, columns=kept), {}, {})
         reasons = dict.fromkeys(asked, _ASKED_FOR)
     else:
-        found = _read(folder, data, target, report)
-        useless = _useless(found.table, target)
-        chosen = target or _likely_target(found.table, useless)
+        found = _read(folder, data, report)
+        chosen = data.target_names(found.table.columns)
+        useless = _useless(found.table, chosen)
+        chosen = chosen or (_likely_target(found.table, useless),)
         reasons = {**dict.fromkeys(asked, _ASKED_FOR), **found.unreadable}
-        reasons |= {name: reason for name, reason in useless.items() if name != chosen}
+        reasons |= {name: reason for name, reason in useless.items() if name not in chosen}
         kinds = {name: kind for name, kind in found.data.kinds.items() if name not in reasons}
-        update = {"target": chosen, "ignore": tuple(reasons), "kinds": kinds}
+        update = {"target": chosen if len(chosen) > 1 else chosen[0], "ignore": tuple(reasons), "kinds": kinds}
         found = replace(found, data=found.data.model_copy(update=update))
         dataset = targets.dataset(found.table, found.data)
     _warn(found, reasons, report)
     columns = tuple(described(column) for column in found.table.columns.values())
     text = document(found.data, dataset, columns, reasons, found.codes)
     write_atomic(path, text.encode())
-    return Guess(path, source_word, dataset.rows, dataset.target.name, dataset.task, columns, reasons, text)
+    names = tuple(column.name for column in dataset.targets)
+    return Guess(path, source_word, dataset.rows, names, dataset.task, columns, reasons, text)
 
 
 def _warn(found: _Found, ignored: Mapping[str, str], report: Report) -> None:
@@ -116,7 +119,7 @@ def _warn(found: _Found, ignored: Mapping[str, str], report: Report) -> None:
             report(Event("warning", "init", misread))
 
 
-def _read(folder: Path, data: DataSettings, target: str | None, report: Report) -> _Found:
+def _read(folder: Path, data: DataSettings, report: Report) -> _Found:
     """The table, and the settings with which it can be read."""
     path = folder / data.source
     if not path.is_file():
@@ -131,7 +134,9 @@ def _read(folder: Path, data: DataSettings, target: str | None, report: Report) 
             if error.code == "kind_broken":
                 # There is no mlctl.toml yet, which the reader would have corrected.
                 error.hint = "Correct the row; or give --missing TEXT if that text stands for no value."
-            if not isinstance(error, UnreadableColumnError) or error.column in {target, *wanted.ignore}:
+            if not isinstance(error, UnreadableColumnError):
+                raise
+            if error.column in {*data.target_names((error.column,)), *wanted.ignore}:
                 raise
             unreadable[error.column] = error.why
             wanted = replace(wanted, ignore=wanted.ignore | {error.column})
@@ -196,11 +201,11 @@ def _with_delimiter(path: Path, wanted: Reading, report: Report) -> tuple[Readin
     return wanted, table
 
 
-def _useless(table: Table, target: str | None) -> dict[str, str]:
+def _useless(table: Table, targets: Sequence[str]) -> dict[str, str]:
     """Columns that cannot help, each with the reason."""
     found = {}
     for name, column in table.columns.items():
-        if name == target:
+        if name in targets:
             continue
         if column.missing == column.rows:
             found[name] = "no value in any row"

@@ -34,7 +34,7 @@ def document(
         "",
         "[data]",
         _with_comment(f"source = {_quoted(data.source)}", "a path, s3://…, - for standard input, or a built-in set"),
-        _with_comment(f"target = {_quoted(dataset.target.name)}", _told(dataset)),
+        _with_comment(f"target = {_target(dataset)}", _told(dataset)),
         _with_comment(f'# task = "{dataset.task}"', "found from the target; binary, multiclass or regression"),
     ]
     if ignored:
@@ -114,9 +114,14 @@ def _listed(columns: Sequence[Described]) -> list[str]:
     return lines
 
 
+def _target(dataset: Dataset) -> str:
+    names = [_quoted(column.name) for column in dataset.targets]
+    return names[0] if len(names) == 1 else f"[{', '.join(names)}]"
+
+
 def _told(dataset: Dataset) -> str:
     if dataset.is_regression:
-        return "regression: a number to predict"
+        return f"regression: {'a number' if len(dataset.targets) == 1 else 'several numbers'} to predict"
     counts = checks.balance(dataset)
     shown = ", ".join(f"{name} {count / dataset.rows:.0%}" for name, count in list(counts.items())[:4])
     return f"{dataset.task}: {shown}{', …' if len(counts) > 4 else ''}"

@@ -50,7 +50,7 @@ class Invoked:
 
     @property
     def class_names(self) -> list[str]:
-        """The names of the classes in the order of the probabilities; empty for a regression."""
+        """The names of the classes in the order of the probabilities or scores; empty for a regression."""
         return [str(name) for name in self.schema.get("target", {}).get("class_names", ())]
 
     @property
@@ -166,12 +166,12 @@ def payload_from_words(words: Sequence[str], features: Features = ()) -> dict[st
 
 
 def payload_from_text(
-    text: str, source: str, features: Features = (), data: DataSettings = _ANY, *, target: str | None = None
+    text: str, source: str, features: Features = (), data: DataSettings = _ANY, *, targets: Sequence[str] = ()
 ) -> dict[str, Any]:
     """Rows in JSON or CSV as the body of a request.
 
     JSON: one row, a list of rows, a row a line, or a whole body with ``features`` or ``instances``. CSV: with a
-    header of feature names or without, written like the ``data`` that was trained on; its target and
+    header of feature names or without, written like the ``data`` that was trained on; its ``targets`` and
     what it ignores may be there too. Raises MlctlError (exit 3) for anything else, naming the line.
     """
     stripped = text.lstrip("\ufeff").strip("\r\n ")
@@ -191,7 +191,7 @@ def payload_from_text(
     lines = [line for _, line in numbered]
     header = [cell.strip() for cell in lines[0]] if _is_header(lines[0], features) else None
     by_name = {feature["name"]: feature for feature in features}
-    apart = {target, data.target, data.split_by, *data.ignore} if by_name else set()
+    apart = {*targets, *data.target_names(header or ()), data.split_by, *data.ignore} if by_name else set()
     rows: list[Any] = []
     for number, line in numbered[1:] if header else numbered:
         if len(line) != len(lines[0]):

@@ -132,7 +132,8 @@ def _examples(
         with warnings.catch_warnings():
             # What there is to warn of was told when it was measured.
             warnings.simplefilter("ignore")
-            held_out = reference.examples(fitted, rows, list(dataset.requests(checked)), advance)
+            outputs = [column.name for column in dataset.targets] if len(dataset.targets) > 1 else []
+            held_out = reference.examples(fitted, rows, list(dataset.requests(checked)), advance, outputs=outputs)
     except (Exception, SystemExit) as error:
         # A pipeline may be somebody's code, and may never have met a row that comes alone.
         raise MlctlError(

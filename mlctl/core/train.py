@@ -98,12 +98,17 @@ def _refusals(name: str, settings: Settings, dataset: Dataset, report: Report) -
 
 def _hint(settings: Settings, dataset: Dataset) -> str:
     if any(isinstance(label, float) for label in dataset.labels):
-        name = json.dumps(dataset.target.name, ensure_ascii=False)
+        name = json.dumps(dataset.target_name, ensure_ascii=False)
         return f'Fractions are no classes: set [data] kinds = {{ {name} = "category" }}, or task = "regression".'
     if settings.model.preprocess != "auto" and any(
         each.kind == "category" or each.missing for each in dataset.features
     ):
         return 'Texts and missing values must become numbers first: [model] preprocess = "auto" does that.'
+    if len(dataset.targets) > 1:
+        return (
+            "If it takes one target alone, let a function that [model] pipeline names return it in "
+            "sklearn.multioutput.MultiOutputRegressor: one of it for each target."
+        )
     return "Check [model] params and preprocess, or the -p flags."
 
 

@@ -69,7 +69,8 @@ def run(
     found = Registry(project_folder, settings.project).get(version)
     schema = found.read_json("schema.json")
     features = {feature["name"]: feature for feature in schema["features"]}
-    others = {schema["target"]["name"], *settings.data.ignore, settings.data.split_by or ""} - set(features)
+    targets = {each["name"] for each in schema["target"].get("outputs", [schema["target"]])}
+    others = {*targets, *settings.data.ignore, settings.data.split_by or ""} - set(features)
     # Everything as it is written: a wrong value is to be listed, not to end the reading.
     data = settings.data.model_copy(update={"kinds": {}, "ignore": tuple(others), "target": None, "split_by": None})
     as_written = settings.model_copy(update={"data": data})

@@ -21,12 +21,13 @@ _LOADERS: dict[str, tuple[Callable[[], Any], str]] = {
 NAMES = tuple(_LOADERS)
 
 
-def load(source: str, target: str | None = None) -> Dataset:
+def load(source: str, target: str | tuple[str, ...] | None = None) -> Dataset:
     """The built-in set called ``source``. Raises MlctlError (exit 3) for a ``target`` that is not the set's own."""
     loader, target_name = _LOADERS[source]
     if target not in (None, target_name):
+        asked = target if isinstance(target, str) else ", ".join(target or ())
         raise MlctlError(
-            f"The target of the built-in dataset '{source}' is {target_name}, not '{target}'.",
+            f"The target of the built-in dataset '{source}' is {target_name}, not '{asked}'.",
             code="target_unknown",
             exit_code=ExitCode.BAD_INPUT,
             hint="Remove [data] target.",
@@ -38,7 +39,7 @@ def load(source: str, target: str | None = None) -> Dataset:
     return Dataset(
         name=source,
         features=tuple(numbers(name, bunch.data[:, at]) for at, name in enumerate(names)),
-        target=Column(target_name, "number", compact(classes)),
+        targets=(Column(target_name, "number", compact(classes)),),
         task="binary" if len(class_names) == 2 else "multiclass",
         classes=classes,
         labels=tuple(range(len(class_names))),
@@ -49,7 +50,7 @@ def load(source: str, target: str | None = None) -> Dataset:
 def table(source: str) -> Table:
     """The same as a table."""
     found = load(source)
-    return Table(source, {column.name: column for column in (*found.features, found.target)})
+    return Table(source, {column.name: column for column in (*found.features, *found.targets)})
 
 
 def clean_name(name: str) -> str:

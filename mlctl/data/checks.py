@@ -82,8 +82,9 @@ def _problems(dataset: Dataset, settings: Settings) -> Iterator[str]:
             if len(infinite):
                 where = f"row {infinite[0] + 1}" + (f" and {len(infinite) - 1} more" if len(infinite) > 1 else "")
                 yield f"{column.name} is infinite in {where}."
-    if dataset.is_regression and is_constant(dataset.target):
-        yield f"the target {dataset.target.name} is {dataset.target.values[0]:g} in every row: nothing can be learned."
+    for target in dataset.targets if dataset.is_regression else ():
+        if is_constant(target):
+            yield f"the target {target.name} is {target.values[0]:g} in every row: nothing can be learned."
     if dataset.rows < folds:
         yield f"{_rows(dataset.rows)} are fewer than the {folds} folds of cross-validation."
     elif split.way_of(dataset, settings.data) == "stratified":
@@ -117,7 +118,7 @@ def _columns(dataset: Dataset) -> Iterator[str]:
 
 
 def _misread(dataset: Dataset, settings: Settings) -> Iterator[str]:
-    for column in (*dataset.features, dataset.target):
+    for column in (*dataset.features, *dataset.targets):
         # Of a kind that is set, its user knows.
         if column.name not in settings.data.kinds and not is_constant(column) and (told := misread(column)):
             yield told
@@ -197,12 +198,12 @@ def _leaks(dataset: Dataset) -> Iterator[str]:
     for column in dataset.features:
         if column.missing:
             continue
-        told = _follows(column, dataset) if dataset.is_regression else _tells_class(column, dataset.classes, dataset)
-        if told:
-            yield (
-                f"{column.name} tells {dataset.target.name} exactly: is it known before {dataset.target.name} is? "
-                f"If not, the model is worthless: leave it out with [data] ignore = [{toml_text(column.name)}]."
-            )
+        for target in dataset.targets:
+            if _follows(column, target) if dataset.is_regression else _tells_class(column, dataset.classes, dataset):
+                yield (
+                    f"{column.name} tells {target.name} exactly: is it known before {target.name} is? "
+                    f"If not, the model is worthless: leave it out with [data] ignore = [{toml_text(column.name)}]."
+                )
 
 
 def _tells_class(column: Column, classes: Integers, dataset: Dataset) -> bool:
@@ -216,11 +217,11 @@ def _tells_class(column: Column, classes: Integers, dataset: Dataset) -> bool:
     return len(pd.unique(codes.astype(np.int64) * count + classes)) == count
 
 
-def _follows(column: Column, dataset: Dataset) -> bool:
+def _follows(column: Column, target: Column) -> bool:
     """Whether a number is the target, but for a factor and a constant."""
-    if column.kind == "category" or dataset.rows < 3 or is_constant(column) or is_constant(dataset.target):
+    if column.kind == "category" or target.rows < 3 or is_constant(column) or is_constant(target):
         return False
-    return _correlation(column.floats(), dataset.target.floats()) >= _CERTAIN
+    return _correlation(column.floats(), target.floats()) >= _CERTAIN
 
 
 def _correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
@@ -231,7 +232,7 @@ def _correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
 
 def _duplicates(dataset: Dataset) -> Iterator[str]:
     seen = np.zeros(dataset.rows, dtype=np.uint64)
-    for column in (*dataset.features, dataset.target):
+    for column in (*dataset.features, *dataset.targets):
         # Each column turns the sum, so that equal values in two columns do not cancel out.
         seen = (seen ^ _hashes(column)) * np.uint64(0x9E3779B97F4A7C15)
         seen ^= seen >> np.uint64(29)

@@ -25,12 +25,13 @@ class Dataset:
 
     ``classes``: the position of each row's class in ``labels`` (what the API answers) and in
     ``class_names`` (their text), shape (rows,); all three empty for a regression, whose numbers are in
-    ``target``. ``split_by`` holds the groups or times that rows are split by, where they are.
+    ``targets``: one column or several, of classes always one. ``split_by`` holds the groups or times that
+    rows are split by, where they are.
     """
 
     name: str
     features: tuple[Column, ...]
-    target: Column
+    targets: tuple[Column, ...]
     task: Task
     classes: Integers
     labels: tuple[Label, ...] = ()
@@ -40,12 +41,17 @@ class Dataset:
     @property
     def rows(self) -> int:
         """The number of rows."""
-        return self.target.rows
+        return self.targets[0].rows
 
     @property
     def is_regression(self) -> bool:
-        """Whether a number is predicted, not a class."""
+        """Whether numbers are predicted, not a class."""
         return self.task == "regression"
+
+    @property
+    def target_name(self) -> str:
+        """The name of the target; of several their names in a row."""
+        return ", ".join(column.name for column in self.targets)
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -62,15 +68,19 @@ class Dataset:
                     for each in self.features
                 }
             )
-        matrix = np.empty((len(self.target.values[rows]), len(self.features)), dtype=np.float64, order="F")
+        matrix = np.empty((len(self.targets[0].values[rows]), len(self.features)), dtype=np.float64, order="F")
         for at, column in enumerate(self.features):
             matrix[:, at] = column.floats(rows)
         return pd.DataFrame(matrix, columns=list(self.feature_names), copy=False)
 
     def answers(self, rows: Rows = ALL) -> NDArray[Any]:
-        """The target as an estimator is fitted on it: labels, or float64 for a regression."""
+        """The target as an estimator is fitted on it: labels, or float64 for a regression.
+
+        Of shape (rows,); of several targets (rows, targets).
+        """
         if self.is_regression:
-            return self.target.floats(rows)
+            found = [column.floats(rows) for column in self.targets]
+            return found[0] if len(found) == 1 else np.column_stack(found)
         return np.array(self.labels)[self.classes[rows]]
 
     def requests(self, rows: Rows = ALL) -> Iterator[tuple[Value, ...]]:
@@ -80,13 +90,14 @@ class Dataset:
     @cached_property
     def digest(self) -> str:
         """SHA-256 over names, kinds, labels and all values, independent of the machine and of how they are kept."""
-        columns = [*self.features, self.target, *([self.split_by] if self.split_by else [])]
+        columns = [*self.features, *self.targets, *([self.split_by] if self.split_by else [])]
         head = {
             "columns": [[column.name, column.kind] for column in columns],
             "features": len(self.features),
             "labels": list(self.labels),
             "class_names": list(self.class_names),
             "rows": self.rows,
+            **({"targets": len(self.targets)} if len(self.targets) > 1 else {}),
         }
         digest = hashlib.sha256(canonical_json(head))
         for column in columns:

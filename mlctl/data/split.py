@@ -143,8 +143,9 @@ def way_of(dataset: Dataset, settings: DataSettings) -> str:
     if settings.split == "auto":
         return "plain" if dataset.is_regression else "stratified"
     if settings.split == "stratified" and dataset.is_regression:
+        what = "is a number" if len(dataset.targets) == 1 else "are numbers"
         raise MlctlError(
-            f"A stratified split needs classes, but {dataset.target.name} is a number to predict.",
+            f"A stratified split needs classes, but {dataset.target_name} {what} to predict.",
             code="split_impossible",
             exit_code=ExitCode.BAD_INPUT,
             hint='Set [data] split = "plain".',

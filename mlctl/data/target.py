@@ -1,4 +1,4 @@
-"""From a table to a dataset: which column is the target, which task that is, what the classes are."""
+"""From a table to a dataset: which columns are targets, which task that is, what the classes are."""
 
 import numpy as np
 
@@ -22,33 +22,34 @@ def dataset(table: Table, settings: DataSettings) -> Dataset:
             exit_code=ExitCode.BAD_INPUT,
             hint=f"Set [data] target to one of: {_listed(list(table.columns))}; `mlctl init FILE` guesses it.",
         )
-    target = _named(table, settings.target, "target")
-    split_by = _named(table, settings.split_by, "split_by") if settings.split_by else None
-    _known(table, settings)
-    if target.name in settings.ignore:
-        raise _bad(
-            table.name, f"has the target {target.name}, which [data] ignore leaves out", "Name it in one of both."
-        )
-    # A group names who a row belongs to; a model that read it would know the groups, not what they have in common.
-    apart = {target.name, *settings.ignore, *((settings.split_by or "",) if settings.split == "group" else ())}
-    features = tuple(column for name, column in table.columns.items() if name not in apart)
-    if not features:
-        raise _bad(table.name, f"has no column but the target {target.name}", "A model needs features to predict from.")
-    if target.missing:
-        first = int(np.flatnonzero(target.is_missing)[0]) + 1
-        everywhere = target.missing == target.rows
+    targets = tuple(_named(table, name, "target") for name in settings.target_names(table.columns))
+    if len(targets) > 1 and settings.task not in ("auto", "regression"):
         raise _bad(
             table.name,
-            f"has no value of the target {target.name} in "
-            + ("any row" if everywhere else f"{target.missing} of {target.rows} rows, the first is row {first}"),
-            "A row without a target cannot be learned from: fill it or remove the row.",
+            f"has {len(targets)} targets, which [data] task makes classes: several targets must be numbers",
+            'Set [data] task = "regression", or train a model for each target.',
         )
-    if target.kind == "number" and not np.isfinite(target.values).all():
-        first = int(np.flatnonzero(~np.isfinite(target.values))[0]) + 1
-        raise _bad(table.name, f"has an infinite target {target.name} in row {first}", "Correct or remove that row.")
+    split_by = _named(table, settings.split_by, "split_by") if settings.split_by else None
+    _known(table, settings)
+    for target in targets:
+        if target.name in settings.ignore:
+            raise _bad(
+                table.name, f"has the target {target.name}, which [data] ignore leaves out", "Name it in one of both."
+            )
+    # A group names who a row belongs to; a model that read it would know the groups, not what they have in common.
+    names = {target.name for target in targets}
+    apart = {*names, *settings.ignore, *((settings.split_by or "",) if settings.split == "group" else ())}
+    features = tuple(column for name, column in table.columns.items() if name not in apart)
+    if not features:
+        which = "target" if len(targets) == 1 else "targets"
+        listed = ", ".join(target.name for target in targets)
+        raise _bad(table.name, f"has no column but the {which} {listed}", "A model needs features to predict from.")
+    for target in targets:
+        _refuse_gaps(table, target)
+    target = targets[0]
     task = settings.task if settings.task != "auto" else guess_task(target)
-    if task == "regression":
-        return _regression(table, features, target, split_by)
+    if task == "regression" or len(targets) > 1:
+        return _regression(table, features, targets, split_by)
     labels, classes = _classes(table, target)
     if len(labels) < 2:
         raise _bad(
@@ -61,8 +62,8 @@ def dataset(table: Table, settings: DataSettings) -> Dataset:
             table.name, f"has {len(labels)} classes in {target.name}, not two", 'Set [data] task = "multiclass".'
         )
     found: Task = "binary" if len(labels) == 2 else "multiclass"
-    names = tuple(text_of(label) for label in labels)
-    return Dataset(table.name, features, target, found, classes, labels, names, split_by)
+    text = tuple(text_of(label) for label in labels)
+    return Dataset(table.name, features, targets, found, classes, labels, text, split_by)
 
 
 def guess_task(target: Column) -> Task:
@@ -86,14 +87,37 @@ def text_of(label: Label) -> str:
     return str(label).lower() if isinstance(label, bool) else str(label)
 
 
-def _regression(table: Table, features: tuple[Column, ...], target: Column, split_by: Column | None) -> Dataset:
-    if target.kind != "number":
+def _refuse_gaps(table: Table, target: Column) -> None:
+    """Refuse a target that is missing or infinite in any row."""
+    if target.missing:
+        first = int(np.flatnonzero(target.is_missing)[0]) + 1
+        everywhere = target.missing == target.rows
         raise _bad(
             table.name,
-            f"has a target {target.name} of kind {target.kind}, which is no number to predict",
+            f"has no value of the target {target.name} in "
+            + ("any row" if everywhere else f"{target.missing} of {target.rows} rows, the first is row {first}"),
+            "A row without a target cannot be learned from: fill it or remove the row.",
+        )
+    if target.kind == "number" and not np.isfinite(target.values).all():
+        first = int(np.flatnonzero(~np.isfinite(target.values))[0]) + 1
+        raise _bad(table.name, f"has an infinite target {target.name} in row {first}", "Correct or remove that row.")
+
+
+def _regression(
+    table: Table, features: tuple[Column, ...], targets: tuple[Column, ...], split_by: Column | None
+) -> Dataset:
+    for target in targets:
+        if target.kind == "number":
+            continue
+        has = f"has a target {target.name} of kind {target.kind}"
+        if len(targets) > 1:
+            raise _bad(table.name, f"{has}: several targets must be numbers", "Train a model of its own for it.")
+        raise _bad(
+            table.name,
+            f"{has}, which is no number to predict",
             'Set [data] task = "multiclass", or choose another target.',
         )
-    return Dataset(table.name, features, target, "regression", np.empty(0, dtype=np.int64), split_by=split_by)
+    return Dataset(table.name, features, targets, "regression", np.empty(0, dtype=np.int64), split_by=split_by)
 
 
 def _classes(table: Table, target: Column) -> tuple[tuple[Label, ...], np.ndarray[tuple[int], np.dtype[np.int64]]]:

@@ -3,7 +3,7 @@
 Light on purpose: packaging and deploying compare answers without importing scikit-learn.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -19,13 +19,15 @@ CLOSE = 1e-9
 class Answer:
     """What scikit-learn says of one row.
 
-    Of a class: its position (``index``), and the probabilities where the model has them. Of a
-    regression: the number, in ``value``.
+    Of a class: its position (``index``), and the probabilities, or the scores of a model that knows
+    none. Of a regression: the number, in ``value``; of several targets the number of each by name, in ``values``.
     """
 
     index: int | None = None
     probabilities: tuple[float, ...] | None = None
+    scores: tuple[float, ...] | None = None
     value: float | None = None
+    values: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,15 @@ def agrees(body: object, expected: Answer, labels: Sequence[Label], parity: Pari
     if not isinstance(body, dict):
         return False
     got, want = body.get("probabilities"), expected.probabilities
+    if want is None:
+        got, want = body.get("scores"), expected.scores
     if expected.value is not None:
         got, want = [body.get("prediction")], (expected.value,)
+    elif expected.values is not None:
+        numbers = body.get("prediction")
+        if not isinstance(numbers, dict) or numbers.keys() != expected.values.keys():
+            return False
+        got, want = [numbers[name] for name in expected.values], tuple(expected.values.values())
     elif expected.index is None or not _same_label(body.get("prediction"), labels[expected.index]):
         return False
     if want is None or not isinstance(got, list) or len(got) != len(want):
@@ -72,9 +81,11 @@ def agrees(body: object, expected: Answer, labels: Sequence[Label], parity: Pari
 
 def told(answer: Answer, labels: Sequence[Label]) -> str:
     """An answer in words."""
+    if answer.values is not None:
+        return ", ".join(f"{name} {value!r}" for name, value in answer.values.items())
     if answer.index is None:
         return repr(answer.value)
-    return f"class {labels[answer.index]!r} with {answer.probabilities}"
+    return f"class {labels[answer.index]!r} with {answer.probabilities or answer.scores}"
 
 
 def _same_label(answered: object, label: Label) -> bool:
@@ -85,11 +96,21 @@ def _same_label(answered: object, label: Label) -> bool:
 def _document(answer: Answer) -> dict[str, Any]:
     if answer.value is not None:
         return {"value": answer.value}
+    if answer.values is not None:
+        return {"values": dict(answer.values)}
+    if answer.scores is not None:
+        return {"index": answer.index, "scores": list(answer.scores)}
     return {"index": answer.index, "probabilities": list(answer.probabilities) if answer.probabilities else None}
 
 
 def _answer(document: dict[str, Any]) -> Answer:
     if "value" in document:
         return Answer(value=document["value"])
-    probabilities = document["probabilities"]
-    return Answer(index=document["index"], probabilities=tuple(probabilities) if probabilities else None)
+    if "values" in document:
+        return Answer(values=document["values"])
+    probabilities, scores = document.get("probabilities"), document.get("scores")
+    return Answer(
+        index=document["index"],
+        probabilities=tuple(probabilities) if probabilities else None,
+        scores=tuple(scores) if scores else None,
+    )

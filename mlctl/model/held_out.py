@@ -61,7 +61,7 @@ def as_the_model_has(dataset: Dataset, names: Sequence[str], labels: tuple[Label
     strange = [label for label in dataset.labels if label not in labels]
     if strange:
         known = ", ".join(repr(label) for label in labels[:8]) + (", …" if len(labels) > 8 else "")
-        has = f"has the class {strange[0]!r} in {dataset.target.name}"
+        has = f"has the class {strange[0]!r} in {dataset.target_name}"
         raise unfit(dataset, f"{has}, but the model knows {known} alone.")
     places = np.array([labels.index(label) for label in dataset.labels], dtype=np.int64)
     # Built-in sets have names for their numbers, which the model does not tell.

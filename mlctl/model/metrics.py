@@ -1,5 +1,6 @@
 """Metrics of a fitted model, in plain numbers and lists."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +21,7 @@ from sklearn.metrics import (
 )
 from sklearn.pipeline import Pipeline
 
-from mlctl.data.columns import Floats, Integers
+from mlctl.data.columns import Column, Floats, Integers
 from mlctl.data.dataset import Dataset
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.model import gates
@@ -31,8 +32,8 @@ from mlctl.model.pipeline import Takes, inputs
 class Predictions:
     """What a model says of rows, each of shape (rows,).
 
-    ``values``: positions of classes, or numbers of a regression. Of two classes also the
-    ``probabilities`` of the second, and ``scores`` that rank by it, where the model has them.
+    ``values``: positions of classes, or numbers of a regression; of several targets (rows, targets). Of two
+    classes also the ``probabilities`` of the second, and ``scores`` that rank by it, where the model has them.
     """
 
     values: Any
@@ -44,14 +45,14 @@ def predict(fitted: Pipeline, dataset: Dataset, rows: Integers, takes: Takes) ->
     """Predict ``rows`` (row numbers) of the dataset, all at once."""
     given = inputs(dataset, rows, takes)
     if dataset.is_regression:
-        return Predictions(np.asarray(fitted.predict(given), dtype=np.float64).reshape(-1))
+        return Predictions(_numbers(fitted.predict(given), dataset, len(rows)))
     # A fold may have lacked a class: what counts are the positions among the labels of all data.
     places = {label: at for at, label in enumerate(dataset.labels)}
     said = np.asarray(fitted.predict(given)).tolist()
     strange = next((label for label in said if label not in places), None)
     if strange is not None:
         raise MlctlError(
-            f"The model answers {strange!r}, which is no class of {dataset.target.name}.",
+            f"The model answers {strange!r}, which is no class of {dataset.target_name}.",
             code="class_unknown",
             exit_code=ExitCode.BAD_INPUT,
             hint=f"The classes are {', '.join(repr(label) for label in dataset.labels[:8])}.",
@@ -90,18 +91,13 @@ def compute(dataset: Dataset, rows: Integers, predicted: Predictions) -> dict[st
     Classes: accuracy; precision, recall and F1, macro-averaged and per class; the confusion matrix,
     row i the true class i, column j the predicted class j. A ratio with an empty denominator is 0. Two
     classes: also ROC AUC, average precision, log loss and Brier score of the second. Regression: R²,
-    mean and median absolute error and the root of the mean squared error, in the target's unit.
+    mean and median absolute error and the root of the mean squared error, in the target's unit. Several
+    targets: each metric's plain mean over them (scikit-learn's ``uniform_average``), those of each in ``outputs``.
     """
     if dataset.is_regression:
-        found = of_numbers(dataset.target.floats(rows), predicted.values)
-        if not all(np.isfinite(value) for value in found.values()):
-            raise MlctlError(
-                f"{dataset.target.name} cannot be measured: the squares of its errors are more than a float64 holds.",
-                code="target_too_large",
-                exit_code=ExitCode.BAD_INPUT,
-                hint="Give the target in a larger unit.",
-            )
-        return found
+        values = predicted.values.reshape(len(rows), -1)
+        each = [_of_target(target, rows, values[:, at]) for at, target in enumerate(dataset.targets)]
+        return each[0] if len(each) == 1 else _of_outputs([target.name for target in dataset.targets], each)
     expected = dataset.classes[rows]
     found = of_classes(expected, predicted.values, dataset.class_names)
     if dataset.task == "binary" and len(np.unique(expected)) == 2:
@@ -112,6 +108,45 @@ def compute(dataset: Dataset, rows: Integers, predicted: Predictions) -> dict[st
             found["log_loss"] = float(log_loss(expected, predicted.probabilities))
             found["brier"] = float(brier_score_loss(expected, predicted.probabilities))
     return found
+
+
+def _numbers(said: Any, dataset: Dataset, rows: int) -> Floats:
+    """The numbers that a model gives, (rows,) or of several targets (rows, targets); MlctlError for another count."""
+    values = np.asarray(said, dtype=np.float64)
+    wanted = len(dataset.targets)
+    if values.size != rows * wanted:
+        given = values.size // rows
+        raise MlctlError(
+            f"The model gives {given} numbers a row, but {wanted} {'is' if wanted == 1 else 'are'} to be predicted: "
+            f"{dataset.target_name}.",
+            code="outputs_differ",
+            exit_code=ExitCode.BAD_INPUT,
+            hint="[data] target names as many columns as the model predicts, in its order.",
+        )
+    return values.reshape(-1) if wanted == 1 else values.reshape(rows, wanted)
+
+
+def _of_target(target: Column, rows: Integers, predicted: Floats) -> dict[str, Any]:
+    found = of_numbers(target.floats(rows), predicted)
+    if not all(np.isfinite(value) for value in found.values()):
+        raise MlctlError(
+            f"{target.name} cannot be measured: the squares of its errors are more than a float64 holds.",
+            code="target_too_large",
+            exit_code=ExitCode.BAD_INPUT,
+            hint="Give the target in a larger unit.",
+        )
+    return found
+
+
+def _of_outputs(names: Sequence[str], each: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    single = gates.measured(each[0])
+    return {
+        "rows": each[0]["rows"],
+        **{metric: float(np.mean([found[metric] for found in each])) for metric in single},
+        "outputs": {
+            name: {metric: found[metric] for metric in single} for name, found in zip(names, each, strict=True)
+        },
+    }
 
 
 def of_classes(expected: Integers, predicted: Integers, class_names: tuple[str, ...]) -> dict[str, Any]:

@@ -73,10 +73,13 @@ class Wilcoxon:
 def wilcoxon(expected: Floats, first: Floats, second: Floats) -> Wilcoxon:
     """Wilcoxon's signed-rank test on the absolute errors of two models for the same rows.
 
-    Were both equally good, the differences would lie evenly around zero. All arrays have shape (rows,).
+    Were both equally good, the differences would lie evenly around zero. All arrays have shape (rows,), or of
+    several targets (rows, targets): the error of such a row is the mean over them.
     Source: Wilcoxon, Biometrics Bulletin 1 (1945) 80-83.
     """
-    differences = np.abs(first - expected) - np.abs(second - expected)
+    rows = len(expected)
+    errors = [np.abs(each - expected).reshape(rows, -1).mean(axis=1) for each in (first, second)]
+    differences = errors[0] - errors[1]
     uneven = differences[differences != 0]
     p_value = float(signed_rank(uneven).pvalue) if len(uneven) else 1.0
     return Wilcoxon(int(np.sum(differences < 0)), int(np.sum(differences > 0)), p_value)
@@ -139,7 +142,10 @@ def _class_scores(expected: Integers, predicted: Integers, weights: Integers, n_
 
 
 def _number_scores(expected: Floats, predicted: Floats) -> Floats:
-    """OF_NUMBERS of one resample, as ``mlctl.model.metrics.of_numbers`` defines them."""
+    """OF_NUMBERS of one resample, as ``mlctl.model.metrics.compute`` defines them."""
+    if expected.ndim > 1:
+        each = [_number_scores(*pair) for pair in zip(expected.T, predicted.T, strict=True)]
+        return np.asarray(np.mean(each, axis=0))
     off = np.abs(predicted - expected)
     squares, spread = np.mean(off**2), np.var(expected)
     r2 = 1 - squares / spread if spread else float(squares == 0)

@@ -26,16 +26,19 @@ def examples(
     rows: Rows,
     features: Sequence[tuple[Value, ...]],
     advance: Callable[[int], None] = lambda done: None,
+    *,
+    outputs: Sequence[str] = (),
 ) -> list[Example]:
     """Each row with scikit-learn's answer, predicted one float64 row at a time with one thread.
 
     ``rows``: what the pipeline takes, shape (rows, columns); ``features``: the same rows as a request
     holds them. A whole batch, or threads, would change the last bits. ``advance`` is told the rows done.
+    ``outputs``: the names of what is predicted, where that is more than one number.
     """
     answered = []
     with one_thread(fitted):
         for at, each in enumerate(features):
-            answered.append(Example(features=tuple(each), answer=_answer(fitted, _one(rows, at))))
+            answered.append(Example(features=tuple(each), answer=_answer(fitted, _one(rows, at), outputs)))
             advance(at + 1)
     return answered
 
@@ -60,9 +63,14 @@ def _one(rows: Rows, at: int) -> Rows:
     return rows.iloc[at : at + 1] if isinstance(rows, pd.DataFrame) else rows[at : at + 1]
 
 
-def _answer(fitted: Pipeline, row: Rows) -> Answer:
+def _answer(fitted: Pipeline, row: Rows, outputs: Sequence[str]) -> Answer:
     predicted = fitted.predict(row)[0]
     if not is_classifier(fitted):
-        return Answer(value=float(predicted))
-    probabilities = tuple(fitted.predict_proba(row)[0].tolist()) if hasattr(fitted, "predict_proba") else None
-    return Answer(index=int(np.flatnonzero(np.asarray(fitted.classes_) == predicted)[0]), probabilities=probabilities)
+        numbers = np.ravel(predicted).astype(np.float64).tolist()
+        return Answer(values=dict(zip(outputs, numbers, strict=True))) if outputs else Answer(value=numbers[0])
+    index = int(np.flatnonzero(np.asarray(fitted.classes_) == predicted)[0])
+    if hasattr(fitted, "predict_proba"):
+        return Answer(index=index, probabilities=tuple(fitted.predict_proba(row)[0].tolist()))
+    if hasattr(fitted, "decision_function"):
+        return Answer(index=index, scores=tuple(np.ravel(fitted.decision_function(row)[0]).tolist()))
+    return Answer(index=index)

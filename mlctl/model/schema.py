@@ -19,19 +19,25 @@ def build(dataset: Dataset, rows: Integers, labels: tuple[Label, ...] = ()) -> d
 
     ``labels``: the classes that the fitted model knows, in its order; none for a regression.
     """
-    target: dict[str, Any] = {"name": dataset.target.name}
+    target: dict[str, Any]
     if dataset.is_regression:
-        known = dataset.target.floats(rows)
-        target |= {"min": float(known.min()), "max": float(known.max())}
+        outputs = [_output(column, rows) for column in dataset.targets]
+        target = {"outputs": outputs} if len(outputs) > 1 else outputs[0]
     else:
         names = dict(zip(dataset.labels, dataset.class_names, strict=True))
-        target |= {"labels": list(labels), "class_names": [names.get(each, text_of(each)) for each in labels]}
+        class_names = [names.get(each, text_of(each)) for each in labels]
+        target = {"name": dataset.target_name, "labels": list(labels), "class_names": class_names}
     return {
         "format": FORMAT,
         "task": dataset.task,
         "features": [feature(column, rows) for column in dataset.features],
         "target": target,
     }
+
+
+def _output(column: Column, rows: Integers) -> dict[str, Any]:
+    known = column.floats(rows)
+    return {"name": column.name, "min": float(known.min()), "max": float(known.max())}
 
 
 def feature(column: Column, rows: Integers | slice = slice(None)) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from mlctl.model import answers
 from mlctl.model.answers import Example, Parity
 from mlctl.model.registry import ModelVersion
 from mlctl.packaging import archive, bundle, bytecode, parity
+from mlctl.portable.program import FORMAT, format_of, operations_of
 
 PACKAGE_FORMAT = 1
 PORTABLE_FILE = "model.safetensors"
@@ -60,6 +61,9 @@ def build(version: ModelVersion, *, engine: str, python: str) -> Package:
     if chosen == "sklearn":
         raise _no_sklearn_engine(version, reason, asked=engine == "sklearn")
     schema = version.read_json("schema.json")
+    model = version.read(PORTABLE_FILE)
+    if format_of(model) != FORMAT:
+        raise _other_format(version)
     files = layout(
         {
             "version": version.id,
@@ -67,7 +71,7 @@ def build(version: ModelVersion, *, engine: str, python: str) -> Package:
             "estimator": manifest.estimator,
             "parity": manifest.portable["parity"],
         },
-        {name: version.read(name) for name in ("schema.json", "metrics.json", PORTABLE_FILE)},
+        {**{name: version.read(name) for name in ("schema.json", "metrics.json")}, PORTABLE_FILE: model},
         generated=version.read(GENERATED_FILE) if GENERATED_FILE in manifest.files else None,
         python=python,
     )
@@ -95,13 +99,13 @@ def build(version: ModelVersion, *, engine: str, python: str) -> Package:
 def layout(
     identity: Mapping[str, str], model_files: Mapping[str, bytes], *, generated: bytes | None, python: str
 ) -> dict[str, bytes]:
-    """The package's files by path: the handler, its bytecode, and the model under ``model/``.
+    """The package's files by path: what the model needs of the handler, its bytecode, and the model under ``model/``.
 
     ``generated`` is shipped only with bytecode: compiling it at a cold start costs more than it saves.
     """
-    sources = bundle.handler_sources()
+    sources = bundle.handler_sources(operations_of(model_files[PORTABLE_FILE]))
     extra = {} if generated is None else {f"handler/{GENERATED_FILE}": generated}
-    pyc = bytecode.compiled({**sources, **extra}, python)
+    pyc = bytecode.compiled({**sources, **extra}, python, without_lines=f"handler/{GENERATED_FILE}")
     if not pyc:
         extra = {}
     package = {"format": PACKAGE_FORMAT, "engine": "portable", "generated": bool(extra), **identity}
@@ -126,6 +130,16 @@ def prove(zipped: bytes, examples: Sequence[Example], labels: Sequence[Label], e
         )
 
 
+def _other_format(version: ModelVersion) -> MlctlError:
+    return MlctlError(
+        f"Model version {version.id[:12]} was compiled by another release of mlctl, in a format that this one does not "
+        "package.",
+        code="model_format",
+        exit_code=ExitCode.USAGE,
+        hint="Run `mlctl train` (or `mlctl import`) again: the same data and settings give the same model.",
+    )
+
+
 def _no_sklearn_engine(version: ModelVersion, reason: str, *, asked: bool) -> MlctlError:
     what = (
         "The sklearn engine (scikit-learn inside the zip) is not part of this release of mlctl."
@@ -137,6 +151,5 @@ def _no_sklearn_engine(version: ModelVersion, reason: str, *, asked: bool) -> Ml
         what,
         code="engine_unavailable",
         exit_code=ExitCode.USAGE,
-        hint="Use the portable engine: decision trees, random forests, extra trees, logistic or linear models, "
-        "after the preprocessing that README.md lists under Engines.",
+        hint="`mlctl models support` lists what the portable engine runs.",
     )

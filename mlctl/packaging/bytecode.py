@@ -15,11 +15,17 @@ from collections.abc import Mapping
 # the same sources in the same Python must give the same zip.
 _COMPILER = """
 import base64, importlib.util, json, marshal, sys
+def bare(code):
+    inner = tuple(bare(each) if isinstance(each, type(code)) else each for each in code.co_consts)
+    return code.replace(co_linetable=b"", co_consts=inner)
 files = {}
-for path, source in json.load(sys.stdin).items():
+sources, without_lines = json.load(sys.stdin)
+for path, source in sources.items():
     source = source.encode()
     folder, _, name = path.rpartition("/")
     code = compile(source, path, "exec", dont_inherit=True, optimize=0)
+    if path == without_lines:
+        code = bare(code)
     head = importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little") + importlib.util.source_hash(source)
     data = head + marshal.dumps(code)
     target = f"{folder}/__pycache__/{name[:-3]}.{sys.implementation.cache_tag}.pyc"
@@ -28,14 +34,22 @@ json.dump({"python": "%d.%d" % sys.version_info[:2], "files": files}, sys.stdout
 """
 
 
-def compiled(sources: Mapping[str, bytes], python: str) -> dict[str, bytes]:
-    """``__pycache__`` files for ``sources``; empty when no Python ``python`` (a minor version) is at hand."""
+def compiled(sources: Mapping[str, bytes], python: str, *, without_lines: str = "") -> dict[str, bytes]:
+    """``__pycache__`` files for ``sources``; empty when no Python ``python`` (a minor version) is at hand.
+
+    ``without_lines``: the path of a generated file, whose line numbers would be half of its bytecode.
+    """
     interpreter = _interpreter(python)
     if interpreter is None:
         return {}
     texts = {path: source.decode() for path, source in sorted(sources.items())}
     finished = subprocess.run(
-        [interpreter, "-I", "-S", "-c", _COMPILER], input=json.dumps(texts), capture_output=True, text=True, check=False
+        # Without the columns of each instruction, which only underline tracebacks: a third of the bytecode.
+        [interpreter, "-I", "-S", "-X", "no_debug_ranges", "-c", _COMPILER],
+        input=json.dumps([texts, without_lines]),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     # A name on PATH may be a shim for a version that is not installed, or another version altogether.
     if finished.returncode != 0:

@@ -1,67 +1,106 @@
-"""A small forest as Python code: nested ``if``s, the fastest form the standard library can run.
+"""A small ensemble of trees as Python code: nested ``if``s, or for much boosting bit vectors (``bitvectors.py``).
 
 The arrays stay the truth; this is derived from them, ships beside them, and passes the same parity
 check. It pays only with bytecode for the target's Python: compiling it at a cold start would cost
-more than it saves.
+more than it saves. One function holds all trees: a call for each would cost as much as a walk down it.
 """
 
 from typing import Any
 
-from mlctl.portable.program import PortableModel
+from mlctl.portable import bitvectors
+from mlctl.portable.program import PortableModel, Step
 from mlctl.portable.trees import LEAF
 
-MAX_NODES = 10_000
+# Their bytecode takes some 4 ms to load, and 5 MB of memory.
+MAX_NODES = 150_000
 # Python refuses indentation deeper than 100 levels.
 MAX_DEPTH = 90
 
 
 def generate(model: PortableModel) -> str | None:
-    """Source of ``forest(row)``, what the leaves hold summed over the trees; None where it does not fit.
+    """Source of ``sums(row)``, the sums over the trees of the last step; None where it does not fit.
 
-    ``row`` is what reaches the trees, in float32, with no value missing: NaN compares false and would
-    always go right, so the handler walks the arrays for such a row.
+    ``row`` is what reaches the trees, in float32 where they compare so, with no value missing: NaN
+    compares false and would always go right, so the handler walks the arrays for such a row.
     """
     step = model.steps[-1]
-    if step.op not in ("forest", "forest_regressor") or len(step.tensors["feature"]) > MAX_NODES:
+    if "skip" not in step.tensors or len(step.tensors["feature"]) > MAX_NODES:
         return None
+    return bitvectors.generate(step) or _nested(step)
+
+
+def _nested(step: Step) -> str | None:
     tensors = {name: tensor.tolist() for name, tensor in step.tensors.items()}
-    used = sorted({feature for feature in tensors["feature"] if feature != LEAF})
+    categories = step.params.get("categories", 0)
+    used = {feature for feature in tensors["feature"] if feature != LEAF}
     names = [f"x{column}" if column in used else "_" for column in range(step.params["n_features"])]
-    totals = [f"t{position}" for position in range(step.tensors["values"].shape[1])]
+    start = _start(step)
     lines = [
         '"""Generated from model.safetensors: the same comparisons and the same sums in the same order."""',
-        "def forest(row):",
+        "def sums(row):",
         f" {', '.join(names)}, = row",
-        f" {' = '.join(totals)} = 0.0",
+        *(f" t{position} = {first!r}" for position, first in enumerate(start)),
     ]
-    for root in tensors["roots"]:
-        if not _write_tree(root, tensors, lines):
+    ends = [*tensors["roots"][1:], len(tensors["feature"])]
+    for number, (root, end) in enumerate(zip(tensors["roots"], ends, strict=True)):
+        if not _write_tree(root, end, _targets(step, number, len(start)), tensors, categories, lines):
             return None
-    lines.append(f" return {', '.join(totals)},")
+    lines.append(f" return {', '.join(f't{position}' for position in range(len(start)))},")
     return "\n".join(lines) + "\n"
 
 
-def _write_tree(root: int, tensors: dict[str, Any], lines: list[str]) -> bool:
-    """Append one tree; False when it is too deep. A stack instead of recursion: depth is the model's."""
-    feature, threshold, child, values = (tensors[name] for name in ("feature", "threshold", "child", "values"))
-    todo: list[tuple[int, int, str]] = [(root, 1, "")]
+def _start(step: Step) -> list[float]:
+    """What the sums begin with: nothing, but for boosting. Leaves of one value without it: a total for each tree."""
+    given: list[float] | None = step.params.get("start")
+    one = step.params.get("width") == 1
+    return given or [0.0] * (step.params["n_trees"] if one else step.tensors["values"].shape[1])
+
+
+def _targets(step: Step, number: int, totals: int) -> list[int]:
+    """The totals that the values of a leaf of tree ``number`` are added to."""
+    width = step.tensors["values"].shape[1]
+    return list(range(totals)) if width == totals else [number % totals]
+
+
+def _write_tree(
+    root: int, end: int, targets: list[int], tensors: dict[str, Any], categories: int, lines: list[str]
+) -> bool:
+    """Append the tree from ``root`` to ``end``; False when it is too deep. A stack, no recursion: depth is the model's.
+
+    The larger branch stands first: the shorter a jump is, the faster Python takes it.
+    """
+    feature, skip, values = (tensors[name] for name in ("feature", "skip", "values"))
+    todo: list[tuple[int, int, int, str]] = [(root, end, 1, "")]
     while todo:
-        node, depth, before = todo.pop()
+        node, end, depth, before = todo.pop()
         if depth > MAX_DEPTH:
             return False
         if before:
             lines.append(" " * (depth - 1) + before)
         indent = " " * depth
         if feature[node] == LEAF:
-            fractions = values[child[node]]
-            # Adding 0.0 changes no bit of a sum that began at 0.0: it is never -0.0.
-            added = [f"t{position} += {value!r}" for position, value in enumerate(fractions) if value]
+            # A zero is not added: it changes no bit, since no total is ever -0.0.
+            added = [f"t{at} += {value!r}" for at, value in zip(targets, values[skip[node]], strict=True) if value]
             lines.append(indent + ("; ".join(added) or "pass"))
         else:
-            left = child[node]
-            todo.append((left + 1, depth + 1, "else:"))
-            todo.append((left, depth + 1, f"if x{feature[node]} <= {_literal(threshold[node])}:"))
+            right = node + 1 + skip[node]
+            branches = [(node + 1, right), (right, end)]
+            left_first = right - node - 1 >= end - right
+            first, second = branches if left_first else reversed(branches)
+            todo.append((*second, depth + 1, "else:"))
+            todo.append((*first, depth + 1, f"if {_test(node, tensors, categories, left_first)}:"))
     return True
+
+
+def _test(node: int, tensors: dict[str, Any], categories: int, left: bool) -> str:
+    """Whether a row goes to the ``left`` (the next node) or to the right: by its number, or by its category."""
+    feature, threshold = tensors["feature"][node], tensors["threshold"][node]
+    if feature >= categories:
+        return f"x{feature} {'<=' if left else '>'} {_literal(threshold)}"
+    words = tensors["sets"][int(threshold)]
+    codes = [code for code in range(len(words) * 32) if words[code >> 5] >> (code & 31) & 1]
+    # Python makes a constant of such a set.
+    return f"x{feature} {'in' if left else 'not in'} {{{', '.join(map(str, codes))}}}"
 
 
 def _literal(threshold: float) -> str:

@@ -1,22 +1,14 @@
 """``compile_pipeline``: a fitted pipeline in, a portable model out, or the reason why not."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sklearn.pipeline import Pipeline
 
-from mlctl.portable import composition, encoding, imputing, linear, scaling, trees
+from mlctl.portable.checks import checked
 from mlctl.portable.program import NotPortableError, PortableModel
+from mlctl.portable.registry import ENTRIES
 from mlctl.portable.table import Column, Compiled, Table
-
-# Exact classes, never subclasses: those may compute differently.
-COMPILERS: dict[type, Callable[[Any, Table], Compiled]] = {
-    **imputing.COMPILERS,
-    **encoding.COMPILERS,
-    **scaling.COMPILERS,
-    **trees.COMPILERS,
-    **linear.COMPILERS,
-}
 
 
 def compile_pipeline(pipeline: Pipeline, features: Sequence[Mapping[str, Any]]) -> PortableModel:
@@ -26,32 +18,45 @@ def compile_pipeline(pipeline: Pipeline, features: Sequence[Mapping[str, Any]]) 
     table with these names, or on an array. Raises NotPortableError naming the first part that does
     not compile, by the names of the steps that lead to it, and the reason.
     """
+    steps, out = compile_steps(pipeline, features)
+    if out is not None:
+        raise NotPortableError("the pipeline has no model at its end")
+    return PortableModel(n_features=len(features), steps=steps)
+
+
+def compile_steps(part: Any, features: Sequence[Mapping[str, Any]]) -> Compiled:
+    """The steps of any fitted part, a transformer or a model, and the table that it hands on (None: a model).
+
+    As ``compile_pipeline``, of which it is the first half. What transforms and predicts at once is a model.
+    """
     names = [feature["name"] for feature in features]
-    fitted_names = list(getattr(pipeline, "feature_names_in_", names))
+    fitted_names = list(getattr(part, "feature_names_in_", names))
     if fitted_names != names and sorted(map(str, fitted_names)) == sorted(names):
         raise NotPortableError("the pipeline was fitted on the same columns in another order")
     columns = (Column(text=each["kind"] == "category", missing=bool(each["nullable"])) for each in features)
-    steps, out = _compile((), pipeline, Table(columns=tuple(columns)))
-    if out is not None:
-        raise NotPortableError("the pipeline has no model at its end")
-    return PortableModel(n_features=len(names), steps=steps)
+    table = Table(columns=tuple(columns))
+    # Without names the rows may be an array, in which text makes objects of all numbers.
+    return _compile((), part, table if hasattr(part, "feature_names_in_") else table.as_array(), last=True)
 
 
-def _compile(path: tuple[str, ...], part: Any, table: Table) -> Compiled:
-    """Compile the part at ``path``, the names of the steps that lead to it."""
+def _compile(path: tuple[str, ...], part: Any, table: Table, *, last: bool) -> Compiled:
+    """Compile the part at ``path``, the names of the steps that lead to it; as a model where it stands ``last``."""
 
-    def inner(name: str, each: Any, below: Table) -> Compiled:
-        return _compile((*path, name), each, below)
+    def inner(name: str, part: Any, table: Table, *, last: bool = False) -> Compiled:
+        return _compile((*path, name), part, table, last=last)
 
-    where = f"{type(part).__name__} (step '{' > '.join(path)}')" if path else "the pipeline"
+    top = "the pipeline" if isinstance(part, Pipeline) else type(part).__name__
+    where = f"{type(part).__name__} (step '{' > '.join(path)}')" if path else top
     takes = getattr(part, "n_features_in_", len(table.columns))
     if takes != len(table.columns):
         raise NotPortableError(f"{where} takes {takes} columns where {len(table.columns)} reach it")
     try:
-        if type(part) in composition.COMPILERS:
-            return composition.COMPILERS[type(part)](part, table, inner)
-        if type(part) in COMPILERS:
-            return COMPILERS[type(part)](part, table)
+        entry = ENTRIES.get(type(part))
+        if entry is not None:
+            compiler = entry.model if last and entry.model else entry.compile
+            checks, table = ((), table) if entry.unchecked else checked(table)
+            steps, out = compiler(part, table, inner) if entry.holds_parts else compiler(part, table)
+            return (*checks, *steps), out
     except _Placed:
         raise
     except NotPortableError as reason:

@@ -1,80 +1,143 @@
-"""Parts made of other parts: pipelines, column transformers, and the part that changes nothing."""
+"""Parts made of other parts: pipelines, column transformers, feature unions and frozen estimators."""
 
-from collections.abc import Callable
+from numbers import Real
 from typing import Any
 
+import numpy as np
+from sklearn import get_config
 from sklearn.compose import ColumnTransformer
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.pipeline import FeatureUnion, Pipeline
 
+from mlctl.portable.checks import refuse_missing
+from mlctl.portable.entry import Entry, Inner, where_present
 from mlctl.portable.program import Block, NotPortableError, Step, parity_of
 from mlctl.portable.table import Compiled, Table
 
-# Compiles a part inside another: its name there, the part, and the table that reaches it.
-Inner = Callable[[str, Any, Table], Compiled]
+__all__ = ["ENTRIES", "frames", "refuse_missing", "select"]
 
 
-def pipeline(part: Pipeline, table: Table, inner: Inner) -> Compiled:
-    """The parts one after the other."""
+def pipeline(part: Pipeline, table: Table, inner: Inner, *, last: bool = False) -> Compiled:
+    """The parts one after the other; ``last``: the pipeline stands last, and so does its last part."""
     steps: list[Step] = []
     out: Table | None = table
-    for name, each in part.steps:
+    for number, (name, each) in enumerate(part.steps, 1):
         if out is None:
             raise NotPortableError("has a step behind its model")
         if each is None or _is(each, "passthrough"):
             continue
-        added, out = inner(name, each, out)
+        added, out = inner(name, each, out, last=last and number == len(part.steps))
         steps += added
     return tuple(steps), out
 
 
+def last_pipeline(part: Pipeline, table: Table, inner: Inner) -> Compiled:
+    """A pipeline that predicts."""
+    return pipeline(part, table, inner, last=True)
+
+
 def column_transformer(part: ColumnTransformer, table: Table, inner: Inner) -> Compiled:
-    """A block for each transformer that takes columns and is not dropped; a single one over all is no block."""
-    if part.transformer_weights:
-        raise NotPortableError("with transformer_weights is not supported")
-    blocks = []
-    columns: list[Any] = []
+    """A block for each transformer that takes columns and is not dropped."""
+    blocks, outs = [], []
     for name, each, _ in part.transformers_:
         # Names, numbers, slices, masks and functions, all resolved to positions when it was fitted.
         taken = [int(position) for position in part._transformer_to_input_indices[name]]
         if not taken or _is(each, "drop"):
             continue
-        below = table.pick(taken)
-        steps, out = ((), below) if _is(each, "passthrough") else inner(name, each, below)
-        if out is None:
-            raise NotPortableError(f"has a model, '{name}', among its transformers")
-        blocks.append(Block(columns=tuple(taken), steps=steps))
-        columns += out.columns
-    result = Table(columns=tuple(columns), sparse=bool(part.sparse_output_))
-    if result.sparse:
+        block, out = _block(part, name, each, taken, table, inner)
+        blocks.append(block)
+        outs.append(out)
+    return _side_by_side(part, blocks, outs, table, sparse=bool(part.sparse_output_))
+
+
+def feature_union(part: FeatureUnion, table: Table, inner: Inner) -> Compiled:
+    """A block of all columns for each transformer that is not dropped; sparse as soon as one of them is."""
+    blocks, outs = [], []
+    for name, each in part.transformer_list:
+        if _is(each, "drop"):
+            continue
+        block, out = _block(part, name, each, list(range(len(table.columns))), table, inner)
+        blocks.append(block)
+        outs.append(out)
+    return _side_by_side(part, blocks, outs, table, sparse=any(out.sparse for out in outs))
+
+
+def frozen(part: Any, table: Table, inner: Inner, *, last: bool = False) -> Compiled:
+    """The estimator that is kept from being fitted again."""
+    return inner("estimator", part.estimator, table, last=last)
+
+
+def last_frozen(part: Any, table: Table, inner: Inner) -> Compiled:
+    """A frozen estimator that predicts."""
+    return frozen(part, table, inner, last=True)
+
+
+def select(taken: list[int], table: Table) -> tuple[tuple[Step, ...], Table]:
+    """The columns at ``taken``, and the step that picks them where they are not all columns in order."""
+    if taken == list(range(len(table.columns))):
+        return (), table
+    return (_columns([Block(columns=tuple(taken), steps=())]),), table.pick(taken)
+
+
+def frames(part: Any) -> bool:
+    """Whether a transformer is set to put out data frames, in which each column keeps its type."""
+    configured = getattr(part, "_sklearn_output_config", {}).get("transform", get_config()["transform_output"])
+    return bool(configured != "default")
+
+
+def _block(part: Any, name: str, each: Any, taken: list[int], table: Table, inner: Inner) -> tuple[Block, Table]:
+    """One transformer of several, times its weight where it has one."""
+    below = table.pick(taken)
+    steps, out = ((), below) if _is(each, "passthrough") else inner(name, each, below)
+    if out is None:
+        raise NotPortableError(f"has a model, '{name}', among its transformers")
+    weight = (part.transformer_weights or {}).get(name)
+    if weight is not None:
+        steps = (*steps, _weighted(weight, out))
+    return Block(columns=tuple(taken), steps=steps), out
+
+
+def _weighted(weight: Any, table: Table) -> Step:
+    table.require_numbers()
+    if table.dtype != "float64":
+        raise NotPortableError(f"has a weight for numbers of {table.dtype}; one for float64 is supported")
+    if not isinstance(weight, Real) or not np.isfinite(float(weight)):
+        raise NotPortableError(f"has {weight!r} as a weight; a finite number is supported")
+    scale = np.full(len(table.columns), float(weight), dtype="<f8")
+    return Step(op="rescale", parity="exact", params={"shift": None, "clip": None}, tensors={"scale": scale})
+
+
+def _side_by_side(part: Any, blocks: list[Block], outs: list[Table], table: Table, *, sparse: bool) -> Compiled:
+    """The blocks in one step; a single one over all columns in order is its plain steps."""
+    result = Table(columns=tuple(column for out in outs for column in out.columns), sparse=sparse)
+    if sparse:
         result.require_numbers()
+    if not frames(part):
+        result = result.as_array()
     if len(blocks) == 1 and blocks[0].columns == tuple(range(len(table.columns))):
         return blocks[0].steps, result
+    return (_columns(blocks),), result
+
+
+def _columns(blocks: list[Block]) -> Step:
     parity = parity_of(step for block in blocks for step in block.steps)
-    return (Step(op="columns", parity=parity, params={}, tensors={}, blocks=tuple(blocks)),), result
-
-
-def identity(part: FunctionTransformer, table: Table, inner: Inner) -> Compiled:
-    """Nothing to do, but for the check that some ask for."""
-    if part.func is not None:
-        raise NotPortableError("calls a function of Python's, which cannot be compiled")
-    if not part.validate:
-        return (), table
-    table.require_numbers()
-    return refuse_missing(table), table
-
-
-def refuse_missing(table: Table) -> tuple[Step, ...]:
-    """A check where a value may be missing, for what in scikit-learn refuses one."""
-    return (Step(op="present", parity="exact", params={}, tensors={}),) if table.missing else ()
+    return Step(op="columns", parity=parity, params={}, tensors={}, blocks=tuple(blocks))
 
 
 def _is(part: Any, word: str) -> bool:
     return isinstance(part, str) and part == word
 
 
-COMPILERS: dict[type, Callable[[Any, Table, Inner], Compiled]] = {
-    Pipeline: pipeline,
-    ColumnTransformer: column_transformer,
-    FunctionTransformer: identity,
+ENTRIES = {
+    Pipeline: Entry(pipeline, parity="inner", holds_parts=True, model=last_pipeline, unchecked=True),
+    ColumnTransformer: Entry(
+        column_transformer, parity="inner", holds_parts=True, unchecked=True, limits="a weight for integers or float32"
+    ),
+    FeatureUnion: Entry(
+        feature_union, parity="inner", holds_parts=True, unchecked=True, limits="a weight for integers or float32"
+    ),
+    **where_present(
+        "sklearn.frozen",
+        "FrozenEstimator",
+        Entry(frozen, parity="inner", holds_parts=True, model=last_frozen, unchecked=True),
+    ),
 }

@@ -1,4 +1,4 @@
-"""OneHotEncoder and OrdinalEncoder.
+"""OneHotEncoder, OrdinalEncoder and TargetEncoder.
 
 What becomes of a category depends on much (drop, infrequent categories, missing values, versions of
 scikit-learn), so the fitted encoder itself is asked: it transforms each of its categories once, and
@@ -7,15 +7,16 @@ a value that it does not know.
 
 import copy
 import warnings
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn import config_context
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
 
+from mlctl.portable.composition import select
+from mlctl.portable.entry import Entry
 from mlctl.portable.program import NotPortableError, Step
 from mlctl.portable.table import Column, Compiled, Table
 from mlctl.portable.values import plain
@@ -23,8 +24,7 @@ from mlctl.portable.values import plain
 
 def one_hot(encoder: OneHotEncoder, table: Table) -> Compiled:
     """The slot of each category among its column's; -1 where it has none and all are zero."""
-    if np.dtype(encoder.dtype) != np.float64 and np.dtype(encoder.dtype).kind not in "iu":
-        raise NotPortableError(f"writes {np.dtype(encoder.dtype)}; float64 and integers are supported")
+    dtype = _dtype(encoder)
     categories = _categories(encoder)
     asked = _ask(encoder).tocoo()
     widths = _widths(encoder)
@@ -46,14 +46,13 @@ def one_hot(encoder: OneHotEncoder, table: Table) -> Compiled:
         ],
         "refuse_unknown": encoder.handle_unknown == "error",
     }
-    out = Table(columns=(Column(),) * sum(widths), sparse=encoder.sparse_output)
+    out = Table(columns=(Column(dtype=dtype),) * sum(widths), sparse=encoder.sparse_output)
     return (Step(op="one_hot", parity="exact", params=params, tensors={}),), out
 
 
 def ordinal(encoder: OrdinalEncoder, table: Table) -> Compiled:
     """The code of each category; NaN, which stands for a missing value, as null."""
-    if np.dtype(encoder.dtype) not in (np.float64, np.int64, np.int32):
-        raise NotPortableError(f"writes {np.dtype(encoder.dtype)}; float64, int64 and int32 are supported")
+    dtype = _dtype(encoder)
     categories = _categories(encoder)
     codes = np.asarray(_ask(encoder), dtype=np.float64)
     refuses = encoder.handle_unknown == "error"
@@ -65,9 +64,35 @@ def ordinal(encoder: OrdinalEncoder, table: Table) -> Compiled:
         possible = [
             code for category, code in zip(known, listed, strict=True) if category is not None or before.missing
         ]
-        out.append(Column(missing=None in possible or (not refuses and unknown is None)))
+        out.append(Column(missing=None in possible or (not refuses and unknown is None), dtype=dtype))
     params = {"columns": columns, "refuse_unknown": refuses}
-    return (Step(op="ordinal", parity="exact", params=params, tensors={}),), replace(table, columns=tuple(out))
+    return (Step(op="ordinal", parity="exact", params=params, tensors={}),), Table(columns=tuple(out))
+
+
+def target(encoder: TargetEncoder, table: Table) -> Compiled:
+    """The learned mean of each category, of more than two classes one for each class."""
+    categories = _categories(encoder)
+    encoded = np.asarray(_ask(encoder), dtype=np.float64)
+    classes = encoded.shape[1] // len(categories)
+    # A column a class: each is taken as often as there are classes, side by side.
+    taken = [at for at in range(len(categories)) for _ in range(classes)]
+    steps, repeated = select(taken, table)
+    columns, out = [], []
+    for at, column in enumerate(taken):
+        *listed, unknown = [plain(code) for code in encoded[[*range(len(categories[column])), -1], at]]
+        columns.append({"categories": categories[column], "codes": listed, "unknown": unknown})
+        out.append(Column(missing=None in (*listed, unknown)))
+    params = {"columns": columns, "refuse_unknown": False}
+    step = Step(op="ordinal", parity="exact", params=params, tensors={})
+    return (*steps, step), replace(repeated, columns=tuple(out), sparse=False)
+
+
+def _dtype(encoder: Any) -> str:
+    """The name of the type that an encoder writes, which has to be one of numbers."""
+    dtype = np.dtype(encoder.dtype)
+    if dtype.kind not in "iufb" or dtype.itemsize > 8:
+        raise NotPortableError(f"writes {dtype}; floating point up to float64, integers and booleans are supported")
+    return str(dtype.name)
 
 
 def _categories(encoder: Any) -> list[list[str | float | None]]:
@@ -86,11 +111,12 @@ def _ask(encoder: Any) -> Any:
     what it does not know is not asked for it: the last row repeats a category.
     """
     known = encoder.categories_
+    refuses = getattr(encoder, "handle_unknown", "ignore") == "error"
     rows: NDArray[Any] = np.empty((max(map(len, known)) + 1, len(known)), dtype=object)
     for at, categories in enumerate(known):
         rows[:, at] = categories[0]
         rows[: len(categories), at] = categories
-        if encoder.handle_unknown != "error":
+        if not refuses:
             rows[-1, at] = _unknown(categories)
     asked = copy.deepcopy(encoder)
     if hasattr(asked, "sparse_output"):
@@ -99,7 +125,10 @@ def _ask(encoder: Any) -> Any:
     with warnings.catch_warnings(), config_context(transform_output="default"):
         # It may miss the names of its columns, and may warn of what it does not know.
         warnings.simplefilter("ignore")
-        return asked.transform(rows)
+        try:
+            return asked.transform(rows)
+        except OverflowError:
+            raise NotPortableError(f"has a code that {np.dtype(encoder.dtype)} does not hold") from None
 
 
 def _unknown(categories: NDArray[Any]) -> str | float:
@@ -121,4 +150,8 @@ def _widths(encoder: OneHotEncoder) -> list[int]:
     return widths
 
 
-COMPILERS: dict[type, Callable[[Any, Table], Compiled]] = {OneHotEncoder: one_hot, OrdinalEncoder: ordinal}
+ENTRIES = {
+    OneHotEncoder: Entry(one_hot, parity="exact", limits="None as a category; float32, unless beside float64"),
+    OrdinalEncoder: Entry(ordinal, parity="exact", limits="None as a category; float32, unless beside float64"),
+    TargetEncoder: Entry(target, parity="exact", limits="None as a category"),
+}

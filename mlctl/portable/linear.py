@@ -1,44 +1,95 @@
-"""Logistic regression, and the linear regressions that predict alike."""
+"""The linear regressions, which all predict ``X @ coef_.T + intercept_``, and those that put a link on it."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from sklearn.linear_model import ElasticNet, Lasso, LinearRegression, LogisticRegression, Ridge
+import sklearn.linear_model
+from numpy.typing import NDArray
+from sklearn._loss.link import IdentityLink, LogLink
+from sklearn.cross_decomposition import CCA, PLSCanonical, PLSRegression
+from sklearn.linear_model import GammaRegressor, PoissonRegressor, RANSACRegressor, SGDRegressor, TweedieRegressor
+from sklearn.svm import LinearSVR
 
+from mlctl.portable.entry import Entry, Inner, where_present
 from mlctl.portable.program import NotPortableError, Step
 from mlctl.portable.table import Compiled, Table
 
-
-def logistic(model: LogisticRegression, table: Table) -> Compiled:
-    """Two classes: the logistic function of one score; more: softmax over a score a class."""
-    n_classes = len(model.classes_)
-    strategy = getattr(model, "multi_class", "auto")  # gone since scikit-learn 1.8
-    if strategy not in ("auto", "deprecated") or (n_classes > 2 and model.solver == "liblinear"):
-        raise NotPortableError("with one-versus-rest classes is not supported")
-    return _linear("logistic", {"n_classes": n_classes}, model, table)
-
-
-def linear(model: LinearRegression | Ridge | Lasso | ElasticNet, table: Table) -> Compiled:
-    """One score, which is the answer."""
-    if model.coef_.ndim != 1:
-        raise NotPortableError("predicts a table of outputs; one number is supported")
-    return _linear("linear", {}, model, table)
+_LINKS = {IdentityLink: "identity", LogLink: "log"}
+# Of sklearn.linear_model: each predicts as LinearModel does.
+_PLAIN = (
+    *("LinearRegression", "Ridge", "RidgeCV", "Lasso", "LassoCV", "ElasticNet", "ElasticNetCV"),
+    *("MultiTaskLasso", "MultiTaskLassoCV", "MultiTaskElasticNet", "MultiTaskElasticNetCV"),
+    *("Lars", "LarsCV", "LassoLars", "LassoLarsCV", "LassoLarsIC"),
+    *("OrthogonalMatchingPursuit", "OrthogonalMatchingPursuitCV", "BayesianRidge", "ARDRegression"),
+    *("HuberRegressor", "TheilSenRegressor", "QuantileRegressor"),
+)
 
 
-def _linear(op: str, params: dict[str, Any], model: Any, table: Table) -> Compiled:
+def linear(model: Any, table: Table) -> Compiled:
+    """A score an output, where ``coef_`` has a row for each; else one score, which is the answer."""
+    coef = dense(model.coef_)
+    outputs = len(coef) if coef.ndim == 2 else None
+    return _regression({"link": "identity", "outputs": outputs}, coef, model.intercept_, table)
+
+
+def flat(model: Any, table: Table) -> Compiled:
+    """As ``linear``, of a model of one output, whose ``coef_`` may be a sparse matrix of one row."""
+    return _regression({"link": "identity", "outputs": None}, dense(model.coef_).ravel(), model.intercept_, table)
+
+
+def generalized(model: Any, table: Table) -> Compiled:
+    """The inverse of the link, the identity or the logarithm, of one score."""
+    link = _LINKS[type(model._base_loss.link)]
+    return _regression({"link": link, "outputs": None}, dense(model.coef_), model.intercept_, table)
+
+
+def partial_least_squares(model: Any, table: Table) -> Compiled:
+    """The centred row, then a score an output; one of a target that was a vector is a number.
+
+    Only as a model: in a Pipeline none of them can stand before another part, as ``fit_transform`` gives a tuple.
+    """
+    outputs = None if model._predict_1d and len(model.coef_) == 1 else len(model.coef_)
+    center = {"center": np.asarray(model._x_mean, dtype="<f8")}
+    centered = Step(op="standardize", parity="exact", params={"scale": None}, tensors=center)
+    steps, out = _regression({"link": "identity", "outputs": outputs}, dense(model.coef_), model.intercept_, table)
+    return (centered, *steps), out
+
+
+def ransac(model: RANSACRegressor, table: Table, inner: Inner) -> Compiled:
+    """The model that was fitted to the inliers."""
     table.require_numbers()
-    tensors = {
-        "coef": np.ascontiguousarray(model.coef_, dtype="<f8"),
-        "intercept": np.atleast_1d(np.asarray(model.intercept_, dtype="<f8")),
-    }
-    return (Step(op=op, parity="close", params=params, tensors=tensors),), None
+    return inner("estimator_", model.estimator_, table.as_array(), last=True)
 
 
-COMPILERS: dict[type, Callable[[Any, Table], Compiled]] = {
-    LogisticRegression: logistic,
-    LinearRegression: linear,
-    Ridge: linear,
-    Lasso: linear,
-    ElasticNet: linear,
+def dense(coef: Any) -> NDArray[np.float64]:
+    """``coef_`` as an array of float64, from a sparse matrix too."""
+    return np.asarray(coef.toarray() if hasattr(coef, "toarray") else coef, dtype="<f8")
+
+
+def weighted(op: str, params: dict[str, Any], coef: NDArray[np.float64], intercept: Any, table: Table) -> Step:
+    """The step ``op``, with coefficients of shape (width,) or (scores, width), and an intercept a score."""
+    table.require_numbers()
+    rows = np.atleast_2d(coef)
+    biases = np.broadcast_to(np.asarray(intercept, dtype="<f8"), len(rows))
+    if not (np.isfinite(rows).all() and np.isfinite(biases).all()):
+        raise NotPortableError("holds a coefficient that is not a finite number")
+    return Step(op=op, parity="close", params=params, tensors={"coef": rows, "intercept": biases})
+
+
+def _regression(params: dict[str, Any], coef: NDArray[np.float64], intercept: Any, table: Table) -> Compiled:
+    return (weighted("linear", params, coef, intercept, table),), None
+
+
+ENTRIES = {
+    **{getattr(sklearn.linear_model, name): Entry(linear, parity="close") for name in _PLAIN},
+    LinearSVR: Entry(linear, parity="close"),
+    SGDRegressor: Entry(flat, parity="close"),
+    **where_present("sklearn.linear_model", "PassiveAggressiveRegressor", Entry(flat, parity="close")),
+    PoissonRegressor: Entry(generalized, parity="close"),
+    GammaRegressor: Entry(generalized, parity="close"),
+    TweedieRegressor: Entry(generalized, parity="close"),
+    PLSRegression: Entry(partial_least_squares, parity="close"),
+    PLSCanonical: Entry(partial_least_squares, parity="close"),
+    CCA: Entry(partial_least_squares, parity="close"),
+    RANSACRegressor: Entry(ransac, parity="inner", holds_parts=True, unchecked=True),
 }

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from mlctl.model.answers import Parity
 
-FORMAT = 2
-_DTYPES = {"<f8": "F64", "<i4": "I32", "<u4": "U32", "|u1": "U8"}
+FORMAT = 3
+_DTYPES = {"<f8": "F64", "<f4": "F32", "<i4": "I32", "<u4": "U32", "<i2": "I16", "|u1": "U8"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +58,29 @@ class PortableModel:
         tensors: dict[str, NDArray[Any]] = {}
         program = {"n_features": self.n_features, "steps": _documents(self.steps, "", tensors)}
         return _safetensors(tensors, {"mlctl.format": str(FORMAT), "mlctl.program": json.dumps(program)})
+
+
+def format_of(model: bytes) -> int:
+    """The format of a model file that a release of mlctl wrote."""
+    return int(_metadata(model)["mlctl.format"])
+
+
+def operations_of(model: bytes) -> set[str]:
+    """The operations in a model file that ``PortableModel.to_bytes`` wrote."""
+    program = json.loads(_metadata(model)["mlctl.program"])
+    found: set[str] = set()
+    todo = list(program["steps"])
+    while todo:
+        step = todo.pop()
+        found.add(step["op"])
+        todo += [inner for block in step.get("blocks", ()) for inner in block["steps"]]
+    return found
+
+
+def _metadata(model: bytes) -> dict[str, str]:
+    length = int.from_bytes(model[:8], "little")
+    metadata: dict[str, str] = json.loads(model[8 : 8 + length])["__metadata__"]
+    return metadata
 
 
 def parity_of(steps: Iterable[Step]) -> Parity:

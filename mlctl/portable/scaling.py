@@ -4,7 +4,6 @@ A sparse matrix is multiplied by the inverse of the scale where an array is divi
 other bits, so both are compiled as they are.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 
+from mlctl.portable.entry import Entry
 from mlctl.portable.program import Step
 from mlctl.portable.table import Compiled, Table
 
@@ -70,9 +70,9 @@ def _after(table: Table, *learned: Array) -> Table:
     return replace(table, columns=tuple(columns))
 
 
-COMPILERS: dict[type, Callable[[Any, Table], Compiled]] = {
-    StandardScaler: standard_scaler,
-    MinMaxScaler: minmax_scaler,
-    MaxAbsScaler: max_abs_scaler,
-    RobustScaler: robust_scaler,
+ENTRIES = {
+    StandardScaler: Entry(standard_scaler, parity="exact"),
+    MinMaxScaler: Entry(minmax_scaler, parity="exact"),
+    MaxAbsScaler: Entry(max_abs_scaler, parity="exact"),
+    RobustScaler: Entry(robust_scaler, parity="exact"),
 }

@@ -2,15 +2,22 @@
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from mlctl.portable.program import NotPortableError, Step
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column: whether it may hold text, and whether a value may be missing."""
+    """One column: whether it may hold text, whether a value may be missing, and whether a number may be infinite.
+
+    ``dtype``: NumPy's name of the type in which scikit-learn has the numbers. Here they are all float64.
+    """
 
     text: bool = False
     missing: bool = False
+    infinite: bool = False
+    dtype: str = "float64"
 
 
 @dataclass(frozen=True)
@@ -27,6 +34,22 @@ class Table:
     def missing(self) -> bool:
         """Whether any value may be missing."""
         return any(column.missing for column in self.columns)
+
+    @property
+    def infinite(self) -> bool:
+        """Whether any number may be infinite."""
+        return any(column.infinite for column in self.columns)
+
+    @property
+    def dtype(self) -> str:
+        """The type of one array of all columns; ``object`` where text may stand among them."""
+        names = {"object" if column.text else column.dtype for column in self.columns}
+        return str(np.result_type(*sorted(names))) if names else "float64"
+
+    def as_array(self) -> "Table":
+        """The columns as one array has them: all of one type."""
+        dtype = self.dtype
+        return replace(self, columns=tuple(replace(column, dtype=dtype) for column in self.columns))
 
     def pick(self, positions: list[int]) -> "Table":
         """The columns at ``positions``."""

@@ -227,12 +227,12 @@ def test_lines_below_the_level_of_the_function_are_left_out(
 ) -> None:
     if level is not None:
         monkeypatch.setenv("AWS_LAMBDA_LOG_LEVEL", level)
-    for app in import_handler(unpacked):
-        features = json.dumps({"features": ROW})
-        statuses = [app.lambda_handler(http_event("POST", "/predict", features), LambdaContext())["statusCode"]]
-        statuses.append(app.lambda_handler(http_event("GET", "/nowhere"), LambdaContext())["statusCode"])
-        monkeypatch.setattr(app.SERVICE, "model", None)
-        statuses.append(app.lambda_handler(http_event("POST", "/predict", features), LambdaContext())["statusCode"])
+    app = import_handler(unpacked)
+    features = json.dumps({"features": ROW})
+    statuses = [app.lambda_handler(http_event("POST", "/predict", features), LambdaContext())["statusCode"]]
+    statuses.append(app.lambda_handler(http_event("GET", "/nowhere"), LambdaContext())["statusCode"])
+    monkeypatch.setattr(app.SERVICE, "model", None)
+    statuses.append(app.lambda_handler(http_event("POST", "/predict", features), LambdaContext())["statusCode"])
     assert statuses == [200, 404, 500]
     assert [json.loads(line)["level"] for line in capsys.readouterr().out.splitlines()] == logged
 

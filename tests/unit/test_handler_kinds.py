@@ -1,9 +1,9 @@
 """The HTTP contract for features of every kind, for null, and for regressions."""
 
+import importlib
 import json
 import math
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -50,7 +50,7 @@ def pipeline(model: Any, words: Any = KNOWN) -> Pipeline:
     return make_pipeline(transformer, model)
 
 
-def app_of(folder: Path, fitted: Pipeline, target: dict[str, Any], task: str) -> Iterator[ModuleType]:
+def app_of(folder: Path, fitted: Pipeline, target: dict[str, Any], task: str) -> ModuleType:
     """``handler.app`` of a package made by hand."""
     model = compile_pipeline(fitted, FEATURES)
     schema = {"format": 2, "task": task, "features": FEATURES, "target": {"name": "t", **target}}
@@ -63,30 +63,30 @@ def app_of(folder: Path, fitted: Pipeline, target: dict[str, Any], task: str) ->
     for path, data in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(data)
-    yield from import_handler(folder)
+    return import_handler(folder)
 
 
 @pytest.fixture(scope="module")
-def classes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
+def classes(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
     fitted = pipeline(DecisionTreeClassifier(random_state=0)).fit(ROWS, [True, False, True, False])
     target = {"labels": [False, True], "class_names": ["False", "True"]}
-    yield from app_of(tmp_path_factory.mktemp("classes"), fitted, target, "binary")
+    return app_of(tmp_path_factory.mktemp("classes"), fitted, target, "binary")
 
 
 @pytest.fixture
-def regression(tmp_path: Path) -> Iterator[ModuleType]:
+def regression(tmp_path: Path) -> ModuleType:
     fitted = pipeline(DecisionTreeRegressor(random_state=0)).fit(ROWS, [1.5, 2.5, 3.5, 4.5])
-    yield from app_of(tmp_path, fitted, {"min": 1.5, "max": 4.5}, "regression")
+    return app_of(tmp_path, fitted, {"min": 1.5, "max": 4.5}, "regression")
 
 
 @pytest.fixture
-def strict(tmp_path: Path) -> Iterator[ModuleType]:
+def strict(tmp_path: Path) -> ModuleType:
     """A linear regression, which takes no missing values, behind an encoder that takes no unknown ones."""
     full = ROWS.ffill()
     fitted = pipeline(LinearRegression(), OneHotEncoder(sparse_output=False)).fit(full, [1.0, 2.0, 3.0, 4.0])
     fitted[-1].coef_ = np.array([0.0] * 5 + [1e300, 0.0, 0.0])
     fitted[-1].intercept_ = 1.0
-    yield from app_of(tmp_path, fitted, {"min": 1.0, "max": 4.0}, "regression")
+    return app_of(tmp_path, fitted, {"min": 1.0, "max": 4.0}, "regression")
 
 
 def ask(app: ModuleType, features: Any, **more: Any) -> tuple[int, Any]:
@@ -239,7 +239,7 @@ def test_a_value_like_those_in_training_has_no_warning(classes: ModuleType, name
     ],
 )
 def test_a_date_is_days_since_1970_to_the_millisecond_below(classes: ModuleType, text: str, milliseconds: int) -> None:
-    read = sys.modules["handler.kinds"].reader(FEATURES[4])
+    read = importlib.import_module("handler.kinds").reader(FEATURES[4])
     assert read(text, []) == milliseconds / 86_400_000
 
 
@@ -272,10 +272,10 @@ def test_a_regressor_that_overflows_is_refused_too(regression: ModuleType, monke
 
 
 def test_a_schema_that_the_handler_does_not_know_is_refused(classes: ModuleType) -> None:
-    schema = sys.modules["handler.features"].Schema
+    schema = importlib.import_module("handler.features").Schema
     with pytest.raises(ValueError, match="'x' is of kind 'image', which this handler does not know"):
         schema({"features": [{"name": "x", "kind": "image", "nullable": False}]})
-    service = sys.modules["handler.service"].Service
+    service = importlib.import_module("handler.service").Service
     document = {**classes.SERVICE.schema.document, "task": "regression"}
     with pytest.raises(ValueError, match="the schema's task is regression; the model is a classifier"):
         service(classes.SERVICE.package, document, {}, classes.SERVICE.model)

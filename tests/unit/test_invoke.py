@@ -149,7 +149,7 @@ def test_text(text: str, payload: Any) -> None:
 def test_json_lines_and_the_target_of_the_model() -> None:
     assert payload_from_text('{"a": 1}\n{"a": 2}\n', "rows") == {"instances": [{"a": 1}, {"a": 2}]}
     features = [{"name": "a", "kind": "number", "nullable": False}]
-    rows = payload_from_text("a,y\n1,no\n", "rows", features, target="y")
+    rows = payload_from_text("a,y\n1,no\n", "rows", features, targets=["y"])
     assert rows == {"instances": [{"a": 1}]}
 
 

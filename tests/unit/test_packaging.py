@@ -1,5 +1,6 @@
 """The zip: small, the same each time, proven before it is kept."""
 
+import importlib
 import json
 import subprocess
 import sys
@@ -15,7 +16,8 @@ from mlctl.errors import ExitCode, MlctlError
 from mlctl.model import answers
 from mlctl.model.answers import Answer, Example
 from mlctl.model.registry import ModelVersion, Registry
-from mlctl.packaging import archive, build, bytecode, parity
+from mlctl.packaging import archive, build, bundle, bytecode, parity
+from mlctl.portable.program import FORMAT
 from tests.conftest import Cli
 
 FILES = {"b/x.py": b"x = 1\n", "a.txt": b"hello", "b/__pycache__/x.pyc": bytes(range(256))}
@@ -128,9 +130,42 @@ def test_engines(trained: Path, cli: Cli, project: Path) -> None:
     refused = cli("package")
     assert refused.code == 2
     assert "SVC (step 'model') is not supported" in refused.err
-    assert "README.md lists under Engines" in refused.err
+    assert "`mlctl models support` lists what the portable engine runs" in refused.err
     assert [each["portable"] for each in cli("models", "--json").json] == [False, True]
     assert cli("package", "--engine", "nonsense").code == 2
+
+
+def test_a_version_of_another_model_format_is_told_to_be_trained_again(
+    trained: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build, "FORMAT", FORMAT + 1)
+    refused = cli("package", "--json")
+    assert refused.code == 2
+    assert refused.json["error"]["code"] == "model_format"
+    assert "mlctl train" in refused.json["error"]["hint"]
+
+
+def test_the_handler_is_shipped_as_far_as_the_model_needs_it() -> None:
+    everything = {path for path in bundle.handler_sources(()) if path.startswith("handler/")}
+    assert "handler/app.py" in everything
+    assert "handler/kinds.py" in everything
+    assert {path for path in everything if path.startswith("handler/ops/")} == {"handler/ops/__init__.py"}
+    forest = set(bundle.handler_sources({"forest"})) - everything
+    assert forest == {"handler/ops/trees.py"}
+    assert "handler/ops/encoding.py" in bundle.handler_sources({"one_hot", "forest"})
+
+
+def test_every_operation_has_a_family_that_builds_it() -> None:
+    ops = importlib.import_module("handler.ops")
+    for operation, family in ops.FAMILIES.items():
+        assert operation in importlib.import_module(f"handler.ops.{family}").BUILDERS
+    families = {path.stem for path in (bundle.handler_folder() / "ops").glob("*.py")} - {"__init__"}
+    built = [
+        name
+        for family in sorted(families)
+        for name in getattr(importlib.import_module(f"handler.ops.{family}"), "BUILDERS", {})
+    ]
+    assert sorted(built) == sorted(ops.FAMILIES)
 
 
 def test_package_writes_where_it_is_told(trained: Path, cli: Cli) -> None:

@@ -145,7 +145,7 @@ def test_one_estimator_alone_will_do(shop: Path, cli: Cli, own: Callable[..., st
     )
     done = cli("train", "--json")
     assert done.code == 0, done.err
-    assert (done.json["task"], done.json["engine"]) == ("regression", "sklearn")
+    assert (done.json["task"], done.json["engine"]) == ("regression", "portable")
 
 
 FUNCTION = """

@@ -18,8 +18,8 @@ from tests.unit.test_portable_tables import FEATURES, NAN, columns, table, targe
 
 def written(program: Any, tensors: dict[str, tuple[str, bytes]]) -> bytes:
     """A model file with any program and tensors given as ``(type, bytes)``."""
-    sizes = {"F64": 8, "I32": 4, "U32": 4, "U8": 1}
-    metadata = {"mlctl.format": "2", "mlctl.program": program if isinstance(program, str) else json.dumps(program)}
+    sizes = {"F64": 8, "F32": 4, "I32": 4, "U32": 4, "I16": 2, "U8": 1}
+    metadata = {"mlctl.format": "3", "mlctl.program": program if isinstance(program, str) else json.dumps(program)}
     header: dict[str, Any] = {"__metadata__": metadata}
     offset, chunks = 0, b""
     for name, (kind, data) in tensors.items():
@@ -39,8 +39,8 @@ TENSORS = {
     "one": ("F64", np.ones(1).tobytes()),
     "zeros": ("F64", np.zeros(2).tobytes()),
     "feature": ("I32", np.array([1, -1, -1], dtype="<i4").tobytes()),
-    "child": ("U32", np.array([1, 0, 1], dtype="<u4").tobytes()),
-    "threshold": ("F64", np.zeros(3).tobytes()),
+    "skip": ("U32", np.array([1, 0, 1], dtype="<u4").tobytes()),
+    "threshold": ("F32", np.zeros(3, dtype="<f4").tobytes()),
     "roots": ("U32", np.zeros(1, dtype="<u4").tobytes()),
     "missing": ("U8", bytes([1, 0, 0])),
     "astray": ("U8", bytes([2, 0, 0])),
@@ -50,9 +50,10 @@ LINEAR = {"op": "linear", "coef": "coef", "intercept": "one"}
 TREE = {
     "op": "forest_regressor",
     "n_trees": 1,
+    "n_outputs": 1,
     "n_features": 2,
     "feature": "feature",
-    "child": "child",
+    "skip": "skip",
     "threshold": "threshold",
     "roots": "roots",
     "values": "coef",
@@ -150,11 +151,15 @@ BAD_STEPS: list[Any] = [
     [{**TREE, "n_trees": 2}],
     [{**TREE, "missing": "astray"}],
     [{**TREE, "missing": "few"}],
-    [{**TREE, "missing": "child"}],
+    [{**TREE, "missing": "skip"}],
     [{**TREE, "missing": 3}],
     [{**TREE, "values": "one"}],
-    [{**TREE, "op": "forest", "n_classes": 3}],
-    [{**TREE, "op": "forest", "n_classes": 0}],
+    [{**TREE, "op": "forest", "n_classes": [3]}],
+    [{**TREE, "op": "forest", "n_classes": [0]}],
+    [{**TREE, "op": "forest", "n_classes": []}],
+    [{**TREE, "op": "forest", "n_classes": 2}],
+    [{**TREE, "n_outputs": 0}],
+    [{**TREE, "n_outputs": 3}],
     [blocks(([0], [])), {**TREE, "n_features": 1}],
 ]
 

@@ -548,7 +548,7 @@ def outcome(folder: Path, content: str, part_rows: int) -> Any:
         except MlctlError as error:
             return error.message, error.hint, error.exit_code
     columns = tuple(table.columns.values())
-    whole = Dataset("rows", columns[1:], columns[0], "regression", np.empty(0, dtype=np.int64))
+    whole = Dataset("rows", columns[1:], (columns[0],), "regression", np.empty(0, dtype=np.int64))
     return held(table), whole.digest
 
 
@@ -598,5 +598,5 @@ def test_every_format_gives_the_same_digest(
         # A column without any value tells its kind in Parquet alone.
         kinds = {"whole": "number", "real": "number", "flag": "boolean", "word": "category", "day": "date"}
         columns = tuple(read(folder, content, name, kinds=kinds).columns.values())
-        digests.add(Dataset("rows", columns[:-1], columns[-1], "regression", np.empty(0, dtype=np.int64)).digest)
+        digests.add(Dataset("rows", columns[:-1], (columns[-1],), "regression", np.empty(0, dtype=np.int64)).digest)
     assert len(digests) == 1

@@ -1,0 +1,145 @@
+"""NumPy's functions of one number, element by element.
+
+Where Python refuses a number, NumPy answers NaN or an infinity: so do these. Source: numpy's
+documentation of each universal function; the limits are those of C99, annex F.
+"""
+
+from __future__ import annotations
+
+import math
+
+from handler.ops import InvalidModel
+
+# Not from typing: importing it would cost a cold start some milliseconds.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from handler.ops import Built, Origins, Program, Row
+
+    Function = Callable[[float], float]
+
+INFINITY = math.inf
+NAN = math.nan
+
+
+def ufunc(step: Any, program: Program, origins: Origins) -> Built:
+    """The function of each number."""
+    name = step["function"]
+    if type(name) is not str or name not in FUNCTIONS:
+        raise InvalidModel(f"unknown function {name!r}")
+    function = FUNCTIONS[name]
+
+    def transform(row: Row) -> Row:
+        return [function(x) for x in row]
+
+    return "transformer", transform, origins
+
+
+def _domain(function: Function) -> Function:
+    """NaN where Python finds the number outside the domain."""
+
+    def computed(x: float) -> float:
+        try:
+            return function(x)
+        except ValueError:
+            return NAN
+
+    return computed
+
+
+def _log(function: Function, pole: float) -> Function:
+    """A logarithm: minus infinity at its pole, NaN below it."""
+
+    def computed(x: float) -> float:
+        try:
+            return function(x)
+        except ValueError:
+            return -INFINITY if x == pole else NAN
+
+    return computed
+
+
+def _growing(function: Function, odd: bool = False) -> Function:
+    """An exponential: infinity where it leaves float64; of an odd function with the sign of the number."""
+
+    def computed(x: float) -> float:
+        try:
+            return function(x)
+        except OverflowError:
+            return -INFINITY if odd and x < 0 else INFINITY
+
+    return computed
+
+
+def _whole(function: Callable[[float], int]) -> Function:
+    """Rounded to a whole number; a zero keeps the sign, and what is not finite stays."""
+
+    def computed(x: float) -> float:
+        return float(function(x)) or math.copysign(0.0, x) if x - x == 0 else x
+
+    return computed
+
+
+def _arctanh(x: float) -> float:
+    try:
+        return math.atanh(x)
+    except ValueError:
+        return math.copysign(INFINITY, x) if x in (1.0, -1.0) else NAN
+
+
+def _reciprocal(x: float) -> float:
+    return 1.0 / x if x else math.copysign(INFINITY, x)
+
+
+def _sign(x: float) -> float:
+    return 1.0 if x > 0 else -1.0 if x < 0 else 0.0 if x == 0 else x
+
+
+def _truth(function: Callable[[float], bool]) -> Function:
+    return lambda x: 1.0 if function(x) else 0.0
+
+
+FUNCTIONS: dict[str, Function] = {
+    "absolute": abs,
+    "arccos": _domain(math.acos),
+    "arccosh": _domain(math.acosh),
+    "arcsin": _domain(math.asin),
+    "arcsinh": math.asinh,
+    "arctan": math.atan,
+    "arctanh": _arctanh,
+    "cbrt": math.cbrt,
+    "ceil": _whole(math.ceil),
+    "cos": _domain(math.cos),
+    "cosh": _growing(math.cosh),
+    "degrees": math.degrees,
+    "exp": _growing(math.exp),
+    "exp2": _growing(math.exp2),
+    "expm1": _growing(math.expm1),
+    "fabs": abs,
+    "floor": _whole(math.floor),
+    "isfinite": _truth(math.isfinite),
+    "isinf": _truth(math.isinf),
+    "isnan": _truth(math.isnan),
+    "log": _log(math.log, 0.0),
+    "log10": _log(math.log10, 0.0),
+    "log1p": _log(math.log1p, -1.0),
+    "log2": _log(math.log2, 0.0),
+    "negative": lambda x: -x,
+    "positive": lambda x: x,
+    "radians": math.radians,
+    "reciprocal": _reciprocal,
+    # Python, as IEEE 754, rounds a half to the even number.
+    "rint": _whole(round),
+    "sign": _sign,
+    "sin": _domain(math.sin),
+    "sinh": _growing(math.sinh, odd=True),
+    "sqrt": _domain(math.sqrt),
+    "square": lambda x: x * x,
+    "tan": _domain(math.tan),
+    "tanh": math.tanh,
+    "trunc": _whole(math.trunc),
+}
+
+BUILDERS = {"ufunc": ufunc}

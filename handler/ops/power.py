@@ -1,0 +1,104 @@
+"""PowerTransformer: Yeo-Johnson and Box-Cox. log1p and expm1 differ in the last bits between machines.
+
+A missing value (NaN) stays one. Source: scipy/stats/_morestats.py (``_yeojohnson_transform``),
+scipy/special (``boxcox``), sklearn/preprocessing/_data.py (``_check_input``), and of scikit-learn up to 1.6
+``_yeo_johnson_transform`` there.
+"""
+
+from __future__ import annotations
+
+from math import copysign, exp, expm1, log, log1p
+from sys import float_info
+
+from handler.ops import InvalidModel, Unanswerable
+from handler.ops.reading import finite
+
+# Not from typing: importing it would cost a cold start some milliseconds.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from handler.ops import Built, Origins, Program, Row
+
+    Function = Callable[[float], float]
+
+INFINITY = float("inf")
+EPSILON = float_info.epsilon
+NOT_POSITIVE = "must be above zero for this model"
+
+
+def power(step: Any, program: Program, origins: Origins) -> Built:
+    """Each column through the function of its lambda; with Box-Cox a number of 0 or less is refused."""
+    make = METHODS.get(step["method"])
+    if make is None:
+        raise InvalidModel("a power transform has one of three methods")
+    functions = [make(each) for each in finite(program, step["lambdas"], len(origins))]
+
+    def transform(row: Row) -> Row:
+        return [function(x) for function, x in zip(functions, row, strict=True)]
+
+    def transform_positive(row: Row) -> Row:
+        for origin, x in zip(origins, row, strict=True):
+            if x <= 0:
+                raise Unanswerable(origin, NOT_POSITIVE)
+        return transform(row)
+
+    return "transformer", transform_positive if make is _box_cox else transform, origins
+
+
+def _yeo_johnson(power: float) -> Function:
+    """In the form that keeps the digits of small numbers."""
+    return _two_sided(power, lambda each: lambda x: _finite_or_infinite(expm1, each * log1p(x)) / each)
+
+
+def _yeo_johnson_of_powers(power: float) -> Function:
+    """In the form of scikit-learn up to 1.6, which loses the digits of small numbers."""
+
+    def grown(each: float) -> Function:
+        def transform(x: float) -> float:
+            try:
+                raised: float = (x + 1.0) ** each
+            except OverflowError:
+                raised = INFINITY
+            return (raised - 1.0) / each
+
+        return transform
+
+    return _two_sided(power, grown)
+
+
+def _two_sided(power: float, grown: Callable[[float], Function]) -> Function:
+    """``grown(power)`` from zero on, below it ``grown(2 - power)`` mirrored; of a power of 0 the logarithm."""
+    above = log1p if abs(power) < EPSILON else grown(power)
+    below = log1p if abs(power - 2.0) <= EPSILON else grown(2.0 - power)
+
+    def transform(x: float) -> float:
+        return above(x) if x >= 0 else -below(-x)
+
+    return transform
+
+
+def _box_cox(power: float) -> Function:
+    if abs(power) < 1e-19:
+        return log
+
+    def transform(x: float) -> float:
+        exponent = power * log(x)
+        if exponent >= 709.78:
+            return copysign(_finite_or_infinite(exp, exponent - log(abs(power))), power) - 1.0 / power
+        return expm1(exponent) / power
+
+    return transform
+
+
+def _finite_or_infinite(function: Function, x: float) -> float:
+    """Infinity, as in NumPy, where Python refuses a result beyond float64."""
+    try:
+        return function(x)
+    except OverflowError:
+        return INFINITY
+
+
+METHODS = {"yeo-johnson": _yeo_johnson, "yeo-johnson of powers": _yeo_johnson_of_powers, "box-cox": _box_cox}
+BUILDERS = {"power": power}

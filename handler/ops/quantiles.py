@@ -1,0 +1,185 @@
+"""QuantileTransformer: where a number lies among the quantiles of training.
+
+A missing value (NaN) stays one. Source: sklearn/preprocessing/_data.py (``_transform_col``), and NumPy's ``interp``.
+The normal distribution's inverse: M. J. Wichura, "Algorithm AS 241: The Percentage Points of the Normal
+Distribution", Applied Statistics 37 (1988), PPND16, for probabilities from 1.4e-11 on.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from math import log, sqrt
+
+from handler.ops import InvalidModel, Unanswerable, scalar
+from handler.ops.reading import finite, flag, rising
+
+# Not from typing: importing it would cost a cold start some milliseconds.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from handler.ops import Built, Origins, Program, Row
+
+INFINITY = float("inf")
+# So close to the ends a number counts as beyond them, where the normal distribution is asked for.
+BOUNDS = 1e-7
+NEGATIVE = "is negative, which this model does not take"
+
+
+def quantiles(step: Any, program: Program, origins: Origins) -> Built:
+    """The share of training below each number, or the number of which the normal distribution has that share.
+
+    ``normal``: null, or the least and the greatest answer. ``sparse``: scikit-learn has a sparse matrix,
+    of which zeros stay zeros; ``refuse_negative``: and it takes none below.
+    """
+    references = rising(finite(program, step["references"]))
+    size = len(references)
+    flat = finite(program, step["quantiles"], size * len(origins))
+    if not size:
+        raise InvalidModel("quantiles need a reference or more")
+    columns = [rising(flat[at * size : (at + 1) * size]) for at in range(len(origins))]
+    sparse, refuse_negative = flag(step["sparse"]), flag(step["refuse_negative"])
+    if step["normal"] is None:
+        functions = [_uniform(each, references) for each in columns]
+    else:
+        low, high = (float(scalar(bound)) for bound in step["normal"])
+        functions = [_normal(each, references, low, high) for each in columns]
+
+    def transform(row: Row) -> Row:
+        return [function(x) for function, x in zip(functions, row, strict=True)]
+
+    def transform_stored(row: Row) -> Row:
+        return [function(x) if x else 0.0 for function, x in zip(functions, row, strict=True)]
+
+    def transform_positive(row: Row) -> Row:
+        for origin, x in zip(origins, row, strict=True):
+            if x < 0:
+                raise Unanswerable(origin, NEGATIVE)
+        return transform_stored(row)
+
+    if not sparse:
+        return "transformer", transform, origins
+    return "transformer", transform_positive if refuse_negative else transform_stored, origins
+
+
+def _uniform(quantiles: list[float], references: list[float]) -> Callable[[float], float]:
+    share = _share(quantiles, references)
+    lowest, highest = quantiles[0], quantiles[-1]
+
+    def transform(x: float) -> float:
+        if x == lowest:
+            return 0.0
+        return 1.0 if x == highest else share(x)
+
+    return transform
+
+
+def _normal(quantiles: list[float], references: list[float], low: float, high: float) -> Callable[[float], float]:
+    share = _share(quantiles, references)
+    lowest, highest = quantiles[0], quantiles[-1]
+
+    def transform(x: float) -> float:
+        if x - BOUNDS < lowest:
+            return low
+        if x + BOUNDS > highest:
+            return high
+        return min(max(inverse_normal(share(x)), low), high)
+
+    return transform
+
+
+def _share(quantiles: list[float], references: list[float]) -> Callable[[float], float]:
+    """The mean of the interpolations from below and from above, which differ among equal quantiles."""
+    falling = [-each for each in reversed(quantiles)], [-each for each in reversed(references)]
+
+    def share(x: float) -> float:
+        return 0.5 * (_interpolated(x, quantiles, references) - _interpolated(-x, *falling))
+
+    return share
+
+
+def _interpolated(x: float, xs: list[float], ys: list[float]) -> float:
+    at = bisect_right(xs, x)
+    if not 0 < at < len(xs):
+        # A missing value finds its place at an end, and stays.
+        return x if x != x else ys[min(at, len(xs) - 1)]  # noqa: PLR0124  # NaN alone differs from itself
+    low = xs[at - 1]
+    if low == x:
+        return ys[at - 1]
+    slope = (ys[at] - ys[at - 1]) / (xs[at] - low)
+    return slope * (x - low) + ys[at - 1]
+
+
+def inverse_normal(share: float) -> float:
+    """The number below which the standard normal distribution has ``share``, to 1e-15 of it; NaN of NaN.
+
+    For a share below 1.4e-11, or so near to 1, it is infinite.
+    """
+    distance = share - 0.5
+    if abs(distance) <= 0.425:
+        squared = 0.180625 - distance * distance
+        return distance * _ratio(squared, CENTRE)
+    tail = share if distance < 0 else 1.0 - share
+    if not tail > 1.4e-11:
+        return tail if tail != tail else (-INFINITY if distance < 0 else INFINITY)  # noqa: PLR0124  # NaN
+    found = _ratio(sqrt(-log(tail)) - 1.6, TAIL)
+    return -found if distance < 0 else found
+
+
+def _ratio(x: float, coefficients: tuple[tuple[float, ...], tuple[float, ...]]) -> float:
+    """The quotient of two polynomials, by Horner's rule from the highest power down."""
+    above = below = 0.0
+    for numerator, denominator in zip(*coefficients, strict=True):
+        above = above * x + numerator
+        below = below * x + denominator
+    return above / below
+
+
+# (numerator, denominator) of the rational approximations, from the highest power to the constant.
+CENTRE = (
+    (
+        2.5090809287301226727e3,
+        3.3430575583588128105e4,
+        6.7265770927008700853e4,
+        4.5921953931549871457e4,
+        1.3731693765509461125e4,
+        1.9715909503065514427e3,
+        1.3314166789178437745e2,
+        3.3871328727963666080e0,
+    ),
+    (
+        5.2264952788528545610e3,
+        2.8729085735721942674e4,
+        3.9307895800092710610e4,
+        2.1213794301586595867e4,
+        5.3941960214247511077e3,
+        6.8718700749205790830e2,
+        4.2313330701600911252e1,
+        1.0,
+    ),
+)
+TAIL = (
+    (
+        7.74545014278341407640e-4,
+        2.27238449892691845833e-2,
+        2.41780725177450611770e-1,
+        1.27045825245236838258e0,
+        3.64784832476320460504e0,
+        5.76949722146069140550e0,
+        4.63033784615654529590e0,
+        1.42343711074968357734e0,
+    ),
+    (
+        1.05075007164441684324e-9,
+        5.47593808499534494600e-4,
+        1.51986665636164571966e-2,
+        1.48103976427480074590e-1,
+        6.89767334985100004550e-1,
+        1.67638483018380384940e0,
+        2.05319162663775882187e0,
+        1.0,
+    ),
+)
+
+BUILDERS = {"quantiles": quantiles}

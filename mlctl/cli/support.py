@@ -1,0 +1,54 @@
+"""``mlctl models support``: what compiles to the portable engine."""
+
+from dataclasses import asdict
+from itertools import groupby
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mlctl.cli.session import JsonFlag, Session
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from mlctl.portable.support import Support
+
+
+def support(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help="Only classes whose name holds this, such as Boosting.")] = "",
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table of docs/PORTABLE.md.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """List the classes of scikit-learn that compile to the portable engine, and why the others do not.
+
+    Parity `exact`: the very bits of scikit-learn. `close`: the same class, and numbers within 1e-9.
+    """
+    session = Session(ctx, as_json)
+    from mlctl.core import support as core
+
+    if markdown:
+        typer.echo(core.markdown(), nl=False)
+        return
+    rows = core.run(name)
+    session.emit([asdict(row) for row in rows], lambda console: _render(console, rows))
+
+
+def _render(console: "Console", rows: "tuple[Support, ...]") -> None:
+    from mlctl.cli import render
+
+    compiled = [row for row in rows if row.parity]
+    words = {"exact": "[green]exact[/]", "close": "[cyan]close[/]", "inner": "[dim]of its parts[/]"}
+    if compiled:
+        made = render.table("compiles", "kind", "parity", "but not")
+        made.columns[-1].no_wrap = False
+        for row in compiled:
+            module = row.module.removeprefix("sklearn.")
+            made.add_row(f"[dim]{module}.[/]{row.name}", row.kind, words[row.parity or "inner"], row.note)
+        console.print(made)
+    rest = sorted((row for row in rows if not row.parity), key=lambda row: (row.note, row.name))
+    for note, each in groupby(rest, key=lambda row: row.note):
+        console.print(f"\n[yellow]✗[/] Not compiled: {note}")
+        console.print(f"  [dim]{', '.join(row.name for row in each)}[/]")
+    if len(rows) > 1:
+        console.print(f"\n{len(compiled)} of {len(rows)} classes compile.")

@@ -1,0 +1,40 @@
+"""Binarizer and KBinsDiscretizer."""
+
+import numpy as np
+from sklearn.preprocessing import Binarizer, KBinsDiscretizer
+
+from mlctl.portable.checks import refuse_missing
+from mlctl.portable.entry import Entry
+from mlctl.portable.program import NotPortableError, Step
+from mlctl.portable.table import Column, Compiled, Table
+from mlctl.portable.values import plain
+
+
+def binarizer(part: Binarizer, table: Table) -> Compiled:
+    """1.0 above the threshold, else 0.0."""
+    table.require_numbers()
+    if table.sparse and part.threshold < 0:
+        raise NotPortableError("takes a sparse matrix and has a threshold below zero, which scikit-learn refuses")
+    step = Step(op="binarize", parity="exact", params={"threshold": plain(part.threshold)}, tensors={})
+    out = Table(columns=(Column(),) * len(table.columns), sparse=table.sparse)
+    return (*refuse_missing(table), step), out
+
+
+def discretizer(part: KBinsDiscretizer, table: Table) -> Compiled:
+    """The bins between the inner edges; what lies outside is in the first or the last."""
+    table.require_numbers()
+    if part.dtype not in (None, np.float64):
+        raise NotPortableError(f"rounds to {np.dtype(part.dtype)}; float64 is supported")
+    inner = [np.asarray(edges[1:-1], dtype="<f8") for edges in part.bin_edges_]
+    one_hot = part.encode != "ordinal"
+    params = {"counts": [len(edges) for edges in inner], "one_hot": one_hot}
+    step = Step(op="discretize", parity="exact", params=params, tensors={"edges": np.concatenate(inner)})
+    width = sum(len(edges) + 1 for edges in inner) if one_hot else len(inner)
+    out = Table(columns=(Column(),) * width, sparse=part.encode == "onehot")
+    return (*refuse_missing(table), step), out
+
+
+ENTRIES = {
+    Binarizer: Entry(binarizer, parity="exact"),
+    KBinsDiscretizer: Entry(discretizer, parity="exact", limits="a dtype of float32"),
+}

@@ -1,0 +1,64 @@
+"""One model for each of several outputs: side by side, or in a chain in which each sees the answers before it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from sklearn.base import is_classifier, is_regressor
+from sklearn.multioutput import MultiOutputClassifier, MultiOutputRegressor, RegressorChain
+
+from mlctl.portable.checks import refuse_both
+from mlctl.portable.entry import Entry, Inner
+from mlctl.portable.program import Block, NotPortableError, Step, parity_of
+from mlctl.portable.table import Column, Compiled, Table
+
+
+def regressors(part: MultiOutputRegressor, table: Table, inner: Inner) -> Compiled:
+    """The number of each regressor."""
+    if not all(is_regressor(each) for each in part.estimators_):
+        raise NotPortableError("holds something other than regressors")
+    blocks = _blocks(part.estimators_, [table] * len(part.estimators_), inner)
+    return (_step("outputs", {}, blocks),), None
+
+
+def classifiers(part: MultiOutputClassifier, table: Table, inner: Inner) -> Compiled:
+    """The class and the probabilities of each classifier."""
+    if not all(is_classifier(each) and hasattr(each, "predict_proba") for each in part.estimators_):
+        raise NotPortableError("holds classifiers that know no probabilities")
+    blocks = _blocks(part.estimators_, [table] * len(part.estimators_), inner)
+    return (_step("outputs", {}, blocks),), None
+
+
+def chain(part: RegressorChain, table: Table, inner: Inner) -> Compiled:
+    """Each regressor takes the columns and the numbers of those before it; ``order``: which output each one tells."""
+    table.require_numbers()
+    if not all(is_regressor(each) for each in part.estimators_):
+        raise NotPortableError("holds something other than regressors")
+    checks, table = refuse_both(table)
+    tables = [replace(table, columns=(*table.columns, *[Column()] * at)) for at in range(len(part.estimators_))]
+    order = [int(each) for each in part.order_]
+    return (*checks, _step("chain", {"order": order}, _blocks(part.estimators_, tables, inner))), None
+
+
+def _blocks(estimators: Sequence[Any], tables: Sequence[Table], inner: Inner) -> tuple[Block, ...]:
+    blocks = []
+    for at, (each, table) in enumerate(zip(estimators, tables, strict=True)):
+        steps, out = inner(f"estimators_[{at}]", each, table, last=True)
+        if out is not None:
+            raise NotPortableError("has no model inside")
+        blocks.append(Block(columns=tuple(range(len(table.columns))), steps=steps))
+    return tuple(blocks)
+
+
+def _step(op: str, params: dict[str, Any], blocks: tuple[Block, ...]) -> Step:
+    parity = parity_of(step for block in blocks for step in block.steps)
+    return Step(op=op, parity=parity, params=params, tensors={}, blocks=blocks)
+
+
+ENTRIES = {
+    MultiOutputRegressor: Entry(regressors, parity="inner", holds_parts=True, unchecked=True),
+    MultiOutputClassifier: Entry(
+        classifiers, parity="inner", holds_parts=True, unchecked=True, limits="classifiers without probabilities"
+    ),
+    RegressorChain: Entry(chain, parity="inner", holds_parts=True, limits="a chain of classifiers"),
+}

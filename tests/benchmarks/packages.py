@@ -1,0 +1,120 @@
+"""Packages to measure: trained and built as ``mlctl`` does, unzipped, with the same model for other engines beside."""
+
+import importlib.util
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+
+from mlctl import settings, settings_deploy
+from mlctl.core import train
+from mlctl.data import builtin
+from mlctl.model.registry import Registry
+from mlctl.packaging import build
+
+HERE = Path(__file__).parent
+# For the sides that are not ours: NumPy, onnxruntime and scikit-learn, one thread each.
+ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "AWS_LAMBDA_LOG_LEVEL": "INFO"}
+SCALED = ("sklearn.preprocessing.StandardScaler",)
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A model to measure: what it is called, the built-in data, and the settings of ``[model]``."""
+
+    name: str
+    source: str
+    model: dict[str, Any]
+
+
+IRIS = Subject(
+    "Iris, forest of 100 trees",
+    "iris",
+    {"estimator": "sklearn.ensemble.RandomForestClassifier", "params": {"n_estimators": 100}, "preprocess": ()},
+)
+DIGITS = Subject(
+    "digits, forest of 300 trees",
+    "digits",
+    {"estimator": "sklearn.ensemble.RandomForestClassifier", "params": {"n_estimators": 300}, "preprocess": ()},
+)
+SUBJECTS = (
+    IRIS,
+    DIGITS,
+    Subject(
+        "breast cancer, gradient boosting of 500 trees",
+        "breast_cancer",
+        {
+            "estimator": "sklearn.ensemble.GradientBoostingClassifier",
+            "params": {"n_estimators": 500},
+            "preprocess": (),
+        },
+    ),
+    Subject(
+        "breast cancer, logistic regression on 30 scaled features",
+        "breast_cancer",
+        {"estimator": "sklearn.linear_model.LogisticRegression", "params": {"max_iter": 1000}, "preprocess": SCALED},
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Unpacked:
+    """A package's folder, and the rows of its data as requests hold them."""
+
+    subject: Subject
+    folder: Path
+    rows: list[list[Any]]
+
+
+def unpack(folder: Path, subject: Subject) -> Unpacked:
+    """Train ``subject`` and unzip its package below ``folder``, with model.joblib and engines.py beside the handler.
+
+    Raises MlctlError where the model does not compile.
+    """
+    project = folder / subject.name.replace(" ", "-").replace(",", "")
+    project.mkdir()
+    flags = {"data": {"source": subject.source}, "model": {**subject.model, "cv": 2}}
+    train.run(project, settings.load(project, flags=flags))
+    version = Registry(project, "iris").get()
+    package = build.build(version, engine="portable", python=settings_deploy.default_python())
+    code = project / "code"
+    zipfile.ZipFile(io.BytesIO(package.zip)).extractall(code)
+    (code / "model.joblib").write_bytes(version.read("model.joblib"))
+    shutil.copy(HERE / "engines.py", code)
+    return Unpacked(subject, code, [list(row) for row in builtin.load(subject.source).requests()])
+
+
+def missing_extras() -> str | None:
+    """What to do where the libraries that only the benchmarks use are not installed."""
+    if all(importlib.util.find_spec(name) for name in ("onnx", "onnxruntime", "skl2onnx")):
+        return None
+    return "onnxruntime, skl2onnx and onnx are not installed: pip install -e '.[dev,bench]'"
+
+
+def convert(unpacked: Unpacked) -> None:
+    """Write model.onnx beside model.joblib: float32 input, a tensor of probabilities."""
+    from skl2onnx import to_onnx
+
+    pipeline = joblib.load(unpacked.folder / "model.joblib")
+    sample = np.array(unpacked.rows[:1], dtype=np.float32)
+    model = to_onnx(pipeline, sample, options={id(pipeline): {"zipmap": False}})
+    (unpacked.folder / "model.onnx").write_bytes(model.SerializeToString())
+
+
+def serve(unpacked: Unpacked, engine: str, bodies: Path, rounds: int, *more: str) -> dict[str, Any]:
+    """What serve.py prints, from a fresh process."""
+    command = [sys.executable, "-P", str(HERE / "serve.py"), engine, str(bodies), str(rounds), *more]
+    finished = subprocess.run(
+        command, cwd=unpacked.folder, env=ONE_THREAD, stdout=subprocess.PIPE, text=True, check=True
+    )
+    printed: dict[str, Any] = json.loads(finished.stdout)
+    return printed

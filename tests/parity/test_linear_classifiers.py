@@ -1,0 +1,173 @@
+"""The linear classifiers against scikit-learn."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import sklearn.linear_model
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.linear_model import (
+    LogisticRegression,
+    LogisticRegressionCV,
+    Perceptron,
+    RidgeClassifier,
+    RidgeClassifierCV,
+    SGDClassifier,
+)
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
+
+from mlctl.portable import linear_classifiers
+from mlctl.portable.program import NotPortableError
+from tests.parity import data
+from tests.parity.harness import Case, check, compare, compiled
+from tests.parity.rows import probes, schema_of
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+OLD = "multi_class" in LogisticRegression().get_params()  # gone since scikit-learn 1.8
+
+
+def _each(part: Any, other: Any) -> list[Case]:
+    """Two classes, three and ten."""
+    return [
+        Case("two", part, data.binary()),
+        Case("two, scaled", make_pipeline(StandardScaler(), other), data.binary()),
+        Case("three", part, data.three()),
+        Case("three, other", other, data.three()),
+        Case("ten", part, data.many(), weight=0.5),
+    ]
+
+
+def _descent(kind: Any, **params: Any) -> list[Case]:
+    return _each(kind(random_state=0, **params), kind(fit_intercept=False, random_state=0, **params))
+
+
+CASES: dict[type, list[Case]] = {
+    LogisticRegression: [
+        *_each(LogisticRegression(max_iter=50), LogisticRegression(fit_intercept=False, C=100, max_iter=50)),
+        Case("liblinear", LogisticRegression(solver="liblinear"), data.binary()),
+    ],
+    LogisticRegressionCV: _each(
+        LogisticRegressionCV(Cs=2, cv=2, max_iter=30), LogisticRegressionCV(Cs=[0.1], cv=2, max_iter=30)
+    ),
+    LinearDiscriminantAnalysis: _each(
+        LinearDiscriminantAnalysis(), LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
+    ),
+    SGDClassifier: [
+        *_descent(SGDClassifier, loss="log_loss"),
+        *_descent(SGDClassifier, loss="modified_huber"),
+        *_descent(SGDClassifier),
+        Case("averaged", SGDClassifier(loss="log_loss", average=True, random_state=0), data.three()),
+    ],
+    Perceptron: _descent(Perceptron),
+    LinearSVC: [
+        *_descent(LinearSVC, max_iter=100),
+        Case("two, together", LinearSVC(multi_class="crammer_singer", max_iter=100, random_state=0), data.binary()),
+        Case("together", LinearSVC(multi_class="crammer_singer", max_iter=100, random_state=0), data.three()),
+    ],
+    RidgeClassifier: _each(RidgeClassifier(), RidgeClassifier(fit_intercept=False, class_weight="balanced")),
+    RidgeClassifierCV: _each(RidgeClassifierCV(), RidgeClassifierCV(alphas=[0.5, 5], cv=2, fit_intercept=False)),
+}
+if OLD:
+    CASES[LogisticRegression] += [
+        Case("liblinear, three", LogisticRegression(solver="liblinear"), data.three()),
+        Case("rest, three", LogisticRegression(multi_class="ovr"), data.three()),
+        Case("rest, two", LogisticRegression(multi_class="ovr", max_iter=50), data.binary()),
+        Case("softmax, two", LogisticRegression(multi_class="multinomial", max_iter=50), data.binary()),
+    ]
+# Deprecated since scikit-learn 1.8.
+_PASSIVE = getattr(sklearn.linear_model, "PassiveAggressiveClassifier", None)
+if _PASSIVE is not None:
+    CASES[_PASSIVE] = _descent(_PASSIVE)
+
+
+@pytest.mark.parametrize("found", CASES, ids=lambda found: found.__name__)
+def test_agrees_with_scikit_learn(found: type) -> None:
+    check(found, CASES[found])
+
+
+def test_every_entry_has_cases() -> None:
+    assert set(CASES) == set(linear_classifiers.ENTRIES)
+
+
+@pytest.mark.parametrize("loss", ["log_loss", "modified_huber"])
+def test_rows_to_which_no_class_gives_a_probability(loss: str) -> None:
+    x, y = data.three()
+    model = SGDClassifier(loss=loss, random_state=0).fit(x, y)
+    model.coef_ = -np.abs(model.coef_)
+    rows = np.abs(probes(x, 200)) * 1e3 + 1
+    with np.errstate(all="ignore"):
+        found = model.predict_proba(rows)
+    assert (found[~np.isnan(found[:, 0])] == 1 / 3).all()
+    assert compare(model, rows, "close") == 200
+
+
+@pytest.mark.parametrize("kind", [SGDClassifier, LogisticRegression, LinearSVC])
+@pytest.mark.parametrize("source", [data.binary, data.three])
+def test_a_sparse_coef_is_the_same_as_a_dense_one(kind: Any, source: Any) -> None:
+    x, y = source()
+    model = kind(max_iter=50, random_state=0).fit(x, y).sparsify()
+    assert compare(model, probes(x, 100), "close") == 100
+
+
+def test_ties_go_to_the_first_class_and_a_score_of_zero_to_the_first_of_two() -> None:
+    x, y = data.many()
+    model = Perceptron(random_state=0).fit(x, y)
+    model.coef_[3:7] = model.coef_[2]
+    model.intercept_[3:7] = model.intercept_[2]
+    assert compare(model, x[:200], "close") == 200
+    binary = Perceptron(random_state=0, fit_intercept=False).fit(x[:50], y[:50] > 4)
+    assert compare(binary, np.zeros((1, x.shape[1])), "close") == 1
+
+
+@pytest.mark.parametrize("huge", [1e290, -1e290])
+@pytest.mark.parametrize(
+    "model",
+    [
+        LogisticRegression(max_iter=20),
+        SGDClassifier(loss="log_loss", random_state=0),
+        SGDClassifier(loss="modified_huber", random_state=0),
+        LinearSVC(max_iter=20, random_state=0),
+    ],
+    ids=["logistic", "log_loss", "modified_huber", "scores"],
+)
+@pytest.mark.parametrize("source", [data.binary, data.three])
+def test_scores_beyond_float64_answer_where_scikit_learn_does(model: Any, huge: float, source: Any) -> None:
+    x, y = source()
+    model = model.fit(x, y)
+    model.coef_[0, 1:3] = (huge, -huge)
+    rows = np.zeros((4, x.shape[1]))
+    rows[0, 1], rows[1, 1], rows[2, 1:3], rows[3, 1] = 3e38, -3e38, 3e38, 1e-290
+    assert compare(model, rows, "close") == 4
+
+
+def test_several_labels_at_once_are_not_compiled() -> None:
+    x, y = data.three()
+    model = RidgeClassifier().fit(x, np.column_stack([y == 0, x[:, 0] > 5]).astype(int))
+    with pytest.raises(NotPortableError, match="RidgeClassifier gives a row several labels at once"):
+        compiled(model, schema_of(x))
+
+
+def test_a_single_class_is_not_compiled() -> None:
+    x, _ = data.three()
+    model = RidgeClassifier().fit(x, np.ones(len(x), dtype=int))
+    with pytest.raises(NotPortableError, match="RidgeClassifier knows a single class"):
+        compiled(model, schema_of(x))
+
+
+@pytest.mark.parametrize("solver", ["svd", "eigen"])
+@pytest.mark.parametrize("n_components", [None, 1])
+def test_a_discriminant_in_the_middle_of_a_pipeline_is_a_transformer(solver: str, n_components: int | None) -> None:
+    x, y = data.three()
+    axes = LinearDiscriminantAnalysis(solver=solver, n_components=n_components)
+    model = make_pipeline(axes, LogisticRegression()).fit(x, y)
+    assert compare(model, probes(x, 200), "close") == 200
+
+
+def test_a_discriminant_without_axes_is_no_transformer() -> None:
+    x, y = data.three()
+    model = make_pipeline(LinearDiscriminantAnalysis(), LogisticRegression()).fit(x, y)
+    model[0].solver = "lsqr"
+    with pytest.raises(NotPortableError, match="transforms nothing with the solver 'lsqr'"):
+        compiled(model, schema_of(x))

@@ -1,0 +1,80 @@
+"""The table of what compiles: the registry, the reasons, scikit-learn's own list and the docs agree."""
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+
+import sklearn
+from sklearn.utils import all_estimators
+from typer.testing import CliRunner
+
+from mlctl.cli.app import app
+from mlctl.portable import support
+from mlctl.portable.registry import ENTRIES, FAMILIES
+from tests.conftest import Cli
+
+ROOT = Path(__file__).parents[2]
+runner = CliRunner()
+
+
+def test_every_class_of_scikit_learn_compiles_or_has_its_reason() -> None:
+    rows = {row.name: row for row in support.table()}
+    public = dict(all_estimators())
+    assert set(public) <= set(rows)
+    assert {name for name, row in rows.items() if row.parity} == {each.__name__ for each in ENTRIES}
+    assert [name for name, row in rows.items() if not row.parity and row.note == support.NOT_KNOWN] == []
+
+
+def test_a_reason_is_given_once_and_only_for_what_does_not_compile() -> None:
+    named = Counter(name for names in support.REASONS.values() for name in names)
+    assert [name for name, times in named.items() if times > 1] == []
+    assert set(named) & {each.__name__ for each in ENTRIES} == set()
+
+
+def test_no_class_stands_in_two_families() -> None:
+    assert sum(len(family.ENTRIES) for family in FAMILIES) == len(ENTRIES)
+
+
+def test_the_floor_is_kept() -> None:
+    assert len(ENTRIES) >= 55
+
+
+def test_the_page_in_the_docs_is_the_table() -> None:
+    page = (ROOT / "docs" / "PORTABLE.md").read_text()
+    found = re.search(r"<!-- mlctl models support --markdown -->\n(.*?)<!-- end -->", page, re.DOTALL)
+    assert found
+    # The classes of other releases of scikit-learn differ.
+    version = re.search(r"scikit-learn (\d+\.\d+)", found[1])
+    assert version
+    if sklearn.__version__.startswith(version[1] + "."):
+        assert found[1] == runner.invoke(app, ["models", "support", "--markdown"]).stdout
+
+
+def test_the_command_finds_classes_by_name() -> None:
+    shown = runner.invoke(app, ["models", "support", "randomforestc"])
+    assert shown.exit_code == 0
+    assert shown.stdout.split() == [
+        *["compiles", "kind", "parity", "but", "not"],
+        *["ensemble.RandomForestClassifier", "classifier", "exact"],
+    ]
+
+
+def test_the_command_gives_json() -> None:
+    rows = json.loads(runner.invoke(app, ["models", "support", "--json"]).stdout)
+    by_name = {row["name"]: row for row in rows}
+    assert by_name["RandomForestClassifier"] == {
+        "name": "RandomForestClassifier",
+        "module": "sklearn.ensemble",
+        "kind": "classifier",
+        "parity": "exact",
+        "note": "",
+    }
+    assert by_name["TSNE"]["parity"] is None
+    assert by_name["TSNE"]["note"] == "places the training rows alone, and no new ones"
+
+
+def test_a_name_that_nothing_has_is_told(cli: Cli) -> None:
+    result = cli("models", "support", "nothing-of-the-kind", "--json")
+    assert result.code == 6
+    assert json.loads(result.out)["error"]["code"] == "estimator_unknown"
