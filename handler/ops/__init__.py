@@ -113,6 +113,11 @@ class Program:
             raise InvalidModel(f"tensor {name!r} is missing, or not of the type and length its step needs")
         return tensor
 
+    @property
+    def transforms(self) -> bool:
+        """Whether another step stands before the one that is being built."""
+        return self._steps > 1
+
     def generated_code(self) -> Callable[[Row], Sequence[float]] | None:
         """``sums`` of ``handler.generated``, the model's trees as Python code, where the package ships it.
 

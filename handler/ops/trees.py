@@ -87,30 +87,32 @@ def sums_over_trees(step: Any, program: Program, origins: Origins, start: list[f
     if step["n_features"] != len(origins):
         raise InvalidModel("the trees take the columns that reach them")
     trees = Trees(step, program, len(origins), start)
-    prepare = to_float32(origins) if trees.single else _as_it_is
+    prepare = to_float32(origins) if trees.single else None
+    written = program.generated_code()
+    # Generated code needs no rounded row, and a row as it was asked has no number beyond float32.
+    complete = _behind(prepare if program.transforms else None, written) if written else None
     if step["missing"] is None:
         if trees.categories:
             raise InvalidModel("a category may always be missing")
         # The arrays, of which generated code was written, are not even read.
-        plain = program.generated_code() or trees.sums()
-        return lambda row: plain(prepare(row))
-    missing = program.tensor(step["missing"], "B", len(trees.feature))
-    with_gaps = trees.sums(missing)
-    plain = program.generated_code() or with_gaps
+        return complete or _behind(prepare, trees.sums())
+    with_gaps = _behind(prepare, trees.sums(program.tensor(step["missing"], "B", len(trees.feature))))
+    if not complete:
+        return with_gaps
+    plain = complete
 
     def to_sums(row: Row) -> Sequence[float]:
-        values = prepare(row)
         # NaN alone differs from itself.
-        for value in values:
+        for value in row:
             if value != value:  # noqa: PLR0124
-                return with_gaps(values)
-        return plain(values)
+                return with_gaps(row)
+        return plain(row)
 
     return to_sums
 
 
-def _as_it_is(row: Row) -> Row:
-    return row
+def _behind(prepare: Callable[[Row], Row] | None, sums: Sums) -> Sums:
+    return (lambda row: sums(prepare(row))) if prepare else sums
 
 
 class Trees:

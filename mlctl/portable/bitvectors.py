@@ -12,18 +12,21 @@ from math import frexp
 from typing import Any
 
 from mlctl.portable.program import Step
-from mlctl.portable.trees import LEAF
+from mlctl.portable.trees import LEAF, as_lists
 
 # One byte a tree.
 MAX_LEAVES = 8
 # With fewer trees for each column that is tested, nested ifs are as fast.
 LEAST_TREES_A_COLUMN = 4
+# Each test keeps a byte of each tree in memory, which grows with the square of the trees.
+MAX_MASK_BYTES = 4_000_000
 # The sums that end in probabilities: their last bits may differ, and a number of their own size is among the answer.
 _LINKS = ("logit", "half_logit", "multinomial_logit")
 
-_CODE = """
+_PREPARED = """
 WHOLE = (1 << 8 * TREES) - 1
 LOWEST = bytes([0, *((each & -each).bit_length() - 1 for each in range(1, 256))])
+whole = int.from_bytes
 
 
 def left_of(lost):
@@ -34,20 +37,8 @@ def left_of(lost):
     return tuple(left)
 
 
-COLUMNS = tuple([(column, edges, left_of(lost)) for column, edges, lost in COLUMNS])
 # Two trees at a time: the sum for each pair of leaves.
 PAIRS = [tuple([a + b for b in LEAVES[at + 1] for a in LEAVES[at]]) for at in range(0, TREES, 2)]
-TOTALS = [(start, tuple(PAIRS[first:end]), first, end) for start, first, end in TOTALS]
-
-
-def sums(row):
-    alive = WHOLE
-    for column, edges, left in COLUMNS:
-        alive &= left[bisect_left(edges, row[column])]
-    leaf = int.from_bytes(alive.to_bytes(TREES, "little").translate(LOWEST), "little")
-    # In every other byte, the leaves of two trees.
-    pairs = (leaf | leaf >> 5).to_bytes(TREES, "little")[::2]
-    return [start + sum(map(getitem, values, pairs[first:end])) for start, values, first, end in TOTALS]
 """
 
 
@@ -59,9 +50,9 @@ def generate(step: Step) -> str | None:
     """
     if step.op != "boosting" or step.params["link"] not in _LINKS or "sets" in step.tensors:
         return None
-    tensors = {name: tensor.tolist() for name, tensor in step.tensors.items()}
+    tensors = as_lists(step)
     start: list[float] = step.params["start"]
-    trees, totals = _in_pairs(tensors["roots"], len(start))
+    trees, spans = _in_pairs(tensors["roots"], len(start))
     tests: dict[int, list[tuple[float, int, int]]] = defaultdict(list)
     leaves = []
     ends = dict(zip(tensors["roots"], [*tensors["roots"][1:], len(tensors["feature"])], strict=True))
@@ -71,25 +62,40 @@ def generate(step: Step) -> str | None:
             return None
         leaves.append(found + [0.0] * (MAX_LEAVES - len(found)))
     grid = _on_a_grid(leaves)
-    if grid is None or len(trees) < LEAST_TREES_A_COLUMN * len(tests):
+    masks = len(trees) * sum(map(len, tests.values()))
+    if grid is None or masks > MAX_MASK_BYTES or len(trees) < LEAST_TREES_A_COLUMN * len(tests):
         return None
-    columns = []
+    lines = [
+        '"""Generated from model.safetensors: the same comparisons as bit vectors, and their sums."""',
+        "from bisect import bisect_left",
+        "from operator import getitem",
+        f"TREES = {len(trees)}",
+        f"LEAVES = {grid!r}",
+        _PREPARED,
+    ]
     for column, found_tests in sorted(tests.items()):
         ordered = sorted(found_tests)
-        edges = tuple(threshold for threshold, _, _ in ordered)
-        columns.append((column, edges, tuple((tree, lost) for _, tree, lost in ordered)))
-    return "\n".join(
-        [
-            '"""Generated from model.safetensors: the same comparisons as bit vectors, and their sums."""',
-            "from bisect import bisect_left",
-            "from operator import getitem",
-            f"TREES = {len(trees)}",
-            f"COLUMNS = {_literal(tuple(columns))}",
-            f"LEAVES = {grid!r}",
-            f"TOTALS = {[(first, *span) for first, span in zip(start, totals, strict=True)]!r}",
-            _CODE,
-        ]
-    )
+        lines.append(f"E{column} = {_literal(tuple(threshold for threshold, _, _ in ordered))}")
+        lines.append(f"L{column} = left_of({[(tree, lost) for _, tree, lost in ordered]!r})")
+    lines += [f"P{number} = tuple(PAIRS[{first}:{end}])" for number, (first, end) in enumerate(spans)]
+    return "\n".join([*lines, *_function(step.params["n_features"], sorted(tests), start, spans)]) + "\n"
+
+
+def _function(n_features: int, columns: list[int], start: list[float], spans: list[tuple[int, int]]) -> list[str]:
+    """The lines of ``sums(row)``: a loop over columns would take a tenth of its time."""
+    names = [f"x{column}" if column in columns else "_" for column in range(n_features)]
+    lines = ["def sums(row):", f" {', '.join(names)}, = row", " alive = WHOLE"]
+    lines += [f" alive &= L{column}[bisect_left(E{column}, x{column})]" for column in columns]
+    lines += [
+        ' leaf = whole(alive.to_bytes(TREES, "little").translate(LOWEST), "little")',
+        " # In every other byte, the leaves of two trees.",
+        ' pairs = (leaf | leaf >> 5).to_bytes(TREES, "little")[::2]',
+    ]
+    totals = [
+        f"{first!r} + sum(map(getitem, P{number}, pairs{f'[{begin}:{end}]' if len(start) > 1 else ''}))"
+        for number, (first, (begin, end)) in enumerate(zip(start, spans, strict=True))
+    ]
+    return [*lines, f" return {', '.join(totals)},"]
 
 
 def _in_pairs(roots: list[int], n_totals: int) -> tuple[list[int | None], list[tuple[int, int]]]:
@@ -131,6 +137,6 @@ def _on_a_grid(leaves: list[list[float]]) -> list[tuple[float, ...]] | None:
     return [tuple(round(value / step) * step for value in each) for each in leaves]
 
 
-def _literal(columns: tuple[Any, ...]) -> str:
-    """``columns`` in Python, where infinity has no name."""
-    return repr(columns).replace("inf", "1e999")
+def _literal(edges: tuple[float, ...]) -> str:
+    """``edges`` in Python, where infinity has no name."""
+    return repr(edges).replace("inf", "1e999")

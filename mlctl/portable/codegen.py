@@ -9,7 +9,7 @@ from typing import Any
 
 from mlctl.portable import bitvectors
 from mlctl.portable.program import PortableModel, Step
-from mlctl.portable.trees import LEAF
+from mlctl.portable.trees import LEAF, as_lists
 
 # Their bytecode takes some 4 ms to load, and 5 MB of memory.
 MAX_NODES = 150_000
@@ -20,8 +20,8 @@ MAX_DEPTH = 90
 def generate(model: PortableModel) -> str | None:
     """Source of ``sums(row)``, the sums over the trees of the last step; None where it does not fit.
 
-    ``row`` is what reaches the trees, in float32 where they compare so, with no value missing: NaN
-    compares false and would always go right, so the handler walks the arrays for such a row.
+    ``row`` is what reaches the trees, with no value missing (NaN compares false, so the handler walks the
+    arrays for such a row) and none beyond float32. It need not be rounded to float32, nor harms it.
     """
     step = model.steps[-1]
     if "skip" not in step.tensors or len(step.tensors["feature"]) > MAX_NODES:
@@ -30,7 +30,7 @@ def generate(model: PortableModel) -> str | None:
 
 
 def _nested(step: Step) -> str | None:
-    tensors = {name: tensor.tolist() for name, tensor in step.tensors.items()}
+    tensors = as_lists(step)
     categories = step.params.get("categories", 0)
     used = {feature for feature in tensors["feature"] if feature != LEAF}
     names = [f"x{column}" if column in used else "_" for column in range(step.params["n_features"])]

@@ -75,6 +75,26 @@ def tree_tensors(trees: Sequence[Nodes], *, single: bool, missing: bool) -> dict
     return tensors
 
 
+def as_lists(step: Step) -> dict[str, list[Any]]:
+    """The tensors of a step of trees as lists, for code that compares a row without rounding it to float32 first.
+
+    Each float32 threshold becomes the largest float64 that float32 rounds to at or below it: rounding keeps order,
+    so the same rows go left.
+    """
+    lists = {name: tensor.tolist() for name, tensor in step.tensors.items()}
+    threshold = step.tensors["threshold"]
+    if threshold.dtype == np.float32:
+        with np.errstate(over="ignore"):
+            above = np.nextafter(threshold, np.float32(np.inf)).astype(np.float64)
+            # What would follow the largest float32, and from the middle on rounds to infinity.
+            above = np.where(np.isinf(above), 2.0**128, above)
+            middle = (threshold.astype(np.float64) + above) / 2
+            rounds_down = middle.astype(np.float32) <= threshold
+        widest = np.where(rounds_down, middle, np.nextafter(middle, -np.inf))
+        lists["threshold"] = np.where(np.isinf(threshold), threshold, widest).tolist()
+    return lists
+
+
 def single_tree(tree: Any, table: Table) -> Compiled:
     """A tree is a forest of one: dividing its fractions, or its value, by 1 changes no bit."""
     return forest_step(tree, [tree], table)

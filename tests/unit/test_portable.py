@@ -39,6 +39,7 @@ from mlctl.portable import codegen
 from mlctl.portable.codegen import MAX_DEPTH, generate
 from mlctl.portable.compile import compile_pipeline
 from mlctl.portable.program import NotPortableError, PortableModel, Step
+from mlctl.portable.trees import as_lists
 
 SCALERS = {
     "standard": StandardScaler(),
@@ -324,6 +325,18 @@ def test_forests_too_large_or_too_deep_are_not_generated(monkeypatch: pytest.Mon
     assert generate(compiled) is None
     assert generate(comb(MAX_DEPTH + 10)) is None
     assert generate(comb(10)) is not None
+
+
+def test_generated_code_needs_no_rounded_row() -> None:
+    """Its thresholds part float64 numbers as float32 rounding and the threshold of the arrays do."""
+    bits = np.random.default_rng(0).integers(0, 2**32, size=20_000, dtype=np.uint32).view(np.float32)
+    edges = [0.0, -0.0, 1.0, np.finfo("f4").max, -np.finfo("f4").max, 1e-45, -1e-45, np.inf]
+    single = np.concatenate([bits[np.isfinite(bits)], np.array(edges, dtype=np.float32)])
+    step = Step(op="forest", parity="exact", params={}, tensors={"threshold": single})
+    widest = np.array(as_lists(step)["threshold"])
+    with np.errstate(over="ignore"):
+        assert (widest.astype(np.float32) <= single).all()
+        assert ((np.nextafter(widest, np.inf).astype(np.float32) > single) | np.isinf(single)).all()
 
 
 def comb(depth: int) -> PortableModel:

@@ -109,6 +109,6 @@ def test_values_of_any_size_are_rounded_without_loss_or_not_at_all() -> None:
     assert [(b - first) / 2.0**40 for b, first in zip(powers, start, strict=True)] == pytest.approx(
         [a - first for a, first in zip(plain, start, strict=True)], rel=1e-12
     )
-    assert sums_of(bitvectors.generate(scaled(0.0)))(row) == start
+    assert sums_of(bitvectors.generate(scaled(0.0)))(row) == tuple(start)
     assert bitvectors.generate(scaled(1e-250)) is None
     assert bitvectors.generate(scaled(1e250)) is None
