@@ -77,6 +77,9 @@ MAX_STEPS = 1000
 MAX_DEPTH = 50
 
 
+NO_NUMBER = "the model gives no finite number for these values"
+
+
 class InvalidModel(ValueError):
     """A model file that breaks the format; nothing of it is executed."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from math import isfinite
 
-from handler.ops import InvalidModel, Unanswerable
+from handler.ops import NO_NUMBER, InvalidModel, Unanswerable
 from handler.ops.composition import checker
 
 # Not from typing: importing it would cost a cold start some milliseconds.
@@ -47,7 +47,7 @@ def interpolate(step: Any, program: Program, origins: Origins) -> Built:
         slope = (y[at + 1] - y[at]) / (x[at + 1] - x[at])
         found: float = slope * (value - x[at]) + y[at]
         if found - found != 0:
-            raise Unanswerable(None, "the model gives no finite number for these values")
+            raise Unanswerable(None, NO_NUMBER)
         return found
 
     return "regressor", predict, []

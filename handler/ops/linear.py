@@ -7,11 +7,12 @@ _stochastic_gradient.py (``predict_proba``), _glm/glm.py (``predict``).
 
 from __future__ import annotations
 
-from math import exp, fsum, isfinite
+from math import fsum, isfinite
 from operator import mul
 
-from handler.ops import InvalidModel, Unanswerable
+from handler.ops import NO_NUMBER, InvalidModel, Unanswerable
 from handler.ops.composition import checker
+from handler.ops.links import expit, exponential, softmax
 
 # Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     # The coefficients and the intercept of each score.
     Weights = list[tuple[list[float], float]]
 
-NO_NUMBER = "the model gives no finite number for these values"
-
 
 def logistic(step: Any, program: Program, origins: Origins) -> Built:
     """Two classes: the logistic function of one score. More: softmax over a score a class, or ``one_vs_rest``."""
@@ -36,12 +35,7 @@ def logistic(step: Any, program: Program, origins: Origins) -> Built:
 
     def multinomial(row: Row) -> tuple[int, list[float]]:
         decision = scores(row)
-        highest = max(decision)
-        powers = [exp(score - highest) for score in decision]
-        total = fsum(powers)
-        if not total >= 1.0:  # NaN: the highest score is infinite
-            raise Unanswerable(None, NO_NUMBER)
-        return decision.index(highest), [power / total for power in powers]
+        return decision.index(max(decision)), softmax(decision)
 
     return "classifier", _binary(weights, origins, expit) if len(weights) == 1 else multinomial, []
 
@@ -92,34 +86,16 @@ def linear(step: Any, program: Program, origins: Origins) -> Built:
     scores = _scores(weights, origins, infinite=link == "log")
 
     def several(row: Row) -> list[float]:
-        return [_exponential(score) for score in scores(row)]
+        return [exponential(score) for score in scores(row)]
 
     if outputs is not None:
         return "regressors", scores if link == "identity" else several, []
     score = _score(weights, origins, infinite=link == "log")
 
     def one(row: Row) -> float:
-        return _exponential(score(row))
+        return exponential(score(row))
 
     return "regressor", score if link == "identity" else one, []
-
-
-def expit(score: float) -> float:
-    """``1 / (1 + exp(-score))``; 0 where exp leaves float64, as in scikit-learn."""
-    try:
-        return 1.0 / (1.0 + exp(-score))
-    except OverflowError:
-        return 0.0
-
-
-def _exponential(score: float) -> float:
-    try:
-        found = exp(score)
-    except OverflowError:
-        found = float("inf")
-    if found - found != 0:
-        raise Unanswerable(None, NO_NUMBER)
-    return found
 
 
 def _one_vs_rest(weights: Weights, origins: Origins, uniform: bool) -> Classifier:

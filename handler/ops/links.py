@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from math import exp, fsum
 
-from handler.ops import Unanswerable
+from handler.ops import NO_NUMBER, Unanswerable
 
 # Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-NO_NUMBER = "the model gives no finite number for these values"
 
 
 def expit(raw: float) -> float:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from math import erfc, exp, inf, log1p, nan, sqrt
 
-from handler.ops import InvalidModel, Unanswerable
+from handler.ops import NO_NUMBER, InvalidModel, Unanswerable
 
 # Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from handler.ops import Built, Origins, Program, Row
 
-NO_NUMBER = "the model gives no finite number for these values"
 # Of QuantileTransformer: how near to 0 and 1 the outermost quantiles are taken.
 BOUNDS = 1e-7
 # numpy.spacing(1.0): from here on PowerTransformer takes an exponent for another one.
