@@ -49,7 +49,7 @@ _ALLOWED: Final[dict[str, frozenset[str]]] = {
         "numpy.random._philox": "Philox",
         "numpy.random._sfc64": "SFC64",
         "numpy.random.bit_generator numpy.random._bit_generator": "SeedSequence __pyx_unpickle_SeedSequence",
-        "scipy.interpolate scipy.interpolate._bsplines": "BSpline",
+        "scipy.interpolate scipy.interpolate._bsplines": "BSpline _BSpline",
         "scipy._lib.array_api_compat.numpy scipy._lib.array_api_compat.numpy._aliases": "asarray",
         "sklearn.cluster._kmeans": "_kmeans_single_lloyd _kmeans_single_elkan",
         "sklearn.compose._column_transformer": "make_column_selector",
