@@ -75,6 +75,8 @@ PREDICTORS = ("classifier", "scorer", "regressor", "classifiers", "scorers", "re
 # Of all steps together, those inside other steps included.
 MAX_STEPS = 1000
 MAX_DEPTH = 50
+# Columns, classes and outputs of all steps together: a small file must not lay out memory, or work, without end.
+MAX_PLACES = 1_000_000
 
 
 NO_NUMBER = "the model gives no finite number for these values"
@@ -105,32 +107,44 @@ class Program:
         self._tensors = tensors
         self._steps = 0
         self._depth = 0
+        self._places = 0
+        self._numbers = sum(map(len, tensors.values()))
 
     def tensor(self, name: str, codes: str, length: int | None = None) -> memoryview[Any]:
         """The flat memoryview ``name``, of one of the types ``codes``; raises InvalidModel for another type or length.
 
         The codes are those of the module struct: d, f (float64, float32), i, h (int32, int16), I, B (uint32, uint8).
+        Steps may share one, but take no more numbers together than the file holds.
         """
         tensor = self._tensors.get(name)
         if tensor is None or tensor.format not in codes or (length is not None and len(tensor) != length):
             raise InvalidModel(f"tensor {name!r} is missing, or not of the type and length its step needs")
+        self._numbers -= len(tensor)
+        if self._numbers < 0:
+            raise InvalidModel("the steps take more numbers than the file holds")
         return tensor
+
+    def lay_out(self, places: int) -> None:
+        """Count columns, classes or outputs that a step is about to lay out; raises InvalidModel for too many."""
+        self._places += places
+        if self._places > MAX_PLACES:
+            raise InvalidModel(f"a program has at most {MAX_PLACES} columns, classes and outputs in all its steps")
 
     @property
     def transforms(self) -> bool:
         """Whether another step stands before the one that is being built."""
         return self._steps > 1
 
-    def generated_code(self) -> Callable[[Row], Sequence[float]] | None:
+    def generated_code(self) -> Callable[[Row], Sequence[float] | None] | None:
         """``sums`` of ``handler.generated``, the model's trees as Python code, where the package ships it.
 
-        It is that of the model itself, never of one inside another step.
+        It is that of the model itself, never of one inside another step. None of a row: the arrays are to decide.
         """
         if not self._generated or self._depth != 1:
             return None
         from handler.generated import sums
 
-        written: Callable[[Row], Sequence[float]] = sums
+        written: Callable[[Row], Sequence[float] | None] = sums
         return written
 
     def build(self, steps: Any, origins: Origins) -> tuple[list[tuple[str, Callable[..., Any]]], Origins]:
@@ -149,6 +163,7 @@ class Program:
             # Not importlib, which is itself an import: this is what it does for a module of a package.
             family = __import__(f"handler.ops.{FAMILIES[operation]}", fromlist=("BUILDERS",))
             kind, function, origins = family.BUILDERS[operation](step, self, origins)
+            self.lay_out(len(origins))
             built.append((kind, function))
         self._depth -= 1
         return built, origins

@@ -6,6 +6,7 @@ Source: sklearn/preprocessing/_data.py (``binarize``), sklearn/preprocessing/_di
 from __future__ import annotations
 
 from bisect import bisect_right
+from itertools import accumulate
 
 from handler.ops import InvalidModel, scalar
 from handler.ops.reading import finite, flag, rising
@@ -41,7 +42,7 @@ def discretize(step: Any, program: Program, origins: Origins) -> Built:
     edges = finite(program, step["edges"], sum(counts))
     if len(counts) != len(origins):
         raise InvalidModel("a column has no bins")
-    ends = [sum(counts[: at + 1]) for at in range(len(counts))]
+    ends = list(accumulate(counts))
     bins = [rising(edges[end - count : end]) for end, count in zip(ends, counts, strict=True)]
     if not flag(step["one_hot"]):
 

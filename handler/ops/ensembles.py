@@ -56,7 +56,7 @@ def mean_classifier(step: Any, program: Program, origins: Origins) -> Built:
 
     ``classes``: of each model the positions of its classes among all ``n_classes``.
     """
-    n_classes = _n_classes(step)
+    n_classes = _n_classes(step, program)
     models, classes = _classifiers(step, program, origins, n_classes)
     weights, total = _numbers(step["weights"], len(models)), _total(step)
     of_each = list(zip(models, classes, weights, strict=True))
@@ -81,7 +81,7 @@ def ada_boost(step: Any, program: Program, origins: Origins) -> Built:
 
     Discrete SAMME: the weight of a model for its class, and for each other that weight times -1 / (n_classes - 1).
     """
-    n_classes, total = _n_classes(step), _total(step)
+    n_classes, total = _n_classes(step, program), _total(step)
     if "roots" in step:
         votes = sums_over_trees(step, program, origins, [0.0] * n_classes)
     else:
@@ -102,9 +102,9 @@ def ada_boost(step: Any, program: Program, origins: Origins) -> Built:
 def weighted_median(step: Any, program: Program, origins: Origins) -> Built:
     """The number of one of the models, of trees or of blocks: the first at which half of the weights is reached."""
     if "roots" in step:
-        (n_models,) = counts([step["n_trees"]])
+        (n_models,) = counts([step["n_trees"]], program)
         # Each tree goes to a total of its own.
-        each = sums_over_trees(step, program, origins, [0.0] * len(program.tensor(step["roots"], "I", n_models)))
+        each = sums_over_trees(step, program, origins, [0.0] * n_models)
     else:
         kinds, models = _models(step, program, origins)
         if kinds != {"regressor"}:
@@ -143,6 +143,7 @@ def predictions(step: Any, program: Program, origins: Origins) -> Built:
         kind, predict = _model(block, program, origins)
         if type(width) is not int or not 0 < width <= MAX_CLASSES:
             raise InvalidModel("a model gives one column or more")
+        program.lay_out(width)
         models.append((_column_maker(kind, take), predict, width))
 
     def transform(row: Row) -> Row:
@@ -237,8 +238,8 @@ def _model(block: Any, program: Program, origins: Origins) -> tuple[str, Predict
     return kind, part
 
 
-def _n_classes(step: Any) -> int:
-    (found,) = counts([step["n_classes"]])
+def _n_classes(step: Any, program: Program) -> int:
+    (found,) = counts([step["n_classes"]], program)
     if not 2 <= found <= MAX_CLASSES:
         raise InvalidModel(f"an ensemble of classifiers has 2 to {MAX_CLASSES} classes")
     return found

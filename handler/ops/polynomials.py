@@ -36,6 +36,8 @@ def polynomial(step: Any, program: Program, origins: Origins) -> Built:
         raise InvalidModel("a polynomial of no column")
     # For each degree: the columns of each term, of which the work is derived.
     degrees = _terms(len(origins), high, distinct)
+    # Those that are left out are computed as well.
+    program.lay_out(sum(map(len, degrees)))
     out = [origins[0]] * len(bias)
     out += [origins[each[0]] for degree, terms in enumerate(degrees, start=1) if degree >= low for each in terms]
     # Where in the degree before the terms begin that start with column i, or with the one behind it.

@@ -27,13 +27,11 @@ if TYPE_CHECKING:
 # Up to so many nodes the arrays become lists, which are faster to read, and are checked as a whole when the model is
 # loaded. Larger ones stay in the file's bytes and are checked where a walk goes: a start must not read all of them.
 LISTED_NODES = 20_000
-# Of classes and outputs together: a file must not have the handler lay out more memory than it holds itself.
-MOST_VALUES = 1_000_000
 
 
 def forest(step: Any, program: Program, origins: Origins) -> Built:
     """The mean of ``n_trees`` trees over ``n_classes`` classes, a number for each output."""
-    classes, n_trees = counts(step["n_classes"]), int(step["n_trees"])
+    classes, n_trees = counts(step["n_classes"], program), int(step["n_trees"])
     to_sums = sums_over_trees(step, program, origins, [0.0] * sum(classes))
     if len(classes) == 1:
 
@@ -55,7 +53,7 @@ def forest(step: Any, program: Program, origins: Origins) -> Built:
 
 def forest_regressor(step: Any, program: Program, origins: Origins) -> Built:
     """The mean of ``n_trees`` trees whose leaves hold ``n_outputs`` values."""
-    (n_outputs,), n_trees = counts([step["n_outputs"]]), int(step["n_trees"])
+    (n_outputs,), n_trees = counts([step["n_outputs"]], program), int(step["n_trees"])
     to_sums = sums_over_trees(step, program, origins, [0.0] * n_outputs)
     if n_outputs == 1:
 
@@ -70,11 +68,11 @@ def forest_regressor(step: Any, program: Program, origins: Origins) -> Built:
     return "regressors", predict_each, []
 
 
-def counts(given: Any) -> list[int]:
-    """``given`` as a list of numbers of classes or outputs, each at least 1; InvalidModel for anything else."""
-    sound = type(given) is list and given and all(type(each) is int and each > 0 for each in given)
-    if not sound or sum(given) > MOST_VALUES:
-        raise InvalidModel(f"trees have 1 to {MOST_VALUES} classes or outputs")
+def counts(given: Any, program: Program) -> list[int]:
+    """``given`` as a list of numbers of classes, outputs or models, each at least 1; InvalidModel for anything else."""
+    if type(given) is not list or not given or not all(type(each) is int and each > 0 for each in given):
+        raise InvalidModel("classes, outputs and models are counted in whole numbers from 1 up")
+    program.lay_out(sum(given))
     found: list[int] = given
     return found
 
@@ -87,32 +85,38 @@ def sums_over_trees(step: Any, program: Program, origins: Origins, start: list[f
     if step["n_features"] != len(origins):
         raise InvalidModel("the trees take the columns that reach them")
     trees = Trees(step, program, len(origins), start)
+    if step["missing"] is None and trees.categories:
+        raise InvalidModel("a category may always be missing")
+    missing = program.tensor(step["missing"], "B", len(trees.feature)) if step["missing"] is not None else None
     prepare = to_float32(origins) if trees.single else None
+
+    def walked() -> Sums:
+        return _behind(prepare, trees.sums(missing))
+
     written = program.generated_code()
+    if written is None:
+        return walked()
     # Generated code needs no rounded row, and a row as it was asked has no number beyond float32.
-    complete = _behind(prepare if program.transforms else None, written) if written else None
-    if step["missing"] is None:
-        if trees.categories:
-            raise InvalidModel("a category may always be missing")
-        # The arrays, of which generated code was written, are not even read.
-        return complete or _behind(prepare, trees.sums())
-    with_gaps = _behind(prepare, trees.sums(program.tensor(step["missing"], "B", len(trees.feature))))
-    if not complete:
-        return with_gaps
-    plain = complete
-
-    def to_sums(row: Row) -> Sequence[float]:
-        # NaN alone differs from itself.
-        for value in row:
-            if value != value:  # noqa: PLR0124
-                return with_gaps(row)
-        return plain(row)
-
-    return to_sums
+    return _decided(_behind(prepare if program.transforms else None, written), walked)
 
 
-def _behind(prepare: Callable[[Row], Row] | None, sums: Sums) -> Sums:
+def _behind(prepare: Callable[[Row], Row] | None, sums: Callable[[Row], Any]) -> Callable[[Row], Any]:
     return (lambda row: sums(prepare(row))) if prepare else sums
+
+
+def _decided(written: Callable[[Row], Sequence[float] | None], walked: Callable[[], Sums]) -> Sums:
+    """What generated code gives, and where that is None the walk over the arrays, which are not read before."""
+    walk: list[Sums] = []
+
+    def sums(row: Row) -> Sequence[float]:
+        found = written(row)
+        if found is not None:
+            return found
+        if not walk:
+            walk.append(walked())
+        return walk[0](row)
+
+    return sums
 
 
 class Trees:
@@ -294,6 +298,8 @@ def to_float32(origins: Origins) -> Callable[[Row], tuple[float, ...]]:
             sizes = [abs(value) if value == value else 0.0 for value in row]  # noqa: PLR0124
             origin = origins[sizes.index(max(sizes))]
             raise Unanswerable(origin, "is too large for the model: once scaled it leaves float32") from None
+        except struct.error:
+            raise InvalidModel("text reaches the trees") from None
 
     return rounded
 

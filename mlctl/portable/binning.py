@@ -36,5 +36,5 @@ def discretizer(part: KBinsDiscretizer, table: Table) -> Compiled:
 
 ENTRIES = {
     Binarizer: Entry(binarizer, parity="exact"),
-    KBinsDiscretizer: Entry(discretizer, parity="exact", limits="a dtype of float32"),
+    KBinsDiscretizer: Entry(discretizer, parity="exact", jumps=True, limits="a dtype of float32"),
 }

@@ -20,8 +20,8 @@ MAX_DEPTH = 90
 def generate(model: PortableModel) -> str | None:
     """Source of ``sums(row)``, the sums over the trees of the last step; None where it does not fit.
 
-    ``row`` is what reaches the trees, with no value missing (NaN compares false, so the handler walks the
-    arrays for such a row) and none beyond float32. It need not be rounded to float32, nor harms it.
+    ``row`` is what reaches the trees, none of it beyond float32, and missing values (NaN) only where the step says
+    where they go. It need not be rounded to float32, nor harms it. ``sums`` may give None: the arrays are to decide.
     """
     step = model.steps[-1]
     if "skip" not in step.tensors or len(step.tensors["feature"]) > MAX_NODES:
@@ -93,14 +93,31 @@ def _write_tree(
 
 
 def _test(node: int, tensors: dict[str, Any], categories: int, left: bool) -> str:
-    """Whether a row goes to the ``left`` (the next node) or to the right: by its number, or by its category."""
+    """Whether a row goes to the ``left`` (the next node) or to the right: by its number, or by its category.
+
+    NaN compares false, so of two tests that part all numbers alike the one is written that sends NaN its way.
+    """
     feature, threshold = tensors["feature"][node], tensors["threshold"][node]
-    if feature >= categories:
-        return f"x{feature} {'<=' if left else '>'} {_literal(threshold)}"
-    words = tensors["sets"][int(threshold)]
+    gap_left = "missing" in tensors and tensors["missing"][node] == 0
+    if feature < categories:
+        return _test_of_category(feature, tensors["sets"][int(threshold)], left, gap_left)
+    plain = "<=" if left else ">"
+    opposite = ">" if left else "<="
+    if "missing" not in tensors or gap_left != left:
+        return f"x{feature} {plain} {_literal(threshold)}"
+    return f"not x{feature} {opposite} {_literal(threshold)}"
+
+
+def _test_of_category(feature: int, words: list[int], left: bool, gap_left: bool) -> str:
     codes = [code for code in range(len(words) * 32) if words[code >> 5] >> (code & 31) & 1]
     # Python makes a constant of such a set.
-    return f"x{feature} {'in' if left else 'not in'} {{{', '.join(map(str, codes))}}}"
+    known = f"{{{', '.join(map(str, codes))}}}"
+    if not gap_left:
+        return f"x{feature} {'in' if left else 'not in'} {known}"
+    # NaN alone differs from itself.
+    if left:
+        return f"x{feature} in {known} or x{feature} != x{feature}"
+    return f"x{feature} not in {known} and x{feature} == x{feature}"
 
 
 def _literal(threshold: float) -> str:

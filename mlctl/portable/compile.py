@@ -6,7 +6,7 @@ from typing import Any
 from sklearn.pipeline import Pipeline
 
 from mlctl.portable.checks import checked
-from mlctl.portable.program import NotPortableError, PortableModel
+from mlctl.portable.program import NotPortableError, PortableModel, parity_of
 from mlctl.portable.registry import ENTRIES
 from mlctl.portable.table import Column, Compiled, Table
 
@@ -53,9 +53,16 @@ def _compile(path: tuple[str, ...], part: Any, table: Table, *, last: bool) -> C
     try:
         entry = ENTRIES.get(type(part))
         if entry is not None:
+            if entry.jumps and table.close:
+                raise NotPortableError("takes numbers that a step before it computes, whose last bits may differ")
             compiler = entry.model if last and entry.model else entry.compile
             checks, table = ((), table) if entry.unchecked else checked(table)
-            steps, out = compiler(part, table, inner) if entry.holds_parts else compiler(part, table)
+            if entry.holds_parts:
+                steps, out = compiler(part, table, inner)
+            else:
+                steps, out = compiler(part, table)
+                if out is not None and (table.close or parity_of(steps) == "close"):
+                    out = out.as_close()
             return (*checks, *steps), out
     except _Placed:
         raise

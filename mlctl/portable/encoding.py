@@ -150,8 +150,10 @@ def _widths(encoder: OneHotEncoder) -> list[int]:
     return widths
 
 
+_LIMITS = "None as a category; float32, unless beside float64"
+
 ENTRIES = {
-    OneHotEncoder: Entry(one_hot, parity="exact", limits="None as a category; float32, unless beside float64"),
-    OrdinalEncoder: Entry(ordinal, parity="exact", limits="None as a category; float32, unless beside float64"),
-    TargetEncoder: Entry(target, parity="exact", limits="None as a category"),
+    OneHotEncoder: Entry(one_hot, parity="exact", jumps=True, limits=_LIMITS),
+    OrdinalEncoder: Entry(ordinal, parity="exact", jumps=True, limits=_LIMITS),
+    TargetEncoder: Entry(target, parity="exact", jumps=True, limits="None as a category"),
 }

@@ -135,7 +135,11 @@ def stacking(part: Any, table: Table, inner: Inner) -> Compiled:
     steps: tuple[Step, ...] = (
         Step(op="predictions", parity=_parity(blocks), params=params, tensors={}, blocks=blocks),
     )
-    stack = Table(columns=(Column(),) * sum(widths))
+    # The number of a class is exact, whatever the scores are from which it was chosen.
+    close = [_parity(blocks) == "close" and not isinstance(take, list) for take in takes]
+    stack = Table(
+        columns=tuple(Column(close=each) for each, width in zip(close, widths, strict=True) for _ in range(width))
+    )
     if part.passthrough:
         table.require_numbers()
         everything = tuple(range(len(table.columns)))

@@ -28,6 +28,9 @@ class Entry:
     that is a transformer and a predictor at once. ``unchecked``: the class takes infinite numbers, and
     numbers of any type, or sees to them itself; before any other the infinite ones are refused, as
     scikit-learn does, and numbers of float32, in which it would then compute, do not compile.
+
+    ``jumps``: it compares a number with those of the training rows, so that one which misses them by its
+    last bit gets quite another answer. It does not compile behind a step that is ``close``.
     """
 
     compile: Callable[..., Compiled]
@@ -36,6 +39,7 @@ class Entry:
     holds_parts: bool = False
     model: Callable[..., Compiled] | None = None
     unchecked: bool = False
+    jumps: bool = False
 
 
 def where_present(module: str, name: str, entry: Entry) -> dict[type, Entry]:

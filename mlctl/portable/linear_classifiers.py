@@ -86,6 +86,9 @@ def _compiled(op: str, model: Any, table: Table, params: dict[str, Any], times: 
     if n_classes < 2:
         raise NotPortableError("knows a single class, which is not supported")
     coef, intercept = dense(model.coef_) * times, np.asarray(model.intercept_, dtype="<f8") * times
+    if len(np.atleast_2d(coef)) != (n_classes if n_classes > 2 else 1):
+        # LinearSVC inside Bagging, which leaves a class out by giving its rows no weight.
+        raise NotPortableError("knows classes that its training rows had not, since they had no weight")
     return (weighted(op, {"n_classes": n_classes, **params}, coef, intercept, table),), None
 
 

@@ -30,6 +30,6 @@ def quantile_transformer(part: QuantileTransformer, table: Table) -> Compiled:
     return (Step(op="quantiles", parity="close", params=params, tensors=tensors),), table
 
 
-ENTRIES = {
-    QuantileTransformer: Entry(quantile_transformer, parity="close", limits="a column without one value in training")
-}
+_LIMITS = "a column without one value in training"
+
+ENTRIES = {QuantileTransformer: Entry(quantile_transformer, parity="close", jumps=True, limits=_LIMITS)}

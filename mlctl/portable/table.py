@@ -11,12 +11,14 @@ from mlctl.portable.program import NotPortableError, Step
 class Column:
     """One column: whether it may hold text, whether a value may be missing, and whether a number may be infinite.
 
-    ``dtype``: NumPy's name of the type in which scikit-learn has the numbers. Here they are all float64.
+    ``close``: a number may differ from scikit-learn's in its last bits. ``dtype``: NumPy's name of the type in
+    which scikit-learn has the numbers. Here they are all float64.
     """
 
     text: bool = False
     missing: bool = False
     infinite: bool = False
+    close: bool = False
     dtype: str = "float64"
 
 
@@ -41,6 +43,11 @@ class Table:
         return any(column.infinite for column in self.columns)
 
     @property
+    def close(self) -> bool:
+        """Whether any number may differ from scikit-learn's in its last bits."""
+        return any(column.close for column in self.columns)
+
+    @property
     def dtype(self) -> str:
         """The type of one array of all columns; ``object`` where text may stand among them."""
         names = {"object" if column.text else column.dtype for column in self.columns}
@@ -50,6 +57,10 @@ class Table:
         """The columns as one array has them: all of one type."""
         dtype = self.dtype
         return replace(self, columns=tuple(replace(column, dtype=dtype) for column in self.columns))
+
+    def as_close(self) -> "Table":
+        """The columns, none of which is exact."""
+        return replace(self, columns=tuple(replace(column, close=True) for column in self.columns))
 
     def pick(self, positions: list[int]) -> "Table":
         """The columns at ``positions``."""

@@ -26,7 +26,7 @@ from sklearn.ensemble import (
 )
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline, make_union
 from sklearn.preprocessing import (
     KBinsDiscretizer,
     OneHotEncoder,
@@ -48,10 +48,11 @@ BOOSTED = make_pipeline(GradientBoostingClassifier(n_estimators=2, max_depth=2, 
 HISTOGRAM = make_pipeline(HistGradientBoostingClassifier(max_iter=2, max_leaf_nodes=5, random_state=0))
 ADAPTED = make_pipeline(AdaBoostClassifier(DecisionTreeClassifier(max_depth=1), n_estimators=3, random_state=0))
 CURVED = make_pipeline(
-    PowerTransformer(),
-    QuantileTransformer(n_quantiles=5, output_distribution="normal"),
-    SplineTransformer(n_knots=3),
-    KBinsDiscretizer(2, encode="ordinal", strategy="uniform"),
+    make_union(
+        make_pipeline(PowerTransformer(), SplineTransformer(n_knots=3)),
+        QuantileTransformer(n_quantiles=5, output_distribution="normal"),
+        KBinsDiscretizer(2, encode="ordinal", strategy="uniform"),
+    ),
     LogisticRegression(),
 )
 MIXED = make_pipeline(

@@ -51,7 +51,13 @@ def classes(index: int, *probabilities: float) -> dict[str, Any]:
 
 # Scores without probabilities: the first column minus the second.
 SCORER = {"op": "linear_scores", "n_classes": 2, "coef": "coef", "intercept": "intercept"}
-TENSORS: dict[str, Any] = {"coef": np.array([1.0, -1.0]), "intercept": np.zeros(1), "roots": np.zeros(1, dtype="<u4")}
+TENSORS: dict[str, Any] = {
+    "coef": np.array([1.0, -1.0]),
+    "intercept": np.zeros(1),
+    "roots": np.zeros(1, dtype="<u4"),
+    "leaf": np.array([-1], dtype="<i2"),
+    "edge": np.zeros(1, dtype="<f4"),
+}
 
 
 def built(step: Any) -> tuple[str, Callable[[Any], Any]]:
@@ -63,6 +69,20 @@ def built(step: Any) -> tuple[str, Callable[[Any], Any]]:
     return kind, function
 
 
+# One tree of one leaf, which holds 1.0.
+MEDIAN_OF_TREES = {
+    "op": "weighted_median",
+    "weights": [1.0],
+    "n_trees": 1,
+    "n_features": 2,
+    "width": 1,
+    "feature": "leaf",
+    "threshold": "edge",
+    "skip": "roots",
+    "roots": "roots",
+    "values": "coef",
+    "missing": None,
+}
 MEAN = {"op": "mean", "blocks": [block(number(1.0)), block(number(4.0))], "weights": [1, 3.0], "total": 2}
 MEAN_CLASSIFIER: dict[str, Any] = {
     "op": "mean_classifier",
@@ -112,6 +132,7 @@ def test_answers_by_hand() -> None:
     assert built({**MEDIAN, "weights": [1.0, 5.0, 2.0]})[1]([0.0, 0.0]) == 1.0
     # Half of the weights is enough.
     assert built({**MEDIAN, "weights": [1.0, 1.0, 0.0]})[1]([0.0, 0.0]) == 1.0
+    assert built(MEDIAN_OF_TREES)[1]([0.0, 0.0]) == 1.0
     kind, stack = built(STACK)
     assert (kind, stack([2.0, 0.5])) == ("transformer", [0.25, 0.75, 20.0, 1.5, 3.0])
     second = {**STACK, "take": ["second", *STACK["take"][1:]], "widths": [1, 1, 1, 1]}
@@ -149,7 +170,8 @@ BROKEN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "votes without weights": (VOTES, {"weights": []}),
     "a median of classes": (MEDIAN, {"blocks": [block(classes(0, 1.0))], "weights": [1.0]}),
     "a median of several numbers": (MEDIAN, {"blocks": [block(number([1.0]))], "weights": [1.0]}),
-    "a median of more trees than there are": (MEDIAN, {"roots": "roots", "n_trees": 2}),
+    "a median of more trees than there are": (MEDIAN_OF_TREES, {"n_trees": 2, "weights": [1.0, 1.0]}),
+    "a median of trees without end": (MEDIAN_OF_TREES, {"n_trees": 10**9}),
     "a stack that takes too little": (STACK, {"take": ["probabilities"]}),
     "a stack of other widths": (STACK, {"widths": [2, 1, 1]}),
     "a stack of no width": (STACK, {"widths": [2, 1, 1, 0]}),
