@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def support(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(help="Only classes whose name holds this, such as Boosting.")] = "",
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table of docs/PORTABLE.md.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print it as docs/PORTABLE.md has it.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """List the classes of scikit-learn that compile to the portable engine, and why the others do not.
@@ -28,23 +28,27 @@ def support(
     from mlctl.core import support as core
 
     if markdown:
-        typer.echo(core.markdown(), nl=False)
+        typer.echo(core.markdown(name), nl=False)
         return
     rows = core.run(name)
     session.emit([asdict(row) for row in rows], lambda console: _render(console, rows))
 
 
 def _render(console: "Console", rows: "tuple[Support, ...]") -> None:
+    from rich.markup import escape
+
     from mlctl.cli import render
 
     compiled = [row for row in rows if row.parity]
     words = {"exact": "[green]exact[/]", "close": "[cyan]close[/]", "inner": "[dim]of its parts[/]"}
     if compiled:
         made = render.table("compiles", "kind", "parity", "but not")
-        made.columns[-1].no_wrap = False
+        for column in made.columns[-2:]:
+            column.no_wrap = False
         for row in compiled:
             module = row.module.removeprefix("sklearn.")
-            made.add_row(f"[dim]{module}.[/]{row.name}", row.kind, words[row.parity or "inner"], row.note)
+            parity = words[row.parity or "inner"] + (f"; {escape(row.otherwise)}" if row.otherwise else "")
+            made.add_row(f"[dim]{module}.[/]{row.name}", row.kind, parity, escape(row.note))
         console.print(made)
     rest = sorted((row for row in rows if not row.parity), key=lambda row: (row.note, row.name))
     for note, each in groupby(rest, key=lambda row: row.note):

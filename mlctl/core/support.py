@@ -21,6 +21,7 @@ def run(name: str = "") -> tuple[Support, ...]:
     return found
 
 
-def markdown() -> str:
-    """The table of docs/PORTABLE.md."""
-    return support.markdown()
+def markdown(name: str = "") -> str:
+    """The same as tables in Markdown; those of all classes, with what they come to, stand in docs/PORTABLE.md."""
+    tables = support.markdown(run(name))
+    return tables if name else f"{support.summary()}\n\n{tables}"

@@ -130,7 +130,7 @@ def _nodes(nodes: NDArray[Any], first: int) -> Nodes:
     )
 
 
-_INIT = "an init of one's own that is no Dummy of a constant answer"
+_INIT = "an init other than None, 'zero' and a Dummy of one answer"
 
 ENTRIES = {
     GradientBoostingClassifier: Entry(gradient_boosting, parity="close", limits=_INIT),
@@ -138,6 +138,12 @@ ENTRIES = {
     HistGradientBoostingClassifier: Entry(
         hist_gradient_boosting, parity="close", holds_parts=True, unchecked=True, limits="fitted on a single class"
     ),
-    # The losses poisson and gamma end in an exponential, and are close.
-    HistGradientBoostingRegressor: Entry(hist_gradient_boosting, parity="exact", holds_parts=True, unchecked=True),
+    # These losses end in an exponential.
+    HistGradientBoostingRegressor: Entry(
+        hist_gradient_boosting,
+        parity="exact",
+        otherwise="close with loss='poisson' or 'gamma'",
+        holds_parts=True,
+        unchecked=True,
+    ),
 }

@@ -5,6 +5,7 @@ from typing import Any
 
 from sklearn.pipeline import Pipeline
 
+from mlctl.portable import reasons
 from mlctl.portable.checks import checked
 from mlctl.portable.program import NotPortableError, PortableModel, parity_of
 from mlctl.portable.registry import ENTRIES
@@ -68,7 +69,7 @@ def _compile(path: tuple[str, ...], part: Any, table: Table, *, last: bool) -> C
         raise
     except NotPortableError as reason:
         raise _Placed(f"{where} {reason}") from None
-    raise _Placed(f"{where} is not supported")
+    raise _Placed(f"{where} is not supported: it {reasons.of(type(part))}")
 
 
 class _Placed(NotPortableError):

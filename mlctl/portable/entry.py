@@ -21,8 +21,9 @@ class Entry:
 
     ``compile(part, table)``, or ``compile(part, table, inner)`` where ``holds_parts``, gives the steps
     of a fitted part and what it hands on; it raises NotPortableError with the reason for what it does
-    not take. ``parity``: what the class promises at best ("inner": what the parts inside it promise).
-    ``limits``: in a few words, what of the class does not compile; the table of support shows it.
+    not take. ``parity``: what the class promises with its usual parameters ("inner": what the parts inside it
+    promise); ``otherwise``: what it promises with others, and with which. ``limits``: in a few words, what of the
+    class does not compile; the table of support shows both.
 
     ``model``: as ``compile``, and takes its place where the part stands last and so predicts: for a class
     that is a transformer and a predictor at once. ``unchecked``: the class takes infinite numbers, and
@@ -36,6 +37,7 @@ class Entry:
     compile: Callable[..., Compiled]
     parity: Literal["exact", "close", "inner"]
     limits: str = ""
+    otherwise: str = ""
     holds_parts: bool = False
     model: Callable[..., Compiled] | None = None
     unchecked: bool = False

@@ -23,4 +23,4 @@ def normalizer(part: Normalizer, table: Table) -> Compiled:
     return (*refuse_missing(table), step), replace(table, columns=columns)
 
 
-ENTRIES = {Normalizer: Entry(normalizer, parity="close")}
+ENTRIES = {Normalizer: Entry(normalizer, parity="close", otherwise="exact with norm='max'")}

@@ -10,7 +10,7 @@ from sklearn.utils import all_estimators
 from typer.testing import CliRunner
 
 from mlctl.cli.app import app
-from mlctl.portable import support
+from mlctl.portable import reasons, support
 from mlctl.portable.registry import ENTRIES, FAMILIES
 from tests.conftest import Cli
 
@@ -23,11 +23,11 @@ def test_every_class_of_scikit_learn_compiles_or_has_its_reason() -> None:
     public = dict(all_estimators())
     assert set(public) <= set(rows)
     assert {name for name, row in rows.items() if row.parity} == {each.__name__ for each in ENTRIES}
-    assert [name for name, row in rows.items() if not row.parity and row.note == support.NOT_KNOWN] == []
+    assert [name for name, row in rows.items() if not row.parity and row.note == reasons.NOT_KNOWN] == []
 
 
 def test_a_reason_is_given_once_and_only_for_what_does_not_compile() -> None:
-    named = Counter(name for names in support.REASONS.values() for name in names)
+    named = Counter(name for names in reasons.REASONS.values() for name in names)
     assert [name for name, times in named.items() if times > 1] == []
     assert set(named) & {each.__name__ for each in ENTRIES} == set()
 
@@ -68,10 +68,36 @@ def test_the_command_gives_json() -> None:
         "module": "sklearn.ensemble",
         "kind": "classifier",
         "parity": "exact",
+        "otherwise": "",
         "note": "",
     }
     assert by_name["TSNE"]["parity"] is None
     assert by_name["TSNE"]["note"] == "places the training rows alone, and no new ones"
+
+
+def test_what_other_parameters_promise_is_told() -> None:
+    shown = runner.invoke(app, ["models", "support", "preprocessing.Normalizer"])
+    assert "close; exact with norm='max'" in shown.stdout
+
+
+def test_the_markdown_can_be_of_some_classes() -> None:
+    shown = runner.invoke(app, ["models", "support", "HistGradientBoostingR", "--markdown"])
+    assert shown.stdout == (
+        "| class | kind | parity | does not compile |\n|---|---|---|---|\n"
+        "| `sklearn.ensemble.HistGradientBoostingRegressor` | regressor | "
+        "exact; close with loss='poisson' or 'gamma' |  |\n"
+    )
+    shown = runner.invoke(app, ["models", "support", "TSNE", "--markdown"])
+    assert shown.stdout == (
+        "Not compiled:\n\n| why not | classes |\n|---|---|\n"
+        "| places the training rows alone, and no new ones | `TSNE` |\n"
+    )
+
+
+def test_encoders_and_bins_say_what_they_do_not_stand_behind() -> None:
+    rows = {row.name: row for row in support.table()}
+    for name, entry in {each.__name__: entry for each, entry in ENTRIES.items()}.items():
+        assert rows[name].note.endswith("numbers from a step before it that is close") == entry.jumps
 
 
 def test_a_name_that_nothing_has_is_told(cli: Cli) -> None:
