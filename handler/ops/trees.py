@@ -8,7 +8,6 @@ Source: sklearn/tree/_tree.pyx (``_apply_dense``), sklearn/ensemble/_forest.py (
 
 from __future__ import annotations
 
-import struct
 from itertools import accumulate
 
 from handler.ops import InvalidModel, Unanswerable
@@ -88,20 +87,21 @@ def sums_over_trees(step: Any, program: Program, origins: Origins, start: list[f
     if step["missing"] is None and trees.categories:
         raise InvalidModel("a category may always be missing")
     missing = program.tensor(step["missing"], "B", len(trees.feature)) if step["missing"] is not None else None
-    prepare = to_float32(origins) if trees.single else None
+
+    def rounded(sums: Callable[[Row], Any]) -> Callable[[Row], Any]:
+        if not trees.single:
+            return sums
+        prepare = to_float32(origins)
+        return lambda row: sums(prepare(row))
 
     def walked() -> Sums:
-        return _behind(prepare, trees.sums(missing))
+        return rounded(trees.sums(missing))
 
     written = program.generated_code()
     if written is None:
         return walked()
     # Generated code needs no rounded row, and a row as it was asked has no number beyond float32.
-    return _decided(_behind(prepare if program.transforms else None, written), walked)
-
-
-def _behind(prepare: Callable[[Row], Row] | None, sums: Callable[[Row], Any]) -> Callable[[Row], Any]:
-    return (lambda row: sums(prepare(row))) if prepare else sums
+    return _decided(rounded(written) if program.transforms else written, walked)
 
 
 def _decided(written: Callable[[Row], Sequence[float] | None], walked: Callable[[], Sums]) -> Sums:
@@ -286,6 +286,9 @@ def _whole(number: float) -> int:
 
 def to_float32(origins: Origins) -> Callable[[Row], tuple[float, ...]]:
     """A function that rounds a row to float32 as a C cast does, and refuses what overflows it."""
+    # Half a millisecond of a cold start, and generated code mostly does without.
+    import struct
+
     width = len(origins)
     packer = struct.Struct(f"<{width}f")
     pack, unpack = packer.pack, packer.unpack
