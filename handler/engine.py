@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from handler.ops import InvalidModel, Program, Unanswerable
-from handler.safetensors import read
+from handler.safetensors import read, unique
 
 # Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from handler.ops import Row, Transformer
 
 MODEL_FORMAT = 3
+
+# What reading a broken file, or one without its generated code, may raise.
+BROKEN = (
+    *(ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError),
+    *(MemoryError, ImportError),
+)
 
 __all__ = ["InvalidModel", "PortableModel", "Unanswerable", "load"]
 
@@ -57,12 +63,12 @@ def load(path: str, n_features: int, generated: bool = False) -> PortableModel:
         metadata, tensors = read(path)
         if metadata["mlctl.format"] != str(MODEL_FORMAT):
             raise InvalidModel(f"model format {metadata['mlctl.format']}; this handler reads format {MODEL_FORMAT}")
-        program = json.loads(metadata["mlctl.program"])
-        if program["n_features"] != n_features:
+        program = json.loads(metadata["mlctl.program"], object_pairs_hook=unique)
+        if type(program["n_features"]) is not int or program["n_features"] != n_features:
             raise InvalidModel("the model and the schema differ in the number of features")
         kind, transformers, predictor = Program(tensors, generated).model(program["steps"], list(range(n_features)))
     except InvalidModel:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError) as error:
+    except BROKEN as error:
         raise InvalidModel(f"not a portable model: {error}") from error
     return PortableModel(transformers, predictor, kind)

@@ -26,6 +26,7 @@ DTYPES: dict[str, tuple[Any, int]] = {
     "I16": ("h", 2),
     "U8": ("B", 1),
 }
+TOO_MANY = 2**63
 # From here on a file is mapped into memory, not read: a start must not wait for all of it.
 MAPPED_BYTES = 4_000_000
 
@@ -44,12 +45,15 @@ def read(path: str) -> tuple[Any, dict[str, memoryview[Any]]]:
     if length > MAX_HEADER_BYTES or 8 + length > len(data):
         raise ValueError("not a safetensors file: the header is longer than the file")
     try:
-        header = json.loads(bytes(data[8 : 8 + length]))
+        # A str: of bytes json would guess the encoding.
+        header = json.loads(str(data[8 : 8 + length], "utf-8"), object_pairs_hook=unique)
     except (ValueError, RecursionError):
         raise ValueError("not a safetensors file: the header is not JSON") from None
     if not isinstance(header, dict):
         raise ValueError("not a safetensors file: the header is not an object")
     metadata = header.pop("__metadata__", {})
+    if type(metadata) is not dict or not all(type(value) is str for value in metadata.values()):
+        raise ValueError("the metadata are not texts by name")
     return metadata, _tensors(header, data[8 + length :])
 
 
@@ -62,10 +66,21 @@ def _bytes_of(path: str) -> memoryview[int]:
         return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
+def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of a JSON text, for ``json.loads``; ValueError where a name stands twice."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name stands twice in an object")
+    return found
+
+
 def _product(shape: list[int]) -> int:
     product = 1
     for length in shape:
         product *= length
+        # Multiplying on would take longer and longer.
+        if product >= TOO_MANY:
+            raise ValueError("a shape is larger than any file")
     return product
 
 
@@ -77,7 +92,9 @@ def _tensors(header: dict[str, Any], data: memoryview[int]) -> dict[str, memoryv
         try:
             code, size = DTYPES[entry["dtype"]]
             shape, (begin, end) = entry["shape"], entry["data_offsets"]
-            whole = all(type(number) is int and number >= 0 for number in (*shape, begin, end))
+            whole = type(shape) is type(entry["data_offsets"]) is list and all(
+                type(number) is int and 0 <= number < TOO_MANY for number in (*shape, begin, end)
+            )
         except (KeyError, TypeError, ValueError):
             raise ValueError(f"tensor {name!r} has a header entry this reader does not know") from None
         if not whole or end - begin != _product(shape) * size or end > len(data):

@@ -7,6 +7,7 @@ import os
 
 from handler.engine import Unanswerable, load
 from handler.features import Schema, unanswerable
+from handler.ops import NO_NUMBER
 
 # Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
@@ -76,11 +77,6 @@ class Service:
         answer: Json
         if self.is_regression:
             numbers = predicted if self._in_a_list else (predicted,)
-            for number in numbers:
-                # JSON has no word for NaN and infinities.
-                if number - number != 0:
-                    problem = "the model gives no finite number for these values"
-                    raise unanswerable(self.schema, None, problem, instance)
             if self.outputs:
                 answer = {"prediction": dict(zip(self.outputs, numbers, strict=True))}
             else:
@@ -93,6 +89,10 @@ class Service:
                 "class_name": self.class_names[index],
                 self._numbers: numbers,
             }
+        # JSON has no word for NaN and infinities. A sum is finite only where all are.
+        total = sum(numbers)
+        if total - total != 0 and not all(number - number == 0 for number in numbers):
+            raise unanswerable(self.schema, None, NO_NUMBER, instance)
         if warnings:
             answer["warnings"] = warnings
         return answer

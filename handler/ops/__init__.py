@@ -77,7 +77,9 @@ MAX_STEPS = 1000
 MAX_DEPTH = 50
 # Columns, classes and outputs of all steps together: a small file must not lay out memory, or work, without end.
 MAX_PLACES = 1_000_000
-
+# Numbers that a row makes a model add up: leaves and models may share what they hold, so a small file could ask for
+# any number of additions.
+MAX_WORK = 10_000_000
 
 NO_NUMBER = "the model gives no finite number for these values"
 
@@ -108,6 +110,7 @@ class Program:
         self._steps = 0
         self._depth = 0
         self._places = 0
+        self._work = 0
         self._numbers = sum(map(len, tensors.values()))
 
     def tensor(self, name: str, codes: str, length: int | None = None) -> memoryview[Any]:
@@ -129,6 +132,12 @@ class Program:
         self._places += places
         if self._places > MAX_PLACES:
             raise InvalidModel(f"a program has at most {MAX_PLACES} columns, classes and outputs in all its steps")
+
+    def work(self, numbers: int) -> None:
+        """Count numbers that a step adds up for each row; raises InvalidModel for too many."""
+        self._work += numbers
+        if self._work > MAX_WORK:
+            raise InvalidModel(f"a row makes a model add up at most {MAX_WORK} numbers")
 
     @property
     def transforms(self) -> bool:
@@ -189,6 +198,24 @@ def positions(given: Any, width: int) -> list[int]:
     if type(given) is not list or not all(type(each) is int and 0 <= each < width for each in given):
         raise InvalidModel("a step points outside the columns that it takes")
     return given
+
+
+def everything(given: Any, width: int) -> bool:
+    """Whether ``given`` is a list of the positions of all columns in their order."""
+    # The length first: of many short lists none is held against a long one.
+    if type(given) is not list or len(given) != width:
+        return False
+    return given == list(range(width)) and all(type(each) is int for each in given)
+
+
+def bounds(given: Any) -> tuple[float, float]:
+    """``given`` as a lower and an upper bound, finite numbers; InvalidModel for anything else."""
+    if type(given) is not list or len(given) != 2 or not all(type(each) in (int, float) for each in given):
+        raise InvalidModel("bounds are a list of two numbers")
+    low, high = given
+    if not low <= high or low - low != 0 or high - high != 0:
+        raise InvalidModel("bounds are finite, and do not fall")
+    return float(low), float(high)
 
 
 def scalar(given: Any) -> float | str:

@@ -28,6 +28,7 @@ def boosting(step: Any, program: Program, origins: Origins) -> Built:
     the class of a raw prediction of 0; multinomial_logit of a raw prediction for each class.
     """
     start, link = _start(step["start"]), step["link"]
+    program.lay_out(len(start))
     if not (link in ONE if len(start) == 1 else link == "multinomial_logit"):
         raise InvalidModel("boosting has one raw prediction and a link for it, or one for each class")
     raw = sums_over_trees(step, program, origins, start)

@@ -5,7 +5,7 @@ Source: sklearn/compose/_column_transformer.py (``transform``), sklearn/utils/va
 
 from __future__ import annotations
 
-from handler.ops import Unanswerable, positions
+from handler.ops import InvalidModel, Unanswerable, positions
 
 # Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
@@ -21,6 +21,8 @@ def columns(step: Any, program: Program, origins: Origins) -> Built:
     """Blocks side by side: each takes the columns at its positions through its steps; a column may be in several."""
     blocks = []
     out: Origins = []
+    if type(step["blocks"]) is not list:
+        raise InvalidModel("blocks are a list")
     for block in step["blocks"]:
         taken = positions(block["columns"], len(origins))
         functions, block_out = program.transformers(block["steps"], [origins[each] for each in taken])

@@ -17,6 +17,7 @@ def constant(step: Any, program: Program, origins: Origins) -> Built:
     value = step["value"]
     if type(value) is list:
         several = [_number(each) for each in value]
+        program.lay_out(len(several))
         if not several:
             raise InvalidModel("a model has one output or more")
         return "regressors", lambda row: list(several), []

@@ -92,6 +92,8 @@ def _table(column: Any, codes: list[Any], unknown: Any, step: Any) -> tuple[dict
     if type(categories) is not list or len(categories) != len(codes):
         raise InvalidModel("an encoder needs a code for each category")
     table = {scalar(each): code for each, code in zip(categories, codes, strict=True) if each is not None}
+    if len(table) + (None in categories) != len(categories):
+        raise InvalidModel("an encoder has a category once")
     other = None if step["refuse_unknown"] else unknown
     return table, codes[categories.index(None)] if None in categories else other, other
 

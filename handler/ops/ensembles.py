@@ -6,7 +6,7 @@ _weight_boosting.py (``decision_function``, ``_get_median_predict``), _stacking.
 
 from __future__ import annotations
 
-from handler.ops import InvalidModel, positions
+from handler.ops import InvalidModel, everything, positions
 from handler.ops.links import softmax
 from handler.ops.trees import counts, sums_over_trees
 
@@ -45,7 +45,7 @@ def mean(step: Any, program: Program, origins: Origins) -> Built:
         each = [[number * weight for number in predict(row)] for predict, weight in pairs]
         found = [0.0] * len(each[0])
         for several in each:
-            found = [one + other for one, other in zip(found, several, strict=False)]
+            found = [one + other for one, other in zip(found, several, strict=True)]
         return [number / total for number in found]
 
     return "regressors", numbers, []
@@ -66,7 +66,7 @@ def mean_classifier(step: Any, program: Program, origins: Origins) -> Built:
         for (model, has_probabilities), places, weight in of_each:
             index, probabilities = model(row)
             if has_probabilities:
-                for place, probability in zip(places, probabilities, strict=False):
+                for place, probability in zip(places, probabilities, strict=True):
                     found[place] += probability * weight
             else:
                 found[places[index]] += weight
@@ -103,6 +103,8 @@ def weighted_median(step: Any, program: Program, origins: Origins) -> Built:
     """The number of one of the models, of trees or of blocks: the first at which half of the weights is reached."""
     if "roots" in step:
         (n_models,) = counts([step["n_trees"]], program)
+        if step["width"] != 1:
+            raise InvalidModel("a median is one of trees with a number in each leaf")
         # Each tree goes to a total of its own.
         each = sums_over_trees(step, program, origins, [0.0] * n_models)
     else:
@@ -178,6 +180,7 @@ def _column_maker(kind: str, take: Any) -> Callable[[Any], list[float]]:
 def _votes(step: Any, program: Program, origins: Origins, n_classes: int) -> Sums:
     models, classes = _classifiers(step, program, origins, n_classes)
     weights = _numbers(step["weights"], len(models))
+    program.work(n_classes * len(models))
     of_each = [
         (model, places, weight, -1 / (n_classes - 1) * weight)
         for (model, _), places, weight in zip(models, classes, weights, strict=True)
@@ -205,7 +208,10 @@ def _classifiers(
         models.append((predict, kind == "classifier"))
     if type(classes) is not list or len(classes) != len(models) or not models:
         raise InvalidModel("an ensemble needs the classes of each of its models")
-    return models, [positions(each, n_classes) for each in classes]
+    places = [positions(each, n_classes) for each in classes]
+    if any(len(set(each)) != len(each) for each in places):
+        raise InvalidModel("a model knows a class once")
+    return models, places
 
 
 def _models(step: Any, program: Program, origins: Origins) -> tuple[set[str], list[Predict]]:
@@ -218,7 +224,7 @@ def _model(block: Any, program: Program, origins: Origins) -> tuple[str, Predict
     """The kind of the model in a block, and what it makes of a row, of which it takes the block's columns."""
     taken = positions(block["columns"], len(origins))
     kind, transformers, predictor = program.model(block["steps"], [origins[each] for each in taken])
-    if taken == list(range(len(origins))):
+    if everything(taken, len(origins)):
         if not transformers:
             return kind, predictor
 

@@ -21,7 +21,7 @@ def impute(step: Any, program: Program, origins: Origins) -> Built:
     keep = positions(step["keep"], len(origins))
     indicators = positions(step["indicators"], len(origins))
     fill = [scalar(each) for each in step["fill"]]
-    if len(fill) != len(keep):
+    if type(step["fill"]) is not list or len(fill) != len(keep):
         raise InvalidModel("a value to fill in is needed for each column that is kept")
     pairs = list(zip(keep, fill, strict=True))
     gaps_of = _gaps(step)

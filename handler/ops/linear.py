@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 def logistic(step: Any, program: Program, origins: Origins) -> Built:
     """Two classes: the logistic function of one score. More: softmax over a score a class, or ``one_vs_rest``."""
     weights = _of_classes(step, program, origins)
-    if _flag(step, "one_vs_rest"):
-        return "classifier", _one_vs_rest(weights, origins, uniform=_flag(step, "uniform")), []
+    one_vs_rest, uniform = _flag(step, "one_vs_rest"), _flag(step, "uniform")
+    if one_vs_rest:
+        return "classifier", _one_vs_rest(weights, origins, uniform), []
     scores = _scores(weights, origins, infinite=True)
 
     def multinomial(row: Row) -> tuple[int, list[float]]:
@@ -142,6 +143,7 @@ def _of_classes(step: Any, program: Program, origins: Origins) -> Weights:
 
 def _weights(step: Any, program: Program, origins: Origins, rows: int) -> Weights:
     width = len(origins)
+    program.lay_out(rows)
     flat: Any = program.tensor(step["coef"], "d", rows * width).tolist()
     intercept: Any = program.tensor(step["intercept"], "d", rows).tolist()
     if not (all(map(isfinite, flat)) and all(map(isfinite, intercept))):

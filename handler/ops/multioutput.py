@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from handler.ops import InvalidModel
+from handler.ops import InvalidModel, everything
 
 # Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
@@ -34,7 +34,7 @@ def outputs(step: Any, program: Program, origins: Origins) -> Built:
 def chain(step: Any, program: Program, origins: Origins) -> Built:
     """The numbers of regressors of which each takes the columns and the numbers of those before it."""
     blocks, order = step["blocks"], step["order"]
-    if not blocks or type(order) is not list or sorted(order) != list(range(len(blocks))):
+    if not blocks or type(order) is not list or not everything(sorted(order), len(blocks)):
         raise InvalidModel("a chain has a model for each output, in some order")
     # A number that a model found came from all columns; the first stands for them.
     models = [_model(block, program, origins + origins[:1] * at) for at, block in enumerate(blocks)]
@@ -54,7 +54,7 @@ def chain(step: Any, program: Program, origins: Origins) -> Built:
 
 
 def _model(block: Any, program: Program, origins: Origins) -> Model:
-    if block["columns"] != list(range(len(origins))):
+    if not everything(block["columns"], len(origins)):
         raise InvalidModel("a model of several outputs takes all columns")
     return program.model(block["steps"], origins)
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # Terms of all degrees together, those left out included: each is a product a row.
 MAX_TERMS = 100_000
+# Each degree has work of its own, however few its terms.
+MAX_DEGREE = 1000
 
 
 def polynomial(step: Any, program: Program, origins: Origins) -> Built:
@@ -29,7 +31,7 @@ def polynomial(step: Any, program: Program, origins: Origins) -> Built:
     times column i. ``forward`` (scikit-learn has a sparse matrix): each term of the degree before times the
     columns from its last one on; what is multiplied by zero is zero.
     """
-    low, high = (whole(each, 0, MAX_TERMS) for each in step["degree"])
+    low, high = (whole(each, 0, MAX_DEGREE) for each in step["degree"])
     distinct, forward = flag(step["distinct"]), flag(step["forward"])
     bias = [1.0] if flag(step["bias"]) else []
     if not origins:

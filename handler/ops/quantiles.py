@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from math import log, sqrt
 
-from handler.ops import InvalidModel, Unanswerable, scalar
+from handler.ops import InvalidModel, Unanswerable, bounds
 from handler.ops.reading import finite, flag, rising
 
 # Not from typing: importing it would cost a cold start some milliseconds.
@@ -43,7 +43,7 @@ def quantiles(step: Any, program: Program, origins: Origins) -> Built:
     if step["normal"] is None:
         functions = [_uniform(each, references) for each in columns]
     else:
-        low, high = (float(scalar(bound)) for bound in step["normal"])
+        low, high = bounds(step["normal"])
         functions = [_normal(each, references, low, high) for each in columns]
 
     def transform(row: Row) -> Row:

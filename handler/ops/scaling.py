@@ -5,7 +5,7 @@ A missing value (NaN) stays one. Source: the ``transform`` methods in sklearn/pr
 
 from __future__ import annotations
 
-from handler.ops import InvalidModel
+from handler.ops import InvalidModel, bounds
 
 # Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
@@ -67,8 +67,8 @@ def clip(step: Any, program: Program, origins: Origins) -> Built:
     return "transformer", _clipped(list, step["clip"]), origins
 
 
-def _clipped(function: Transformer, bounds: Any) -> Transformer:
-    low, high = map(float, bounds)
+def _clipped(function: Transformer, given: Any) -> Transformer:
+    low, high = bounds(given)
 
     def transform(row: Row) -> Row:
         # In this order NaN stays NaN.

@@ -6,7 +6,7 @@ Source: sklearn/model_selection/_classification_threshold.py, sklearn/metrics/_s
 
 from __future__ import annotations
 
-from handler.ops import InvalidModel, scalar
+from handler.ops import InvalidModel, everything, scalar
 
 # Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def threshold(step: Any, program: Program, origins: Origins) -> Built:
     """The class ``positive`` of two where its probability, or its score, is at least the threshold."""
     (block,) = step["blocks"]
-    if block["columns"] != list(range(len(origins))):
+    if not everything(block["columns"], len(origins)):
         raise InvalidModel("a threshold's model takes all columns")
     kind, transformers, predictor = program.model(block["steps"], origins)
     if kind not in ("classifier", "scorer"):
@@ -32,6 +32,8 @@ def threshold(step: Any, program: Program, origins: Origins) -> Built:
         for transform in transformers:
             row = transform(row)
         numbers = predictor(row)[1]
+        if len(numbers) != (2 if kind == "classifier" else 1):
+            raise InvalidModel("a threshold parts two classes")
         # A score is one number, of the second class.
         number = numbers[positive] if kind == "classifier" else numbers[0] if positive else -numbers[0]
         return positive if number >= bound else 1 - positive, numbers

@@ -38,6 +38,8 @@ def splines(step: Any, program: Program, origins: Origins) -> Built:
     degree, size, periodic = whole(step["degree"], 0, MAX_DEGREE), step["n_splines"], flag(step["periodic"])
     if type(size) is not int or size < 1 or not origins:
         raise InvalidModel("splines come one or more to a column, and of one column or more")
+    if size < (degree if periodic else degree + 1):
+        raise InvalidModel("splines need as many as their degree, and one more where they are not periodic")
     if step["below"] not in SIDES or step["above"] not in SIDES:
         raise InvalidModel(f"outside their range splines do one of {SIDES}")
     width = len(origins)

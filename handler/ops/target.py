@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from math import erfc, exp, inf, log1p, nan, sqrt
 
-from handler.ops import NO_NUMBER, InvalidModel, Unanswerable
+from handler.ops import NO_NUMBER, InvalidModel, Unanswerable, everything
 
 # Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
@@ -31,7 +31,7 @@ def target(step: Any, program: Program, origins: Origins) -> Built:
     """The numbers of the model in the first block through the transformers in the second."""
     model, inverse = step["blocks"]
     outputs = inverse["columns"]
-    if model["columns"] != list(range(len(origins))) or not outputs or outputs != list(range(len(outputs))):
+    if not everything(model["columns"], len(origins)) or not outputs or not everything(outputs, len(outputs)):
         raise InvalidModel("a transformed target takes all columns, and all outputs of its model")
     kind, transformers, predictor = program.model(model["steps"], origins)
     if kind != ("regressor" if len(outputs) == 1 else "regressors"):
@@ -45,7 +45,9 @@ def target(step: Any, program: Program, origins: Origins) -> Built:
             row = transform(row)
         found = predictor(row)
         numbers: Row = found if kind == "regressors" else [found]
-        if len(numbers) != len(outputs) or any(number - number != 0 for number in numbers):
+        if len(numbers) != len(outputs):
+            raise InvalidModel("a transformed target needs a number for each output")
+        if any(number - number != 0 for number in numbers):
             raise Unanswerable(None, NO_NUMBER)
         try:
             for function in functions:
@@ -53,6 +55,8 @@ def target(step: Any, program: Program, origins: Origins) -> Built:
         except Unanswerable:
             # It would name a feature, and this is about an answer.
             raise Unanswerable(None, NO_NUMBER) from None
+        if any(number - number != 0 for number in numbers):
+            raise Unanswerable(None, NO_NUMBER)
         return numbers if kind == "regressors" else numbers[0]
 
     return kind, predict, []

@@ -26,12 +26,13 @@ if TYPE_CHECKING:
 # Up to so many nodes the arrays become lists, which are faster to read, and are checked as a whole when the model is
 # loaded. Larger ones stay in the file's bytes and are checked where a walk goes: a start must not read all of them.
 LISTED_NODES = 20_000
+INFINITY = float("inf")
 
 
 def forest(step: Any, program: Program, origins: Origins) -> Built:
     """The mean of ``n_trees`` trees over ``n_classes`` classes, a number for each output."""
-    classes, n_trees = counts(step["n_classes"], program), int(step["n_trees"])
-    to_sums = sums_over_trees(step, program, origins, [0.0] * sum(classes))
+    classes = counts(step["n_classes"], program)
+    to_sums, n_trees = sums_over_trees(step, program, origins, [0.0] * sum(classes)), step["n_trees"]
     if len(classes) == 1:
 
         def predict(row: Row) -> tuple[int, list[float]]:
@@ -52,8 +53,9 @@ def forest(step: Any, program: Program, origins: Origins) -> Built:
 
 def forest_regressor(step: Any, program: Program, origins: Origins) -> Built:
     """The mean of ``n_trees`` trees whose leaves hold ``n_outputs`` values."""
-    (n_outputs,), n_trees = counts([step["n_outputs"]], program), int(step["n_trees"])
-    to_sums = sums_over_trees(step, program, origins, [0.0] * n_outputs)
+    (n_outputs,) = counts([step["n_outputs"]], program)
+    to_sums: Sums = sums_over_trees(step, program, origins, [0.0] * n_outputs)
+    n_trees: int = step["n_trees"]
     if n_outputs == 1:
 
         def predict(row: Row) -> float:
@@ -81,11 +83,9 @@ def sums_over_trees(step: Any, program: Program, origins: Origins, start: list[f
 
     A leaf holds as many values as ``start`` has (a forest), or one, which goes to the totals in turn (boosting).
     """
-    if step["n_features"] != len(origins):
+    if type(step["n_features"]) is not int or step["n_features"] != len(origins):
         raise InvalidModel("the trees take the columns that reach them")
     trees = Trees(step, program, len(origins), start)
-    if step["missing"] is None and trees.categories:
-        raise InvalidModel("a category may always be missing")
     missing = program.tensor(step["missing"], "B", len(trees.feature)) if step["missing"] is not None else None
 
     def rounded(sums: Callable[[Row], Any]) -> Callable[[Row], Any]:
@@ -133,19 +133,26 @@ class Trees:
         self.feature = program.tensor(step["feature"], "hi")
         self.threshold = program.tensor(step["threshold"], "fd", len(self.feature))
         self.skip = program.tensor(step["skip"], "I", len(self.feature))
-        self.roots = program.tensor(step["roots"], "I", int(step["n_trees"]))
+        n_trees, self.width = counts([step["n_trees"], step.get("width", len(start))], program)
+        self.roots = program.tensor(step["roots"], "I", n_trees)
         self.values = program.tensor(step["values"], "d")
         # The trees compare a row in float32, or as it is.
         self.single = self.threshold.format == "f"
-        self.width = int(step.get("width", len(start)))
-        sound = self.width in (1, len(start)) and self.roots and max(self.roots) < len(self.feature)
+        roots = self.roots.tolist()
+        # Where each tree begins and the next one does: a walk stays inside, or it could take the time of all.
+        self.spans = list(zip(roots, [*roots[1:], len(self.feature)], strict=True))
+        sound = self.width in (1, len(start)) and roots and all(root < end for root, end in self.spans)
         if not sound or len(self.values) % self.width:
             raise InvalidModel("an ensemble needs trees, and leaves with a value for each class or output")
+        program.work(len(roots) * self.width)
         self.n_features = n_features
         self.sets = program.tensor(step["sets"], "I") if "sets" in step else None
-        self.categories = int(step["categories"]) if self.sets else 0
-        if not 0 <= self.categories <= n_features or (self.categories and self.single):
-            raise InvalidModel("the sets of categories are not those of features")
+        self.categories = step["categories"] if self.sets is not None else 0
+        if self.sets is not None:
+            sound = type(self.categories) is int and 0 < self.categories <= n_features and len(self.sets) % 8 == 0
+            # A category may always be missing.
+            if not sound or self.single or step["missing"] is None:
+                raise InvalidModel("the sets of categories are not those of features")
 
     def sums(self, missing: Sequence[int] | None = None) -> Sums:
         """The walk. ``missing``: for each node 0 where a missing value goes left, 1 where right."""
@@ -158,13 +165,15 @@ class Trees:
             self._check_sets(feature, threshold)
         if missing is None:
             leaf = _leaf(feature, threshold, skip)
-        elif self.sets:
+        elif self.sets is not None:
             leaf = _leaf_with_sets(feature, threshold, skip, missing, self.sets, self.categories)
         else:
             leaf = _leaf_with_gaps(feature, threshold, skip, missing)
-        return self._one_value(leaf) if self.width == 1 else self._many_values(leaf)
+        if skip is self.skip:
+            leaf = _inside(leaf, self.spans)
+        return self._one_value(leaf, skip) if self.width == 1 else self._many_values(leaf, skip)
 
-    def _one_value(self, leaf: Callable[[Row, int], int]) -> Sums:
+    def _one_value(self, leaf: Callable[[Row, int], int], row_of: Sequence[int]) -> Sums:
         values, n_totals = self.values, len(self.start)
         # The roots of the trees of each total.
         roots = self.roots.tolist()
@@ -175,20 +184,20 @@ class Trees:
             for first, mine in turns:
                 total = first
                 for root in mine:
-                    total += values[leaf(row, root)]
+                    total += values[row_of[leaf(row, root)]]
                 totals.append(total)
             return totals
 
         return sums
 
-    def _many_values(self, leaf: Callable[[Row, int], int]) -> Sums:
+    def _many_values(self, leaf: Callable[[Row, int], int], row_of: Sequence[int]) -> Sums:
         values, roots, start, width = self.values, self.roots.tolist(), self.start, self.width
         places = range(width)
 
         def sums(row: Row) -> list[float]:
             totals = start[:]
             for root in roots:
-                first = leaf(row, root) * width
+                first = row_of[leaf(row, root)] * width
                 for place in places:
                     totals[place] += values[first + place]
             return totals
@@ -196,14 +205,15 @@ class Trees:
         return sums
 
     def _check(self, feature: Sequence[int], skip: Sequence[int], missing: Sequence[int] | None) -> None:
-        nodes, rows = len(feature), len(self.values) // self.width
+        rows = len(self.values) // self.width
         sound = (
             max(feature) < self.n_features
-            # The last node is a leaf, so the next node of an inner one is always there.
-            and feature[-1] < 0
+            # The last node of a tree is a leaf, so the next node of an inner one is always there.
+            and all(feature[end - 1] < 0 for _, end in self.spans)
             and all(
-                further + at + 1 < nodes if tested >= 0 else further < rows
-                for at, (tested, further) in enumerate(zip(feature, skip, strict=True))
+                further + at + 1 < end if feature[at] >= 0 else further < rows
+                for root, end in self.spans
+                for at, further in enumerate(skip[root:end], start=root)
             )
             and (missing is None or max(missing) <= 1)
         )
@@ -211,22 +221,22 @@ class Trees:
             raise InvalidModel("a tree points outside its arrays")
 
     def _check_sets(self, feature: Sequence[int], threshold: Sequence[float]) -> None:
-        sets = len(self.sets) // 8 if self.sets else 0
+        sets = len(self.sets) // 8 if self.sets is not None else 0
         tests = (at for tested, at in zip(feature, threshold, strict=True) if 0 <= tested < self.categories)
         # NaN is below nothing.
-        if not all(0 <= at < sets for at in tests):
+        if not all(0 <= at < sets and at == int(at) for at in tests):
             raise InvalidModel("a tree points outside its sets of categories")
 
 
 def _leaf(feature: Sequence[int], threshold: Sequence[float], skip: Sequence[int]) -> Callable[[Row, int], int]:
-    """A function from a row and a root to the row of the leaf in ``values``."""
+    """A function from a row and a root to the node of the leaf."""
 
     def walk(row: Row, node: int) -> int:
         tested = feature[node]
         while tested >= 0:
             node += 1 if row[tested] <= threshold[node] else skip[node] + 1
             tested = feature[node]
-        return skip[node]
+        return node
 
     return walk
 
@@ -244,7 +254,7 @@ def _leaf_with_gaps(
             left = number <= threshold[node] if number == number else not missing[node]  # noqa: PLR0124
             node += 1 if left else skip[node] + 1
             tested = feature[node]
-        return skip[node]
+        return node
 
     return walk
 
@@ -272,7 +282,20 @@ def _leaf_with_sets(
                 left = not missing[node]
             node += 1 if left else skip[node] + 1
             tested = feature[node]
-        return skip[node]
+        return node
+
+    return walk
+
+
+def _inside(leaf: Callable[[Row, int], int], spans: list[tuple[int, int]]) -> Callable[[Row, int], int]:
+    """``leaf`` over arrays that are not checked as a whole; InvalidModel for a walk that leaves its tree."""
+    ends = dict(spans)
+
+    def walk(row: Row, root: int) -> int:
+        node = leaf(row, root)
+        if node >= ends[root]:
+            raise InvalidModel("a tree points outside its arrays")
+        return node
 
     return walk
 
@@ -285,7 +308,7 @@ def _whole(number: float) -> int:
 
 
 def to_float32(origins: Origins) -> Callable[[Row], tuple[float, ...]]:
-    """A function that rounds a row to float32 as a C cast does, and refuses what overflows it."""
+    """A function that rounds a row to float32 as a C cast does, and refuses what overflows it, or is infinite."""
     # Half a millisecond of a cold start, and generated code mostly does without.
     import struct
 
@@ -295,14 +318,19 @@ def to_float32(origins: Origins) -> Callable[[Row], tuple[float, ...]]:
 
     def rounded(row: Row) -> tuple[float, ...]:
         try:
-            return unpack(pack(*row))
+            found = unpack(pack(*row))
+            # What is missing makes the sum NaN as well; no sum of float32 leaves float64.
+            total = sum(found)
+            if total - total == 0 or not (INFINITY in found or -INFINITY in found):
+                return found
         except OverflowError:
-            # Of those that are not missing.
-            sizes = [abs(value) if value == value else 0.0 for value in row]  # noqa: PLR0124
-            origin = origins[sizes.index(max(sizes))]
-            raise Unanswerable(origin, "is too large for the model: once scaled it leaves float32") from None
+            pass
         except struct.error:
             raise InvalidModel("text reaches the trees") from None
+        # Of those that are not missing.
+        sizes = [abs(value) if value == value else 0.0 for value in row]  # noqa: PLR0124
+        origin = origins[sizes.index(max(sizes))]
+        raise Unanswerable(origin, "is too large for the model: once scaled it leaves float32")
 
     return rounded
 

@@ -106,6 +106,7 @@ def _document(measured: "Bench") -> dict[str, Any]:
             "price_gb_second_usd": measured.price.gb_second,
             "prices_as_of": prices.AS_OF,
             "prices_source": prices.SOURCE,
+            "timeout_s": measured.timeout,
             "memory_of_one_cpu_mb": prices.MEMORY_OF_ONE_CPU,
             "left_out": list(_LEFT_OUT),
             "python": measured.python,
@@ -210,6 +211,11 @@ def _render(console: "Console", measured: "Bench") -> None:
         console.print(f"[bold red]The answers differ:[/] {escape(measured.difference)}.", soft_wrap=False)
     else:
         console.print(f"[green]✓[/] Both sides answer all {measured.rows} held-out rows alike.", soft_wrap=False)
+    for name, side in zip(names, sides, strict=False):
+        if side.cost.cold_ms > measured.timeout * 1000:
+            words = f"A cold start of {name} with {side.cost.memory} MB takes {_time(side.cost.cold_ms / 1000)}: "
+            words += f"more than the function's timeout of {measured.timeout} s, so it would fail."
+            console.print(f"[yellow]![/] {words}", soft_wrap=False)
     for line in _assumed(measured):
         console.print(f"[dim]{escape(line)}[/]", soft_wrap=False)
 

@@ -66,7 +66,8 @@ class Bench:
     """Both sides of one version; ``portable`` is None, with the ``reason``, where it does not compile.
 
     ``difference``: the first row on which the sides disagree beyond the version's ``parity``, in words; empty
-    where they agree. ``python``: of the measured processes; ``libraries``: "name version" on the scikit-learn side.
+    where they agree. ``timeout``: seconds of the function. ``python``: of the measured processes; ``libraries``: "name
+    version" on the scikit-learn side.
     """
 
     version: str
@@ -79,6 +80,7 @@ class Bench:
     sklearn: Side
     traffic: Traffic
     price: Price
+    timeout: int
     architecture: prices.Architecture
     python: str
     platform: str
@@ -163,6 +165,7 @@ def run(
         sklearn=made[-1],
         traffic=traffic,
         price=price,
+        timeout=settings.deploy.timeout,
         architecture=settings.deploy.architecture,
         python=python,
         platform=manifest.platform_tag(),
@@ -210,7 +213,9 @@ def _in_turn(sides: Sequence[Candidate], runs: int, report: Report) -> list[list
             found[at].append(side.measure(first=first, seconds=WARM_SECONDS / runs))
             report(Event("advance", "runs", done=number * len(sides) + at + 1, total=total))
     requests = " and ".join(f"{sum(len(run.warm) for run in each):,}" for each in found)
-    report(Event("finish", "runs", f"{runs} starts a side, {requests} requests"))
+    starts = "1 start" if runs == 1 else f"{runs} starts"
+    told = f"{starts} a side" if len(sides) > 1 else starts
+    report(Event("finish", "runs", f"{told}, {requests} requests"))
     return found
 
 

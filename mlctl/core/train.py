@@ -19,6 +19,7 @@ from mlctl.errors import ExitCode, MlctlError, first_line
 from mlctl.model import gates, metrics, pipeline, preprocess
 from mlctl.model.registry import Origin
 from mlctl.model.sources import fingerprints
+from mlctl.portable import support
 from mlctl.progress import Event, Report, silent
 from mlctl.settings import Settings
 
@@ -49,6 +50,9 @@ def run(
         gates.refuse_impossible(settings.gates, metrics.possible(unfitted, dataset, parts.test))
         keeping.pickled(unfitted)
         _tell_preprocessing(settings, dataset, report)
+        # Told before hours of training, not after.
+        if reason := support.unsupported(unfitted):
+            report(Event("warning", "engine", f"This model will not be deployable with this release: {reason}."))
         with _refusals(settings.model.pipeline or pipeline.estimator_name(unfitted), settings, dataset, report):
             cv = _cross_validate(unfitted, dataset, parts, settings, report)
             report(Event("start", "fit", f"Fitting on {len(parts.train)} rows"))

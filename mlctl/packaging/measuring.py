@@ -19,6 +19,8 @@ from mlctl.errors import ExitCode, MlctlError
 
 # One thread, on both sides: the libraries below NumPy and scikit-learn would take every processor.
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS"), "1")
+# What would leave one side without bytecode and log lines; the portable one does not look at Python's variables.
+_NOT_INHERITED = ("AWS_LAMBDA_LOG_LEVEL", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "PYTHONOPTIMIZE")
 _SCRIPT = Path(__file__).with_name("measured.py")
 _TIMEOUT_SECONDS = 600
 # More would tell nothing new, and the times themselves would count as memory.
@@ -75,7 +77,7 @@ class Candidate:
     def _run(self, **job: Any) -> dict[str, Any]:
         options = ["-I", "-S"] if self.pipeline is None else ["-P"]
         job |= {"rows": [list(row) for row in self.rows], "pipeline": self.pipeline, "without": self.without}
-        environment = {name: value for name, value in os.environ.items() if name != "AWS_LAMBDA_LOG_LEVEL"}
+        environment = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
         try:
             finished = subprocess.run(
                 [sys.executable, *options, str(_SCRIPT)],

@@ -35,6 +35,6 @@ def discretizer(part: KBinsDiscretizer, table: Table) -> Compiled:
 
 
 ENTRIES = {
-    Binarizer: Entry(binarizer, parity="exact"),
+    Binarizer: Entry(binarizer, parity="exact", jumps=True),
     KBinsDiscretizer: Entry(discretizer, parity="exact", jumps=True, limits="a dtype of float32"),
 }

@@ -44,7 +44,7 @@ def gradient_boosting(model: Any, table: Table) -> Compiled:
 def hist_gradient_boosting(model: Any, table: Table, inner: Inner) -> Compiled:
     """Trees over a row in float64, of which any value may be missing or infinite; categories become codes first.
 
-    A raw prediction of 0 is the first of two classes.
+    A raw prediction of 0 is the first of two classes. Thresholds are often the very numbers of training rows.
     """
     if len(getattr(model, "classes_", (0, 1))) < 2:
         raise NotPortableError("was fitted on a single class")
@@ -136,7 +136,12 @@ ENTRIES = {
     GradientBoostingClassifier: Entry(gradient_boosting, parity="close", limits=_INIT),
     GradientBoostingRegressor: Entry(gradient_boosting, parity="close", limits=_INIT),
     HistGradientBoostingClassifier: Entry(
-        hist_gradient_boosting, parity="close", holds_parts=True, unchecked=True, limits="fitted on a single class"
+        hist_gradient_boosting,
+        parity="close",
+        holds_parts=True,
+        unchecked=True,
+        jumps=True,
+        limits="fitted on a single class",
     ),
     # These losses end in an exponential.
     HistGradientBoostingRegressor: Entry(
@@ -145,5 +150,6 @@ ENTRIES = {
         otherwise="close with loss='poisson' or 'gamma'",
         holds_parts=True,
         unchecked=True,
+        jumps=True,
     ),
 }

@@ -55,7 +55,10 @@ def _compile(path: tuple[str, ...], part: Any, table: Table, *, last: bool) -> C
         entry = ENTRIES.get(type(part))
         if entry is not None:
             if entry.jumps and table.close:
-                raise NotPortableError("takes numbers that a step before it computes, whose last bits may differ")
+                raise NotPortableError(
+                    "takes numbers that a step before it computes, whose last bits may differ; "
+                    "beside that step, or before it, it compiles"
+                )
             compiler = entry.model if last and entry.model else entry.compile
             checks, table = ((), table) if entry.unchecked else checked(table)
             if entry.holds_parts:

@@ -107,6 +107,8 @@ def voting(part: Any, table: Table, inner: Inner) -> Compiled:
     if is_classifier(part) and part.voting != "soft":
         raise NotPortableError("votes by class ('hard') and so has no numbers to answer with; 'soft' is supported")
     models, given = part.estimators_, part._weights_not_none
+    if is_classifier(part) and not all(hasattr(each, "predict_proba") for each in models):
+        raise NotPortableError("holds classifiers that know no probabilities")
     weights = [1.0] * len(models) if given is None else [float(weight) for weight in given]
     total = float(np.sum(weights))
     if total == 0.0 or not np.isfinite(weights).all():
@@ -174,6 +176,8 @@ def _mean(blocks: tuple[Block, ...], params: dict[str, Any], parity: Parity) -> 
 
 def _known(models: Sequence[Any], n_classes: int) -> dict[str, Any]:
     """How many classes there are, and which of them each model knows, by their numbers."""
+    if n_classes < 2:
+        raise NotPortableError("was fitted on a single class")
     return {"n_classes": n_classes, "classes": _places(models, np.arange(n_classes))}
 
 

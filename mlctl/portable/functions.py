@@ -53,6 +53,8 @@ _CLOSE = (
     "tan",
     "tanh",
 )
+# A last bit decides between one whole number and the next.
+_JUMPS = ("ceil", "floor", "rint", "sign", "trunc")
 _TRUTHS = ("isfinite", "isinf", "isnan")
 # What of a finite number may come out as NaN, and what as an infinity.
 _PARTIAL = ("arccos", "arccosh", "arcsin", "arctanh", "log", "log10", "log1p", "log2", "sqrt")
@@ -90,6 +92,8 @@ def function_transformer(part: FunctionTransformer, table: Table) -> Compiled:
     table.require_numbers()
     if any(column.dtype != "float64" for column in table.columns):
         raise NotPortableError(f"calls numpy.{name} with numbers other than float64, which it computes in another way")
+    if name in _JUMPS and table.close:
+        raise NotPortableError(f"calls numpy.{name} with numbers that a step before it may give other last bits")
     return (*steps, ufunc(name)), after(name, table)
 
 
@@ -139,6 +143,7 @@ ENTRIES = {
         function_transformer,
         parity="close",
         unchecked=True,
-        limits="functions other than NumPy's of one number; arguments; sparse matrices; numbers other than float64",
+        limits="functions other than NumPy's of one number; arguments; sparse matrices; numbers other than float64; "
+        "rounding and sign of numbers from a step before it that is close",
     )
 }

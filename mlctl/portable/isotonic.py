@@ -18,8 +18,12 @@ def isotonic(model: IsotonicRegression, table: Table) -> Compiled:
         raise NotPortableError("was fitted on float32 numbers, which it rounds to")
     # A single point is the answer to everything.
     clip = model.out_of_bounds == "clip" or len(x) == 1
+    if table.close and not clip:
+        raise NotPortableError("refuses numbers outside its range, and a step before it may differ in their last bits")
     tensors = {"x": x.astype("<f8"), "y": y.astype("<f8")}
     return (Step(op="interpolate", parity="close", params={"clip": clip}, tensors=tensors),), None
 
 
-ENTRIES = {IsotonicRegression: Entry(isotonic, parity="close", limits="fitted on float32")}
+_LIMITS = "fitted on float32; numbers from a step before it that is close, but for out_of_bounds='clip'"
+
+ENTRIES = {IsotonicRegression: Entry(isotonic, parity="close", limits=_LIMITS)}

@@ -17,16 +17,14 @@ def regressors(part: MultiOutputRegressor, table: Table, inner: Inner) -> Compil
     """The number of each regressor."""
     if not all(is_regressor(each) for each in part.estimators_):
         raise NotPortableError("holds something other than regressors")
-    blocks = _blocks(part.estimators_, [table] * len(part.estimators_), inner)
-    return (_step("outputs", {}, blocks),), None
+    return (_step("outputs", {}, _blocks(part.estimators_, table, inner)),), None
 
 
 def classifiers(part: MultiOutputClassifier, table: Table, inner: Inner) -> Compiled:
     """The class and the probabilities of each classifier."""
     if not all(is_classifier(each) and hasattr(each, "predict_proba") for each in part.estimators_):
         raise NotPortableError("holds classifiers that know no probabilities")
-    blocks = _blocks(part.estimators_, [table] * len(part.estimators_), inner)
-    return (_step("outputs", {}, blocks),), None
+    return (_step("outputs", {}, _blocks(part.estimators_, table, inner)),), None
 
 
 def chain(part: RegressorChain, table: Table, inner: Inner) -> Compiled:
@@ -35,19 +33,25 @@ def chain(part: RegressorChain, table: Table, inner: Inner) -> Compiled:
     if not all(is_regressor(each) for each in part.estimators_):
         raise NotPortableError("holds something other than regressors")
     checks, table = refuse_both(table)
-    tables = [replace(table, columns=(*table.columns, *[Column()] * at)) for at in range(len(part.estimators_))]
-    order = [int(each) for each in part.order_]
-    return (*checks, _step("chain", {"order": order}, _blocks(part.estimators_, tables, inner))), None
-
-
-def _blocks(estimators: Sequence[Any], tables: Sequence[Table], inner: Inner) -> tuple[Block, ...]:
     blocks = []
-    for at, (each, table) in enumerate(zip(estimators, tables, strict=True)):
-        steps, out = inner(f"estimators_[{at}]", each, table, last=True)
-        if out is not None:
-            raise NotPortableError("has no model inside")
-        blocks.append(Block(columns=tuple(range(len(table.columns))), steps=steps))
-    return tuple(blocks)
+    for at, each in enumerate(part.estimators_):
+        block = _block(at, each, table, inner)
+        blocks.append(block)
+        found = Column(close=table.close or parity_of(block.steps) == "close")
+        table = replace(table, columns=(*table.columns, found))
+    order = [int(each) for each in part.order_]
+    return (*checks, _step("chain", {"order": order}, tuple(blocks))), None
+
+
+def _blocks(estimators: Sequence[Any], table: Table, inner: Inner) -> tuple[Block, ...]:
+    return tuple(_block(at, each, table, inner) for at, each in enumerate(estimators))
+
+
+def _block(at: int, estimator: Any, table: Table, inner: Inner) -> Block:
+    steps, out = inner(f"estimators_[{at}]", estimator, table, last=True)
+    if out is not None:
+        raise NotPortableError("has no model inside")
+    return Block(columns=tuple(range(len(table.columns))), steps=steps)
 
 
 def _step(op: str, params: dict[str, Any], blocks: tuple[Block, ...]) -> Step:

@@ -12,6 +12,7 @@ from mlctl.portable.table import Column, Compiled, Table
 
 # As the handler has it: terms of all degrees, those left out included.
 MAX_TERMS = 100_000
+MAX_DEGREE = 1000
 
 
 def polynomial_features(part: PolynomialFeatures, table: Table) -> Compiled:
@@ -19,6 +20,8 @@ def polynomial_features(part: PolynomialFeatures, table: Table) -> Compiled:
     table.require_numbers()
     low, high = int(part._min_degree), int(part._max_degree)
     width = len(table.columns)
+    if high > MAX_DEGREE:
+        raise NotPortableError(f"has a degree above {MAX_DEGREE:,}")
     terms = (
         comb(width, each) if part.interaction_only else comb(width + each - 1, each) for each in range(1, high + 1)
     )
@@ -37,4 +40,6 @@ def polynomial_features(part: PolynomialFeatures, table: Table) -> Compiled:
     return (*refuse_missing(table), step), out
 
 
-ENTRIES = {PolynomialFeatures: Entry(polynomial_features, parity="exact", limits=f"more than {MAX_TERMS:,} terms")}
+_LIMITS = f"more than {MAX_TERMS:,} terms; a degree above {MAX_DEGREE:,}"
+
+ENTRIES = {PolynomialFeatures: Entry(polynomial_features, parity="exact", limits=_LIMITS)}

@@ -15,6 +15,8 @@ from mlctl.portable.table import Compiled, Table
 def power_transformer(part: PowerTransformer, table: Table) -> Compiled:
     """The power transform of each column, then the scaler that ``standardize`` asks for."""
     table.require_numbers()
+    if np.asarray(part.lambdas_).dtype == np.float32:
+        raise NotPortableError("was fitted on float32 numbers, in which it computes")
     lambdas = np.asarray(part.lambdas_, dtype="<f8")
     if not np.isfinite(lambdas).all():
         raise NotPortableError("learned a lambda that is not finite")
@@ -31,4 +33,4 @@ def power_transformer(part: PowerTransformer, table: Table) -> Compiled:
     return (step, *between, *after), scaled
 
 
-ENTRIES = {PowerTransformer: Entry(power_transformer, parity="close")}
+ENTRIES = {PowerTransformer: Entry(power_transformer, parity="close", limits="fitted on float32")}

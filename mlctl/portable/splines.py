@@ -25,6 +25,8 @@ def spline_transformer(part: SplineTransformer, table: Table) -> Compiled:
     if table.missing and part.sparse_output and missing_zeros and extrapolation not in ("constant", "linear"):
         # Of all columns but the first, and by what the other rows hold.
         raise NotPortableError("gives missing values other splines than zeros where its output is sparse")
+    if degree == 0 and extrapolation == "periodic" and part.sparse_output:
+        raise NotPortableError("repeats splines of degree 0 in a sparse matrix, where scikit-learn takes no row")
     if degree > MAX_DEGREE:
         raise NotPortableError(f"has a degree above {MAX_DEGREE}")
     knots = np.array([spline.t for spline in part.bsplines_], dtype="<f8")
@@ -42,6 +44,8 @@ def spline_transformer(part: SplineTransformer, table: Table) -> Compiled:
         bounds, lines = _lines(part, knots, n_splines)
         if extrapolation == "constant" and degree == 0 and not part.sparse_output and n_splines > 1:
             above = "refuse"  # scikit-learn writes all splines where there is room for none, and breaks off
+    if table.close and (degree == 0 or "refuse" in (below, above)):
+        raise NotPortableError("jumps where its knots lie, and a step before it may differ in the last bits")
     params: dict[str, Any] = {
         "degree": degree,
         "n_splines": n_splines,
@@ -118,6 +122,7 @@ ENTRIES = {
         spline_transformer,
         parity="close",
         unchecked=True,
-        limits="missing values with sparse_output; extrapolation='linear' or 'periodic' where it has too few knots",
+        limits="missing values with sparse_output; extrapolation='linear' or 'periodic' where it has too few knots; "
+        "numbers from a step before it that is close, with degree=0 or extrapolation='error'",
     )
 }

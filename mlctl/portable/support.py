@@ -16,6 +16,7 @@ from sklearn.base import (
     RegressorMixin,
     TransformerMixin,
 )
+from sklearn.pipeline import Pipeline
 from sklearn.utils import all_estimators
 
 from mlctl.portable import reasons
@@ -80,6 +81,18 @@ def _limits(entry: Entry) -> str:
 
 def _kind(found: Any) -> Kind:
     return next((kind for mixin, kind in _KINDS if issubclass(found, mixin)), "other")
+
+
+def unsupported(pipeline: Pipeline) -> str:
+    """The first step of a pipeline, fitted or not, whose class does not compile at all, and why; empty for none."""
+    for name, part in pipeline.steps:
+        if isinstance(part, Pipeline):
+            found = unsupported(part)
+            if found:
+                return found
+        elif part not in (None, "passthrough") and type(part) not in ENTRIES:
+            return f"{type(part).__name__} (step '{name}') is not supported: it {reasons.of(type(part))}"
+    return ""
 
 
 def summary() -> str:

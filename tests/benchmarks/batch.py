@@ -10,7 +10,7 @@ from tests.benchmarks.packages import DIGITS, IRIS, Unpacked
 from tests.benchmarks.pairs import Table, in_turn, ratios
 
 # Rows in a request → requests a process.
-REQUESTS = {1: 200, 10: 200, 100: 100, 1000: 30, 10_000: 5}
+REQUESTS = {1: 100, 10: 100, 100: 50, 1000: 15, 10_000: 3}
 # The largest request for each model: ten thousand rows of digits fill the body that the handler takes.
 SUBJECTS = {IRIS: 10_000, DIGITS: 1000}
 SIDES = {"scikit-learn": "sklearn-batch", "portable": "portable"}

@@ -1,6 +1,7 @@
 """Forests of 10 thousand to 5 million nodes: loading, memory and a row, and scikit-learn on the same forests."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,6 +18,8 @@ from tests.benchmarks import synthetic
 from tests.benchmarks.packages import HERE, ONE_THREAD
 from tests.benchmarks.pairs import Table, in_turn, ratios
 
+# What every model costs: the modules of the engine, in a forest of one node a tree and its two leaves.
+LEAST = 300
 SIZES = (10_000, 100_000, 1_000_000, 5_000_000)
 # scikit-learn needs 100 bytes a node, and as much again to load them.
 SKLEARN_UP_TO = 1_000_000
@@ -29,17 +32,19 @@ def measure(folder: Path, runs: int, *, large: bool) -> list[Table]:
     rows = folder / "rows.json"
     rows.write_text(json.dumps(synthetic.rows(ROWS)))
     tables = []
+    least = folder / str(LEAST)
+    sides = {"engine": _side(least, "portable", rows, _write(least, LEAST, with_sklearn=False))}
     for nodes in SIZES:
         code = folder / str(nodes)
-        code.mkdir()
         generated = _write(code, nodes, with_sklearn=large or nodes <= SKLEARN_UP_TO)
-        sides = {"portable": _side(code, "portable", rows, generated)}
+        sides["portable"] = _side(code, "portable", rows, generated)
         if (code / "model.joblib").exists():
             sides["scikit-learn"] = _side(code, "sklearn", rows, generated)
+        else:
+            sides.pop("scikit-learn", None)
         found = in_turn(runs, sides)
         tables.append(_table(code, nodes, generated, found))
-        for path in code.rglob("model.*"):
-            path.unlink()
+        shutil.rmtree(code)
     return tables
 
 
@@ -49,6 +54,7 @@ def _table(code: Path, nodes: int, generated: bool, found: dict[str, list[dict[s
     table = Table(
         f"A forest of {nodes:,} nodes, {size / MB:.1f} MB as {how} ({len(found['portable'])} processes of each)"
     )
+    engine = found.pop("engine")
     for name, runs in found.items():
         table.add(f"{name}: load", [each["load"] for each in runs], "ms", 1e3)
         table.add(f"{name}: first row", [each["first"] for each in runs], "ms", 1e3)
@@ -57,8 +63,10 @@ def _table(code: Path, nodes: int, generated: bool, found: dict[str, list[dict[s
         table.add(f"{name}: memory after {ROWS} rows, above that before loading", grown, "MB", 1 / MB)
         table.add(f"{name}: at most, above that before loading", [e["peak"] - e["before"] for e in runs], "MB", 1 / MB)
         if name == "portable":
-            table.add("portable: memory / file", [more / size for more in grown])
-            table.add("portable: at most / file", [(each["peak"] - each["before"]) / size for each in runs])
+            pairs = list(zip(runs, engine, strict=True))
+            for key, what in (("walked", "memory"), ("peak", "at most")):
+                more = [each[key] - each["before"] - (least[key] - least["before"]) for each, least in pairs]
+                table.add(f"portable: {what}, above that of {LEAST} nodes, / file", [each / size for each in more])
     if len(found) > 1:
         for key, what in (("load", "load"), ("row", "a row")):
             both = ([each[key] for each in found[name]] for name in ("scikit-learn", "portable"))
@@ -69,7 +77,8 @@ def _table(code: Path, nodes: int, generated: bool, found: dict[str, list[dict[s
 
 
 def _write(code: Path, nodes: int, *, with_sklearn: bool) -> bool:
-    """Write the files that ``mlctl package`` would ship for a forest of ``nodes``; true with generated code."""
+    """Write to ``code`` what ``mlctl package`` would ship for a forest of ``nodes``; true with generated code."""
+    code.mkdir()
     pipeline = synthetic.forest(nodes)
     if with_sklearn:
         joblib.dump(pipeline, code / "model.joblib")

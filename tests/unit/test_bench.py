@@ -495,8 +495,9 @@ class TestTable:
         ]
         made = bench.Bench(
             version="ab" * 32, estimator="sklearn.ensemble.RandomForestClassifier", parity="exact", reason="", rows=30,
-            difference="", portable=sides[0], sklearn=sides[1], traffic=traffic, price=price, architecture="arm64",
-            python="3.13", platform="linux-x86_64", libraries=("numpy 2.4.6", "scikit-learn 1.9.1", "six 1.17.0"),
+            difference="", portable=sides[0], sklearn=sides[1], traffic=traffic, price=price, timeout=10,
+            architecture="arm64", python="3.13", platform="linux-x86_64",
+            libraries=("numpy 2.4.6", "scikit-learn 1.9.1", "six 1.17.0"),
         )  # fmt: skip
         console = Console(width=width, highlight=False, soft_wrap=True, file=io.StringIO(), record=True)
         shown._render(console, replace(made, **changed))
@@ -538,6 +539,14 @@ class TestTable:
         assert "The answers differ: row 3: scikit-learn says 1.0, the portable engine 2.0." in lines
         side = bench._side(None, [Run(1.0, (1.0,), 0, 1)], 256, Traffic(1, 0), Price(0, 0))
         assert "unknown" in self.drawn(120, sklearn=side)[3]
+
+    def test_a_cold_start_beyond_the_timeout_is_told(self) -> None:
+        slow = bench._side(None, [Run(3.0, (0.001,), 0, 1)], 256, Traffic(1, 0), Price(0, 0))
+        told = " ".join(self.drawn(120, sklearn=slow))
+        assert (
+            "! A cold start of scikit-learn with 256 MB takes 20.7 s: more than the function's timeout of 10 s" in told
+        )
+        assert "timeout" not in " ".join(self.drawn(120))
 
 
 class TestUnits:

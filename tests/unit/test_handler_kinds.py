@@ -271,6 +271,19 @@ def test_a_regressor_that_overflows_is_refused_too(regression: ModuleType, monke
     assert answer["error"]["message"] == "features: the model gives no finite number for these values."
 
 
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_probabilities_that_are_no_finite_numbers_are_refused(
+    classes: ModuleType, monkeypatch: pytest.MonkeyPatch, number: float
+) -> None:
+    monkeypatch.setattr(classes.SERVICE.model, "predict", lambda row: (0, [number, 0.5]))
+    status, answer = ask(classes, ROW)
+    assert status == 422
+    assert answer["error"]["message"] == "features: the model gives no finite number for these values."
+    # Numbers may be too large together.
+    monkeypatch.setattr(classes.SERVICE.model, "predict", lambda row: (0, [1e308, 1e308]))
+    assert ask(classes, ROW)[0] == 200
+
+
 def test_a_schema_that_the_handler_does_not_know_is_refused(classes: ModuleType) -> None:
     schema = importlib.import_module("handler.features").Schema
     with pytest.raises(ValueError, match="'x' is of kind 'image', which this handler does not know"):

@@ -22,8 +22,8 @@ from sklearn.ensemble import (
     RandomForestRegressor,
 )
 from sklearn.linear_model import ElasticNet, Lasso, LinearRegression, LogisticRegression, Ridge
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import (
     DecisionTreeClassifier,
@@ -40,6 +40,7 @@ from mlctl.portable.codegen import MAX_DEPTH, generate
 from mlctl.portable.compile import compile_pipeline
 from mlctl.portable.program import NotPortableError, PortableModel, Step
 from mlctl.portable.trees import as_lists
+from tests.parity.forms import answers, forms
 
 SCALERS = {
     "standard": StandardScaler(),
@@ -278,6 +279,18 @@ def test_scaled_values_beyond_float32_are_refused_as_scikit_learn_refuses_them(h
     error = json.loads(response["body"])["error"]
     assert error["message"] == ("sepal_length (position 0) is too large for the model: once scaled it leaves float32.")
     assert error["details"][0]["position"] == 0
+
+
+def test_what_a_scaler_makes_infinite_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = np.random.default_rng(0).normal(-3, 1, (60, 1))
+    pipeline = make_pipeline(FunctionTransformer(np.exp), StandardScaler(), DecisionTreeRegressor(max_depth=3))
+    found, _ = forms(compile_pipeline(pipeline.fit(rows, rows[:, 0]), numbers(1)), monkeypatch)
+    known = pipeline.predict([[-3.0]])[0], pipeline.predict([[2.0]])[0]
+    for form in found.values():
+        assert answers(form, [[-3.0], [2.0], [709.7]]) == [
+            *known,
+            "is too large for the model: once scaled it leaves float32",
+        ]
 
 
 def test_a_pipeline_that_does_not_compile_names_the_part_and_the_reason() -> None:

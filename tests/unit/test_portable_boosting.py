@@ -30,6 +30,8 @@ TENSORS = {
     "values": np.array([1.0, 2.0, 1e9]),
     "missing": np.array([0, 0, 1, 0, 0], dtype="|u1"),
     "single": np.zeros(5, dtype="<f4"),
+    "none": np.zeros(0, dtype="<u4"),
+    "short": np.zeros(9, dtype="<u4"),
     # Codes 0 and 33; codes 255 and 256 - 32.
     "sets": np.array([1, 2, 0, 0, 0, 0, 0, 0, *[0] * 7, 2**31 + 1], dtype="<u4"),
 }
@@ -90,7 +92,14 @@ def test_categories_go_by_their_set_and_what_is_none_goes_with_the_missing() -> 
 
 def test_trees_of_one_value_go_to_the_raw_predictions_in_turn() -> None:
     step = {**STEP, "n_trees": 3, "start": [0.0, 10.0], "link": "multinomial_logit"}
-    predict = built(step, roots=np.array([1, 3, 3], dtype="<u4"))
+    leaves = {
+        "feature": np.array([-1, -1, -1], dtype="<i2"),
+        "threshold": np.zeros(3),
+        "skip": np.array([0, 1, 1], dtype="<u4"),
+        "roots": np.arange(3, dtype="<u4"),
+        "missing": np.zeros(3, dtype="|u1"),
+    }
+    predict = built(step, **leaves)
     index, probabilities = predict([0.0, 0.0])
     # 1 + 2 for the first class, 10 + 2 for the second.
     assert index == 1
@@ -131,6 +140,12 @@ BROKEN: dict[str, Any] = {
     "categories in float32": {"sets": "sets", "categories": 1, "threshold": "single"},
     "more categories than columns": {"sets": "sets", "categories": 3},
     "fewer than no categories": {"sets": "sets", "categories": -1},
+    "sets of no category": {"sets": "sets", "categories": 0},
+    "sets without words": {"sets": "none", "categories": 1},
+    "a set cut short": {"sets": "short", "categories": 1},
+    "a truth for a number of trees": {"n_trees": True},
+    "a fraction for a width": {"width": 1.0},
+    "a truth for the columns": {"n_features": True},
 }
 ASTRAY: dict[str, Any] = {
     "a set too far": {"threshold": np.array([2.0, 0.0, 0.5, 0.0, 0.0])},

@@ -12,6 +12,7 @@ from sklearn.ensemble import (
     BaggingClassifier,
     BaggingRegressor,
     GradientBoostingClassifier,
+    RandomForestClassifier,
     StackingClassifier,
     StackingRegressor,
     VotingClassifier,
@@ -361,3 +362,22 @@ def test_a_transformer_in_the_place_of_a_model_does_not_compile() -> None:
     part.estimators_[0] = StandardScaler().fit(NUMBERS)
     with pytest.raises(NotPortableError, match="StandardScaler, which is no model"):
         compile_steps(part, schema_of(NUMBERS))
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        VotingClassifier([("tree", DecisionTreeClassifier())], voting="soft"),
+        BaggingClassifier(RandomForestClassifier(2), n_estimators=2),
+    ],
+)
+def test_ensembles_of_a_single_class_do_not_compile(part: Any) -> None:
+    x, _ = data.three()
+    with pytest.raises(NotPortableError, match="fitted on a single class"):
+        compile_steps(part.fit(x, np.zeros(len(x))), schema_of(x))
+
+
+def test_a_vote_of_probabilities_takes_classifiers_that_know_them() -> None:
+    part = VotingClassifier([("line", Perceptron())], voting="soft").fit(*data.three())
+    with pytest.raises(NotPortableError, match="classifiers that know no probabilities"):
+        compile_steps(part, schema_of(data.three()[0]))

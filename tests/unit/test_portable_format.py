@@ -79,7 +79,7 @@ def nested(depth: int) -> list[Any]:
     return steps
 
 
-EXPANDING = {"op": "polynomial", "degree": [1, 99_999], "distinct": False, "bias": False, "forward": False}
+EXPANDING = {"op": "polynomial", "degree": [1, 440], "distinct": False, "bias": False, "forward": False}
 MANY_OUTPUTS = {**TREE, "n_outputs": 1_000_001}
 CONSTANT = {"columns": [0, 1], "steps": [{"op": "constant", "value": 1.0}]}
 
@@ -92,7 +92,7 @@ GOOD_STEPS: list[list[Any]] = [
     [*nested(49), LINEAR],
     [{"op": "standardize", "center": "coef", "scale": None}, {"op": "clip", "clip": [-1, 1]}, LINEAR],
     [{"op": "rescale", "scale": "coef", "shift": None, "clip": None}, {"op": "present"}, LINEAR],
-    [blocks(([0], [EXPANDING])), {"op": "present"}, {"op": "constant", "value": 1.0}],
+    [EXPANDING, {"op": "present"}, {"op": "constant", "value": 1.0}],
     [{"op": "mean", "weights": [1.0] * 2, "total": 1.0, "blocks": [{"columns": [0, 1], "steps": [LINEAR]}] * 2}],
 ]
 BAD_STEPS: list[Any] = [
@@ -168,8 +168,8 @@ BAD_STEPS: list[Any] = [
     [{**TREE, "n_outputs": 3}],
     [blocks(([0], [])), {**TREE, "n_features": 1}],
     # A small file that would take memory, or time, without end.
-    [blocks(*[([0], [EXPANDING])] * 11), {"op": "constant", "value": 1.0}],
-    [blocks(([0], [EXPANDING])), *[{"op": "present"}] * 10, {"op": "constant", "value": 1.0}],
+    [blocks(*[([0, 1], [EXPANDING])] * 11), {"op": "constant", "value": 1.0}],
+    [EXPANDING, *[{"op": "present"}] * 10, {"op": "constant", "value": 1.0}],
     [MANY_OUTPUTS],
     [{"op": "mean", "weights": [1.0] * 2, "total": 1.0, "blocks": [{"columns": [0, 1], "steps": [MANY_OUTPUTS]}] * 2}],
     [{"op": "predictions", "take": ["number"] * 20, "widths": [65_536] * 20, "blocks": [CONSTANT] * 20}, LINEAR],

@@ -99,6 +99,15 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         "has a threshold below zero, which scikit-learn refuses",
     ),
     "float32": (lambda: _changed(KBinsDiscretizer(dtype=np.float32)), "rounds to float32"),
+    "float32 powers": (
+        lambda: PowerTransformer().fit(data.three()[0].astype(np.float32)),
+        "was fitted on float32 numbers",
+    ),
+    "periods of steps": (
+        lambda: SplineTransformer(degree=0, extrapolation="periodic", sparse_output=True).fit(data.three()[0]),
+        "where scikit-learn takes no row",
+    ),
+    "exponent": (lambda: _changed(PolynomialFeatures(1001)), "has a degree above 1,000"),
     "terms": (lambda: _changed(PolynomialFeatures(40)), "makes more than 100,000 terms"),
     "lambda": (lambda: _changed(PowerTransformer(), lambdas_=np.array([1.0, NAN, 1.0, 1.0])), "a lambda that is not"),
     "lost": (lambda: _lost(QuantileTransformer(n_quantiles=9)), "has a column without one value in training"),
