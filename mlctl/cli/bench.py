@@ -48,7 +48,8 @@ def bench(
     handler, with one thread. The cost is estimated with Lambda's prices at one date, for the architecture
     in [deploy]; scikit-learn's size is that of the libraries installed here, without bytecode and tests.
 
-    --json has: version, estimator, parity, agree (null with one side alone), reason (why it does not compile), rows;
+    --json has: version, estimator, parity, agree (null with one side alone), difference (the first row that differs),
+    reason (why it does not compile), rows;
     portable (null when it does not compile) and sklearn, each with zip_bytes, unzipped_bytes, cold_ms (median, min,
     max, runs), warm_ms (p50, p99, mean, requests), memory_bytes (peak, growth) and month (memory_mb, cpu, cold_ms,
     warm_ms, gb_seconds, requests_usd, duration_usd, total_usd); ratios (of the same names, scikit-learn over

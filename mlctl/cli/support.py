@@ -23,6 +23,9 @@ def support(
     """List the classes of scikit-learn that compile to the portable engine, and why the others do not.
 
     Parity `exact`: the very bits of scikit-learn. `close`: the same class, and numbers within 1e-9.
+
+    --json has for each class: name, module, kind, parity (null: it does not compile; inner: that of its parts),
+    otherwise (another parity, and with which parameters) and note (of what compiles what of it does not; else why).
     """
     session = Session(ctx, as_json)
     from mlctl.core import support as core
@@ -44,7 +47,7 @@ def _render(console: "Console", rows: "tuple[Support, ...]") -> None:
     if compiled:
         made = render.table("compiles", "kind", "parity", "but not")
         for column in made.columns[-2:]:
-            column.no_wrap = False
+            column.no_wrap, column.overflow = False, "fold"
         for row in compiled:
             module = row.module.removeprefix("sklearn.")
             parity = words[row.parity or "inner"] + (f"; {escape(row.otherwise)}" if row.otherwise else "")
