@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from itertools import accumulate
 
-from handler.ops import InvalidModel, Unanswerable
+from handler.ops import InvalidModel
 
 # Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 # Up to so many nodes the arrays become lists, which are faster to read, and are checked as a whole when the model is
 # loaded. Larger ones stay in the file's bytes and are checked where a walk goes: a start must not read all of them.
 LISTED_NODES = 20_000
-INFINITY = float("inf")
 
 
 def forest(step: Any, program: Program, origins: Origins) -> Built:
@@ -91,6 +90,9 @@ def sums_over_trees(step: Any, program: Program, origins: Origins, start: list[f
     def rounded(sums: Callable[[Row], Any]) -> Callable[[Row], Any]:
         if not trees.single:
             return sums
+        # Here, and not above: a millisecond of a cold start, and generated code mostly does without.
+        from handler.ops.walking import to_float32
+
         prepare = to_float32(origins)
         return lambda row: sums(prepare(row))
 
@@ -156,6 +158,8 @@ class Trees:
 
     def sums(self, missing: Sequence[int] | None = None) -> Sums:
         """The walk. ``missing``: for each node 0 where a missing value goes left, 1 where right."""
+        from handler.ops import walking
+
         feature: Sequence[int] = self.feature
         threshold: Sequence[float] = self.threshold
         skip: Sequence[int] = self.skip
@@ -164,13 +168,13 @@ class Trees:
             self._check(feature, skip, missing)
             self._check_sets(feature, threshold)
         if missing is None:
-            leaf = _leaf(feature, threshold, skip)
+            leaf = walking.leaf(feature, threshold, skip)
         elif self.sets is not None:
-            leaf = _leaf_with_sets(feature, threshold, skip, missing, self.sets, self.categories)
+            leaf = walking.leaf_with_sets(feature, threshold, skip, missing, self.sets, self.categories)
         else:
-            leaf = _leaf_with_gaps(feature, threshold, skip, missing)
+            leaf = walking.leaf_with_gaps(feature, threshold, skip, missing)
         if skip is self.skip:
-            leaf = _inside(leaf, self.spans)
+            leaf = walking.inside(leaf, self.spans)
         return self._one_value(leaf, skip) if self.width == 1 else self._many_values(leaf, skip)
 
     def _one_value(self, leaf: Callable[[Row, int], int], row_of: Sequence[int]) -> Sums:
@@ -226,113 +230,6 @@ class Trees:
         # NaN is below nothing.
         if not all(0 <= at < sets and at == int(at) for at in tests):
             raise InvalidModel("a tree points outside its sets of categories")
-
-
-def _leaf(feature: Sequence[int], threshold: Sequence[float], skip: Sequence[int]) -> Callable[[Row, int], int]:
-    """A function from a row and a root to the node of the leaf."""
-
-    def walk(row: Row, node: int) -> int:
-        tested = feature[node]
-        while tested >= 0:
-            node += 1 if row[tested] <= threshold[node] else skip[node] + 1
-            tested = feature[node]
-        return node
-
-    return walk
-
-
-def _leaf_with_gaps(
-    feature: Sequence[int], threshold: Sequence[float], skip: Sequence[int], missing: Sequence[int]
-) -> Callable[[Row, int], int]:
-    """As ``_leaf``, with one comparison more at each node."""
-
-    def walk(row: Row, node: int) -> int:
-        tested = feature[node]
-        while tested >= 0:
-            number = row[tested]
-            # NaN alone differs from itself.
-            left = number <= threshold[node] if number == number else not missing[node]  # noqa: PLR0124
-            node += 1 if left else skip[node] + 1
-            tested = feature[node]
-        return node
-
-    return walk
-
-
-def _leaf_with_sets(
-    feature: Sequence[int],
-    threshold: Sequence[float],
-    skip: Sequence[int],
-    missing: Sequence[int],
-    sets: Sequence[int],
-    categories: int,
-) -> Callable[[Row, int], int]:
-    """As ``_leaf_with_gaps``, where the first features hold categories; what is none of them counts as missing."""
-
-    def walk(row: Row, node: int) -> int:
-        tested = feature[node]
-        while tested >= 0:
-            number = row[tested]
-            if tested >= categories and number == number:  # noqa: PLR0124
-                left = number <= threshold[node]
-            elif tested < categories and 0 <= number < 256:
-                code = int(number)
-                left = sets[_whole(threshold[node]) * 8 + (code >> 5)] >> (code & 31) & 1 == 1
-            else:
-                left = not missing[node]
-            node += 1 if left else skip[node] + 1
-            tested = feature[node]
-        return node
-
-    return walk
-
-
-def _inside(leaf: Callable[[Row, int], int], spans: list[tuple[int, int]]) -> Callable[[Row, int], int]:
-    """``leaf`` over arrays that are not checked as a whole; InvalidModel for a walk that leaves its tree."""
-    ends = dict(spans)
-
-    def walk(row: Row, root: int) -> int:
-        node = leaf(row, root)
-        if node >= ends[root]:
-            raise InvalidModel("a tree points outside its arrays")
-        return node
-
-    return walk
-
-
-def _whole(number: float) -> int:
-    """The number of a set, which a large model holds unchecked."""
-    if not 0 <= number < 2**32:
-        raise InvalidModel("a tree points outside its sets of categories")
-    return int(number)
-
-
-def to_float32(origins: Origins) -> Callable[[Row], tuple[float, ...]]:
-    """A function that rounds a row to float32 as a C cast does, and refuses what overflows it, or is infinite."""
-    # Half a millisecond of a cold start, and generated code mostly does without.
-    import struct
-
-    width = len(origins)
-    packer = struct.Struct(f"<{width}f")
-    pack, unpack = packer.pack, packer.unpack
-
-    def rounded(row: Row) -> tuple[float, ...]:
-        try:
-            found = unpack(pack(*row))
-            # What is missing makes the sum NaN as well; no sum of float32 leaves float64.
-            total = sum(found)
-            if total - total == 0 or not (INFINITY in found or -INFINITY in found):
-                return found
-        except OverflowError:
-            pass
-        except struct.error:
-            raise InvalidModel("text reaches the trees") from None
-        # Of those that are not missing.
-        sizes = [abs(value) if value == value else 0.0 for value in row]  # noqa: PLR0124
-        origin = origins[sizes.index(max(sizes))]
-        raise Unanswerable(origin, "is too large for the model: once scaled it leaves float32")
-
-    return rounded
 
 
 BUILDERS = {"forest": forest, "forest_regressor": forest_regressor}

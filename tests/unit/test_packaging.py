@@ -151,7 +151,7 @@ def test_the_handler_is_shipped_as_far_as_the_model_needs_it() -> None:
     assert "handler/kinds.py" in everything
     assert {path for path in everything if path.startswith("handler/ops/")} == {"handler/ops/__init__.py"}
     forest = set(bundle.handler_sources({"forest"})) - everything
-    assert forest == {"handler/ops/trees.py"}
+    assert forest == {"handler/ops/trees.py", "handler/ops/walking.py"}
     assert "handler/ops/encoding.py" in bundle.handler_sources({"one_hot", "forest"})
 
 
