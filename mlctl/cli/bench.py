@@ -215,7 +215,7 @@ def _render(console: "Console", measured: "Bench") -> None:
     for name, side in zip(names, sides, strict=False):
         if side.cost.cold_ms > measured.timeout * 1000:
             words = f"A cold start of {name} with {side.cost.memory} MB takes {_time(side.cost.cold_ms / 1000)}: "
-            words += f"more than the function's timeout of {measured.timeout} s, so it would fail."
+            words += f"more than the function's timeout of {measured.timeout} s: it may fail."
             console.print(f"[yellow]![/] {words}", soft_wrap=False)
     for line in _assumed(measured):
         console.print(f"[dim]{escape(line)}[/]", soft_wrap=False)
