@@ -136,11 +136,10 @@ class Trees:
         self.threshold = program.tensor(step["threshold"], "fd", len(self.feature))
         self.skip = program.tensor(step["skip"], "I", len(self.feature))
         n_trees, self.width = counts([step["n_trees"], step.get("width", len(start))], program)
-        self.roots = program.tensor(step["roots"], "I", n_trees)
+        self.roots = roots = program.tensor(step["roots"], "I", n_trees).tolist()
         self.values = program.tensor(step["values"], "d")
         # The trees compare a row in float32, or as it is.
         self.single = self.threshold.format == "f"
-        roots = self.roots.tolist()
         # Where each tree begins and the next one does: a walk stays inside, or it could take the time of all.
         self.spans = list(zip(roots, [*roots[1:], len(self.feature)], strict=True))
         sound = self.width in (1, len(start)) and roots and all(root < end for root, end in self.spans)
@@ -180,7 +179,7 @@ class Trees:
     def _one_value(self, leaf: Callable[[Row, int], int], row_of: Sequence[int]) -> Sums:
         values, n_totals = self.values, len(self.start)
         # The roots of the trees of each total.
-        roots = self.roots.tolist()
+        roots = self.roots
         turns = [(first, roots[turn::n_totals]) for turn, first in enumerate(self.start)]
 
         def sums(row: Row) -> list[float]:
@@ -195,7 +194,7 @@ class Trees:
         return sums
 
     def _many_values(self, leaf: Callable[[Row, int], int], row_of: Sequence[int]) -> Sums:
-        values, roots, start, width = self.values, self.roots.tolist(), self.start, self.width
+        values, roots, start, width = self.values, self.roots, self.start, self.width
         places = range(width)
 
         def sums(row: Row) -> list[float]:

@@ -7,9 +7,12 @@ from sklearn.pipeline import Pipeline
 
 from mlctl.portable import reasons
 from mlctl.portable.checks import checked
-from mlctl.portable.program import NotPortableError, PortableModel, parity_of
+from mlctl.portable.program import NotPortableError, PortableModel, Step, parity_of
 from mlctl.portable.registry import ENTRIES
 from mlctl.portable.table import Column, Compiled, Table
+
+# As the handler has it, of all steps together.
+MAX_WORK = 10_000_000
 
 
 def compile_pipeline(pipeline: Pipeline, features: Sequence[Mapping[str, Any]]) -> PortableModel:
@@ -22,7 +25,21 @@ def compile_pipeline(pipeline: Pipeline, features: Sequence[Mapping[str, Any]]) 
     steps, out = compile_steps(pipeline, features)
     if out is not None:
         raise NotPortableError("the pipeline has no model at its end")
+    if _work(steps) > MAX_WORK:
+        raise NotPortableError(f"the pipeline adds up more than {MAX_WORK:,} numbers for each row")
     return PortableModel(n_features=len(features), steps=steps)
+
+
+def _work(steps: Sequence[Step]) -> int:
+    """The numbers that a row makes the trees and votes of ``steps`` add up."""
+    total = 0
+    for step in steps:
+        if "roots" in step.tensors:
+            total += len(step.tensors["roots"]) * step.tensors["values"].shape[1]
+        elif step.op == "ada_boost":
+            total += step.params["n_classes"] * len(step.blocks)
+        total += sum(_work(block.steps) for block in step.blocks)
+    return total
 
 
 def compile_steps(part: Any, features: Sequence[Mapping[str, Any]]) -> Compiled:

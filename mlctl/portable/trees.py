@@ -17,12 +17,10 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTre
 from mlctl.model.answers import Parity
 from mlctl.portable.checks import refuse_missing
 from mlctl.portable.entry import Entry
-from mlctl.portable.program import NotPortableError, Step
+from mlctl.portable.program import Step
 from mlctl.portable.table import Compiled, Table
 
 LEAF = -1
-# As the handler has it: a number for each class or output and tree.
-MAX_WORK = 10_000_000
 
 
 class Nodes(NamedTuple):
@@ -128,8 +126,6 @@ def tree_step(
     op: str, parity: Parity, params: dict[str, Any], parts: Sequence[Nodes], table: Table, *, takes_missing: bool
 ) -> tuple[Step, ...]:
     """The step ``op`` over trees that compare a row in float32, behind a check where they take no missing value."""
-    if len(parts) * parts[0].values.shape[1] > MAX_WORK:
-        raise NotPortableError(f"adds up more than {MAX_WORK:,} numbers for each row")
     keeps_missing = table.missing and takes_missing
     params = {"n_trees": len(parts), "n_features": len(table.columns), **params}
     if not keeps_missing:

@@ -25,6 +25,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from mlctl.packaging import parity
+from mlctl.portable import compile as compiling
 from mlctl.portable import ensembles
 from mlctl.portable.codegen import generate
 from mlctl.portable.compile import compile_pipeline, compile_steps
@@ -381,3 +382,19 @@ def test_a_vote_of_probabilities_takes_classifiers_that_know_them() -> None:
     part = VotingClassifier([("line", Perceptron())], voting="soft").fit(*data.three())
     with pytest.raises(NotPortableError, match="classifiers that know no probabilities"):
         compile_steps(part, schema_of(data.three()[0]))
+
+
+def test_the_work_of_all_models_together_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = data.three()
+    forests = [(name, RandomForestClassifier(5, max_depth=2)) for name in "ab"]
+    pipeline = make_pipeline(VotingClassifier(forests, voting="soft")).fit(x, y)
+    # Two forests, five trees, three classes.
+    monkeypatch.setattr(compiling, "MAX_WORK", 30)
+    compile_pipeline(pipeline, schema_of(x))
+    monkeypatch.setattr(compiling, "MAX_WORK", 29)
+    with pytest.raises(NotPortableError, match="adds up more than 29 numbers for each row"):
+        compile_pipeline(pipeline, schema_of(x))
+    votes = make_pipeline(AdaBoostClassifier(Perceptron(), n_estimators=2).fit(x, y))
+    monkeypatch.setattr(compiling, "MAX_WORK", 2)
+    with pytest.raises(NotPortableError, match="adds up more than 2 numbers"):
+        compile_pipeline(votes, schema_of(x))

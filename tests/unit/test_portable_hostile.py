@@ -21,7 +21,6 @@ TENSORS = {
     "one": (F64, np.ones(1).tobytes()),
     "two": (F64, np.array([0.0, 1.0]).tobytes()),
     "three": (F64, np.arange(3.0).tobytes()),
-    "broken": (F64, np.array([np.nan, 0.0]).tobytes()),
 }
 CONSTANT = {"op": "constant", "value": 1.0}
 FOREST: dict[str, Any] = {
@@ -201,7 +200,8 @@ HEADERS: dict[str, bytes] = {
 
 @pytest.mark.parametrize("name", HEADERS)
 def test_a_header_that_the_format_does_not_know_is_refused(tmp_path: Path, name: str) -> None:
-    data = b"\0" if "text" in name and "metadata" not in name else b""
+    # With the one byte that a shape of no length would be.
+    data = b"\0" if name == "a shape in a text" else b""
     (tmp_path / "model").write_bytes(len(HEADERS[name]).to_bytes(8, "little") + HEADERS[name] + data)
     with pytest.raises(ValueError, match=r"tensor|metadata|JSON|shape"):
         importlib.import_module("handler.safetensors").read(tmp_path / "model")
