@@ -29,7 +29,7 @@ from mlctl.settings_sources import (
 )
 
 # Variables that are read elsewhere.
-_OTHER_VARIABLES = {"MLCTL_CACHE_DIR", "MLCTL_TOKEN"}
+_OTHER_VARIABLES = {"MLCTL_CACHE_DIR", "MLCTL_STATE_DIR", "MLCTL_TOKEN"}
 
 # Names of functions and roles are made of these; both are limited to 64 characters.
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=40)]

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from tests.cloud import Cloud
 
 ROOT = Path(__file__).parent.parent
+# Where the emulator's environment and the state of projects are kept: the same for every test of one run.
+SHARED_VARIABLES = ("MLCTL_CACHE_DIR", "MLCTL_STATE_DIR")
 
 _QUIET = [hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow]
 hypothesis.settings.register_profile(
@@ -60,11 +62,19 @@ class Result:
 Cli = Callable[..., Result]
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The user's state folder is one of this run, for fixtures that tests share too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLCTL_STATE_DIR", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting of whoever runs the tests reaches them; the emulator's environment may be shared."""
     for name in list(os.environ):
-        if name.startswith(("MLCTL_", "AWS_")) and name != "MLCTL_CACHE_DIR":
+        if name.startswith(("MLCTL_", "AWS_")) and name not in SHARED_VARIABLES:
             monkeypatch.delenv(name)
     monkeypatch.setenv("COLUMNS", "120")
 

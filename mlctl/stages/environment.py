@@ -6,7 +6,6 @@ package carries all that it needs.
 """
 
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
@@ -17,17 +16,10 @@ from filelock import FileLock
 
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.progress import Event, Report
+from mlctl.user_folders import cache_folder
 
 REQUIREMENTS = Path(__file__).with_name("emulator-requirements.txt")
 _COMPLETE = ".complete"
-
-
-def cache_folder() -> Path:
-    """Where environments are kept: ``MLCTL_CACHE_DIR``, or the user's cache folder."""
-    import platformdirs
-
-    chosen = os.environ.get("MLCTL_CACHE_DIR")
-    return Path(chosen) if chosen else Path(platformdirs.user_cache_path("mlctl"))
 
 
 def python_for_emulator(report: Report) -> Path:

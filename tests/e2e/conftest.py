@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.conftest import Result
+from tests.conftest import SHARED_VARIABLES, Result
 
 
 def free_port() -> int:
@@ -34,8 +34,7 @@ class Project:
         self.folder = folder
         self._command = command
         self._env = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "MLCTL_"))}
-        if "MLCTL_CACHE_DIR" in os.environ:
-            self._env["MLCTL_CACHE_DIR"] = os.environ["MLCTL_CACHE_DIR"]
+        self._env |= {name: os.environ[name] for name in SHARED_VARIABLES if name in os.environ}
         # What a user's shell may hold must reach neither the emulator nor its clients.
         self._env |= {"HTTP_PROXY": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9", "COLUMNS": "120"}
         self._env |= {"MLCTL_LOCAL_PORT": str(free_port()), "PYTHONPATH": ""}

@@ -1,0 +1,83 @@
+"""The user's own folders, outside every project: a cache, and state that belongs to one project.
+
+A project folder may come from anywhere, so nothing that mlctl executes, unpickles or trusts is kept in it.
+"""
+
+import hashlib
+import os
+import stat
+from pathlib import Path
+
+import platformdirs
+
+from mlctl.errors import ExitCode, MlctlError
+
+CACHE_VARIABLE = "MLCTL_CACHE_DIR"
+STATE_VARIABLE = "MLCTL_STATE_DIR"
+
+
+def cache_folder() -> Path:
+    """The folder for what can be made again: ``MLCTL_CACHE_DIR``, or the user's cache folder.
+
+    Raises MlctlError (exit 2) if the variable holds a relative path.
+    """
+    return _chosen(CACHE_VARIABLE) or platformdirs.user_cache_path("mlctl")
+
+
+def state_folder() -> Path:
+    """The folder for state: ``MLCTL_STATE_DIR``, or the user's state folder.
+
+    Raises MlctlError (exit 2) if the variable holds a relative path.
+    """
+    return _chosen(STATE_VARIABLE) or platformdirs.user_state_path("mlctl")
+
+
+def project_state(project_folder: Path) -> Path:
+    """The folder for the state of one project, keyed by the project's real path. It may not exist yet."""
+    real = os.fsencode(project_folder.resolve())
+    return state_folder() / "projects" / hashlib.sha256(real).hexdigest()[:32]
+
+
+def private_folder(path: Path) -> Path:
+    """Create ``path`` with mode 0700 where it is missing, and check that no other user can change what is in it.
+
+    Raises MlctlError (exit 1) if it cannot be created, is not a folder, belongs to another user, or if other
+    users may write to it.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.mkdir(exist_ok=True, mode=0o700)
+        # The umask of the caller must not matter, nor the mode of a folder made by an older release.
+        found = path.stat()
+        if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) != 0o700:
+            path.chmod(0o700)
+    except OSError as error:
+        raise _unusable(path, f"cannot be used: {error.strerror or error}") from error
+    if found.st_uid != os.geteuid():
+        raise _unusable(path, "belongs to another user")
+    return path
+
+
+def _chosen(variable: str) -> Path | None:
+    text = os.environ.get(variable)
+    if not text:
+        return None
+    path = Path(text)
+    if not path.is_absolute():
+        # Relative to which folder? In a foreign one, mlctl would execute what lies there.
+        raise MlctlError(
+            f"{variable} is the relative path '{text}'.",
+            code="settings_invalid",
+            exit_code=ExitCode.USAGE,
+            hint="Set it to an absolute path.",
+        )
+    return path
+
+
+def _unusable(path: Path, why: str) -> MlctlError:
+    return MlctlError(
+        f"The folder {path} {why}.",
+        code="user_folder_unusable",
+        exit_code=ExitCode.UNEXPECTED,
+        hint=f"Set {STATE_VARIABLE} and {CACHE_VARIABLE} to folders that only you can write to.",
+    )

@@ -1,0 +1,52 @@
+"""The user's own folders: where they are, and that nobody else can write to them."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mlctl import user_folders
+from mlctl.errors import MlctlError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@pytest.mark.parametrize(
+    ("variable", "folder"),
+    [("MLCTL_CACHE_DIR", user_folders.cache_folder), ("MLCTL_STATE_DIR", user_folders.state_folder)],
+)
+def test_a_variable_moves_a_folder_and_must_be_absolute(
+    variable: str, folder: "Callable[[], Path]", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, str(tmp_path))
+    assert folder() == tmp_path
+    monkeypatch.setenv(variable, "relative")
+    with pytest.raises(MlctlError, match="relative path 'relative'") as caught:
+        folder()
+    assert caught.value.exit_code == 2
+
+
+def test_the_state_of_a_project_is_keyed_by_its_real_path(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    link = tmp_path / "link"
+    link.symlink_to(project)
+    assert user_folders.project_state(link) == user_folders.project_state(project)
+    assert user_folders.project_state(tmp_path) != user_folders.project_state(project)
+    assert not user_folders.project_state(project).is_relative_to(project)
+
+
+def test_a_private_folder_is_for_its_user_alone_whatever_its_mode_was(tmp_path: Path) -> None:
+    folder = tmp_path / "a" / "b"
+    folder.mkdir(parents=True)
+    folder.chmod(0o777)
+    assert user_folders.private_folder(folder).stat().st_mode & 0o777 == 0o700
+    assert user_folders.private_folder(tmp_path / "new").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(MlctlError, match="cannot be used") as caught:
+        user_folders.private_folder(tmp_path / "file" / "folder")
+    assert str(tmp_path / "file" / "folder") in caught.value.message
