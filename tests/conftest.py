@@ -22,6 +22,7 @@ from mlctl.core import train
 from mlctl.model import answers
 from mlctl.model.registry import ModelVersion, Registry
 from mlctl.packaging import build
+from tests import tier
 
 if TYPE_CHECKING:
     from tests.cloud import Cloud
@@ -31,18 +32,29 @@ ROOT = Path(__file__).parent.parent
 SHARED_VARIABLES = ("MLCTL_CACHE_DIR", "MLCTL_STATE_DIR")
 
 _QUIET = [hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow]
-hypothesis.settings.register_profile(
-    "bounded", deadline=None, max_examples=60, derandomize=True, suppress_health_check=_QUIET
-)
+for _tier in (tier.DEFAULT, tier.FULL):
+    hypothesis.settings.register_profile(
+        _tier.name, deadline=None, max_examples=_tier.examples, derandomize=True, suppress_health_check=_QUIET
+    )
 hypothesis.settings.register_profile("thorough", deadline=None, max_examples=3000, suppress_health_check=_QUIET)
-hypothesis.settings.load_profile("bounded")
+hypothesis.settings.load_profile(tier.DEFAULT.name)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Options for longer runs than the default."""
+    parser.addoption("--full", action="store_true", help="the full tier: every row, fault and example")
     parser.addoption("--csv-mb", type=int, default=100, help="size of the large CSV that is read (default 100)")
     parser.addoption("--faults", choices=("some", "all"), default="some", help="of the fault matrix (default some)")
     parser.addoption("--kills", type=int, default=8, help="how often the registry's writers are killed (default 8)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the tier, here and in each worker of pytest-xdist."""
+    if config.getoption("--full"):
+        tier.current = tier.FULL
+        config.option.faults, config.option.kills = "all", max(config.option.kills, 100)
+        if not config.getoption("--hypothesis-profile"):
+            hypothesis.settings.load_profile(tier.FULL.name)
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ one test:
     def test_agrees_with_scikit_learn(found: type) -> None:
         check(found, CASES[found])
 
-``check`` fits each case, compiles it and compares at least ROWS rows in all: rows of the data, rows
-between and beyond them, at float32 rounding edges, of extreme size, and at the ``edges`` of the case.
+``check`` fits each case, compiles it and compares at least ``tier.current.parity_rows`` rows in all: rows of the
+data, rows between and beyond them, at float32 rounding edges, of extreme size, and at the ``edges`` of the case.
 What scikit-learn refuses must be refused. ``test_complete.py`` holds all CASES against the registry.
 """
 
@@ -31,9 +31,9 @@ from mlctl.model.answers import CLOSE, Parity
 from mlctl.portable.compile import compile_steps
 from mlctl.portable.program import PortableModel
 from mlctl.portable.registry import ENTRIES
+from tests import tier
 from tests.parity.rows import probes, schema_of
 
-ROWS = 2000
 Table = NDArray[Any] | pd.DataFrame
 
 
@@ -57,11 +57,12 @@ class Case:
 
 
 def check(found: type, cases: list[Case]) -> None:
-    """Compare at least ROWS rows over the ``cases`` of a class."""
+    """Compare rows over the ``cases`` of a class, shared out by their weights."""
+    rows = tier.current.parity_rows
     total = sum(case.weight for case in cases)
     with threadpool_limits(1):
-        compared = sum(check_case(found, case, -int(-ROWS * case.weight // total)) for case in cases)
-    assert compared >= ROWS
+        compared = sum(check_case(found, case, -int(-rows * case.weight // total)) for case in cases)
+    assert compared >= rows
 
 
 def check_case(found: type, case: Case, rows: int) -> int:

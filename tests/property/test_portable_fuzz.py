@@ -1,6 +1,6 @@
 """A broken or hostile model file is refused, or answers; it never hangs, and nothing else is ever raised.
 
-By default each byte of small models is flipped in one way; `--hypothesis-profile=thorough` flips it in eight.
+The default tier flips each byte of small models in one way; the full tier flips it in eight.
 """
 
 import importlib
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import (
@@ -38,6 +38,7 @@ from sklearn.preprocessing import (
 from sklearn.tree import DecisionTreeClassifier
 
 from mlctl.portable.compile import compile_pipeline
+from tests import tier
 from tests.parity import data
 from tests.parity.rows import schema_of
 
@@ -119,7 +120,7 @@ def load_and_ask(path: Path, content: bytes, rows: tuple[tuple[Any, ...], ...]) 
 @pytest.mark.parametrize("name", PIPELINES)
 def test_any_byte_may_be_flipped(name: str, tmp_path: Path) -> None:
     whole, rows = model_of(name)
-    flips = [1 << bit for bit in range(8)] if settings().max_examples >= 1000 else [0x11]
+    flips = [1 << bit for bit in range(8)] if tier.current.grids_whole else [0x11]
     with ending():
         for position in range(len(whole)):
             for flip in flips:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import zipfile
 from io import BytesIO
+from itertools import cycle, product
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ from mlctl.portable.codegen import MAX_DEPTH, generate
 from mlctl.portable.compile import compile_pipeline
 from mlctl.portable.program import NotPortableError, PortableModel, Step
 from mlctl.portable.trees import as_lists
+from tests import tier
 from tests.parity.forms import answers, forms
 
 SCALERS = {
@@ -139,10 +141,17 @@ def generated_forest(model: PortableModel) -> Any:
     return namespace["sums"]
 
 
+def _pairs() -> list[tuple[str, str, str]]:
+    """Each scaler, each model and each table; all their combinations in the full tier."""
+    sources = ("iris", "breast_cancer")
+    if tier.current.grids_whole:
+        return list(product(SCALERS, MODELS, sources))
+    pairs = zip(SCALERS, cycle(MODELS), strict=False)
+    return [(*pair, source) for pair, source in zip(pairs, cycle(sources), strict=False)]
+
+
 @pytest.mark.filterwarnings("ignore:lbfgs failed to converge")
-@pytest.mark.parametrize("scaler", SCALERS)
-@pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("source", ["iris", "breast_cancer"])
+@pytest.mark.parametrize(("scaler", "model", "source"), _pairs())
 def test_every_supported_pair_agrees_with_scikit_learn(engine: Any, scaler: str, model: str, source: str) -> None:
     rows, target = SETS[source](return_X_y=True)
     pipeline = fitted(SCALERS[scaler], MODELS[model], rows, target)
