@@ -19,15 +19,19 @@ class ExitCode(IntEnum):
 
 
 class MlctlError(Exception):
-    """A failure a user can act on.
+    r"""A failure a user can act on.
 
     ``message`` says what and where, ``hint`` what to do next, ``code`` is a stable snake_case
-    name for scripts, ``exit_code`` the process's exit code.
+    name for scripts, ``exit_code`` the process's exit code. Each of ``details`` is shown on a line of its own after
+    ``message``. A line break within ``message``, ``hint`` or a detail comes from outside, and is shown as ``\n``.
     """
 
-    def __init__(self, message: str, *, code: str, exit_code: ExitCode, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
+    def __init__(
+        self, message: str, *, code: str, exit_code: ExitCode, hint: str = "", details: Iterable[str] = ()
+    ) -> None:
+        self.lines = (message, *details)
+        self.message = "\n".join(self.lines)
+        super().__init__(self.message)
         self.hint = hint
         self.code = code
         self.exit_code = exit_code

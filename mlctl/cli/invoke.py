@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlctl.cli.session import JsonFlag, Session, StageName, TokenFlag
+from mlctl.cli.terminal import escape
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,8 +50,6 @@ def invoke(
     session.emit(invoked.document, lambda console: None if refused else _render(console, invoked))
     if refused:
         if len(invoked.problems) > 1 and not session.as_json:
-            from rich.markup import escape
-
             for problem in invoked.problems:
                 session.err.print(f"  {escape(problem)}")
         session.fail_after_output(refused)
@@ -116,8 +115,6 @@ def _is_number(word: str) -> bool:
 
 
 def _render(console: "Console", invoked: "Invoked") -> None:
-    from rich.markup import escape
-
     from mlctl.cli import render
 
     document = invoked.document

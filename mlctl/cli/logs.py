@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mlctl.cli.session import JsonFlag, Session, StageName
+from mlctl.cli.terminal import escape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,8 +90,6 @@ def _show(session: Session, line: "Line") -> None:
 
 def _text(line: "Line") -> str:
     """One line for a person."""
-    from rich.markup import escape
-
     time = f"[dim]{_iso(line)[11:]}[/]"
     if line.kind != "structured":
         style = "dim" if line.kind == "platform" else "default"
