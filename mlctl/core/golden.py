@@ -57,10 +57,10 @@ class Golden:
         payload = invocation.payload
         answered = payload.get("body", payload) if isinstance(payload, dict) else payload
         answered = (answered if isinstance(answered, str) else json.dumps(answered))[:_SHOWN]
-        log = f"\n{invocation.log_tail.strip()}" if invocation.log_tail.strip() else ""
         return MlctlError(
             f"Release {release} answers golden example {number + 1} of {len(self.examples)} wrongly: "
-            f"expected {answers.told(self.examples[number].answer, self.labels)}, got {answered}.{log}",
+            f"expected {answers.told(self.examples[number].answer, self.labels)}, got {answered}.",
+            details=invocation.log_lines,
             code="verification_failed",
             exit_code=ExitCode.VERIFICATION,
             hint="It gets no traffic; what was live before still is.",
