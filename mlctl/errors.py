@@ -29,12 +29,18 @@ class MlctlError(Exception):
     def __init__(
         self, message: str, *, code: str, exit_code: ExitCode, hint: str = "", details: Iterable[str] = ()
     ) -> None:
-        self.lines = (message, *details)
-        self.message = "\n".join(self.lines)
+        self._details = tuple(details)
+        self.message = "\n".join((message, *self._details))
         super().__init__(self.message)
         self.hint = hint
         self.code = code
         self.exit_code = exit_code
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What a terminal shows of ``message``, each on a line of its own."""
+        details = "".join(f"\n{detail}" for detail in self._details)
+        return (self.message.removesuffix(details), *self._details)
 
     def to_document(self) -> dict[str, str]:
         """The ``error`` object of the ``--json`` form."""

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from mlctl.core.serving import UnderWay
     from mlctl.core.status import Status
 
+# Characters of the message of one failure; `mlctl logs` shows all of it.
+_MESSAGE = 300
+
 
 def status(ctx: typer.Context, stage: StageName = "local", token: TokenFlag = None, as_json: JsonFlag = False) -> None:
     """Show what serves on a stage, whether it answers (exit 5 when it does not), what failed, what has drifted."""
@@ -106,7 +109,7 @@ def _facts(found: "Status") -> "Iterator[tuple[str, str]]":
         yield "errors", _counted(found.errors)
         for each in found.errors.recent:
             request = f"  [dim]{escape(each.request_id[:8])}[/]" if each.request_id else ""
-            yield "", f"[dim]{utc(each.timestamp / 1000)[11:19]}[/]{request}  {escape(each.message)}"
+            yield "", f"[dim]{utc(each.timestamp / 1000)[11:19]}[/]{request}  {escape(each.message, _MESSAGE)}"
 
 
 def _counted(errors: "Failures") -> str:

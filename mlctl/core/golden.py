@@ -85,12 +85,16 @@ def predict_event(features: tuple[Value, ...]) -> dict[str, Any]:
 
 
 def event(method: str, path: str, body: str | None = None) -> dict[str, Any]:
-    """An API Gateway event (payload format 2.0) that the log does not take for traffic."""
+    """An API Gateway event (payload format 2.0) that the log does not take for traffic.
+
+    The key ``mlctl`` says so to the handler. API Gateway never sets it, so a request cannot claim to be a check.
+    """
     return {
         "version": "2.0",
         "rawPath": path,
-        "headers": {"content-type": "application/json", "x-mlctl-check": "golden example"},
+        "headers": {"content-type": "application/json"},
         "requestContext": {"http": {"method": method, "path": path}, "stage": "$default"},
         "body": body,
         "isBase64Encoded": False,
+        "mlctl": {"check": "golden example"},
     }

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -182,6 +183,8 @@ def payload_from_text(
             return _payload_from_json(_parsed(stripped))
         except ValueError as error:
             raise _bad_rows(f"{source} is not valid JSON: {error}.") from None
+        except RecursionError:
+            raise _bad_rows(f"{source} is not valid JSON: it is nested too deeply.") from None
     delimiter = data.delimiter or _delimiter(stripped.splitlines()[0], features)
     reader = csv.reader(io.StringIO(stripped), delimiter=delimiter, skipinitialspace=delimiter != "\t")
     try:
@@ -190,6 +193,8 @@ def payload_from_text(
         raise _bad_rows(f"{source}, line {reader.line_num}: {error}.") from None
     lines = [line for _, line in numbered]
     header = [cell.strip() for cell in lines[0]] if _is_header(lines[0], features) else None
+    if header and len(set(header)) < len(header):
+        raise _bad_rows(f"{source}: the header names the column {_repeated(header)} more than once.")
     by_name = {feature["name"]: feature for feature in features}
     apart = {*targets, *data.target_names(header or ()), data.split_by, *data.ignore} if by_name else set()
     rows: list[Any] = []
@@ -241,8 +246,21 @@ def _parsed(text: str) -> Any:
     """A JSON document, or JSON lines as a list. Raises ValueError."""
     lines = [line for line in text.splitlines() if line.strip()]
     if len(lines) > 1 and all(line.lstrip()[0] == "{" and line.rstrip()[-1] == "}" for line in lines):
-        return [json.loads(line) for line in lines]
-    return json.loads(text)
+        return [json.loads(line, object_pairs_hook=_object) for line in lines]
+    return json.loads(text, object_pairs_hook=_object)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; the API would refuse one in which a name stands twice, and a dict keeps the last value alone."""
+    names = [name for name, _ in pairs]
+    if len(set(names)) < len(names):
+        raise ValueError(f"{_repeated(names)} is given more than once in an object")
+    return dict(pairs)
+
+
+def _repeated(names: Sequence[str]) -> str:
+    """The first name that stands more than once."""
+    return next(name for name, count in Counter(names).items() if count > 1)
 
 
 def _payload_from_json(document: Any) -> dict[str, Any]:
