@@ -123,9 +123,10 @@ def _render(console: "Console", invoked: "Invoked") -> None:
     for number, each in enumerate(predictions, start=1):
         for warning in each.get("warnings", []):
             row = f"row {number}: " if len(predictions) > 1 else ""
-            console.print(f"[yellow]![/] {row}{escape(warning['feature'])}: {escape(warning['message'])}")
+            console.print(f"[yellow]![/] {row}{escape(str(warning['feature']))}: {escape(str(warning['message']))}")
     headers = invoked.response.headers
+    model, request = headers.get("x-model-version", ""), headers.get("x-request-id", "")
     console.print(
         f"\n[dim]{invoked.response.elapsed_ms:.0f} ms, of them {document['latency_ms']:g} ms to predict; "
-        f"model {render.short(headers.get('x-model-version', ''))}; request {headers.get('x-request-id', '')}[/]"
+        f"model {render.short(model)}; request {escape(request, 100)}[/]"
     )

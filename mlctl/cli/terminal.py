@@ -32,8 +32,8 @@ def escape(text: str, limit: int | None = None) -> str:
         return shown
     shown = _OTHER_BRACKET.sub(r"\1\\[", shown)
     shown = _TAG.sub(lambda tag: f"{tag[1]}{tag[1]}\\{tag[2]}", shown)
-    # A tag of ours may follow, which an odd number of backslashes would make text.
-    return _LAST_BACKSLASHES.sub(lambda run: run[0] * 2, shown)
+    # Backslashes before a tag are doubled. A tag that draws nothing follows the last ones: they end with this text.
+    return _LAST_BACKSLASHES.sub(lambda run: f"{run[0] * 2}[none][/none]", shown)
 
 
 def echo(text: str, *, err: bool = False) -> None:
