@@ -12,7 +12,8 @@ from mlctl.cli.terminal import escape
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from mlctl.core.invoke import Invoked, Payload
+    from mlctl.core.answered import Invoked
+    from mlctl.core.invoke import Payload
     from mlctl.settings import DataSettings
 
 # Without this, -1.0 would be taken for an option.

@@ -5,15 +5,14 @@ import io
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mlctl.aws import read
 from mlctl.aws.errors import explained
 from mlctl.core import asking
+from mlctl.core.answered import Invoked
 from mlctl.errors import ExitCode, MlctlError
-from mlctl.http import Response
 from mlctl.model.registry import Registry
 from mlctl.progress import Report, silent
 from mlctl.settings import DataSettings, Settings
@@ -30,57 +29,6 @@ _MISSING = (
 _ANY = DataSettings()
 # Makes the body of a request for a model of that schema; of none while it is unknown.
 Payload = Callable[[dict[str, Any]], dict[str, Any]]
-
-
-_HINT = "Correct the values; `mlctl data describe` shows the features."
-_HINTS = {
-    "too_many_instances": "Split the file.",
-    "body_too_large": "Split the file.",
-    "response_too_large": "Split the file.",
-}
-
-
-@dataclass(frozen=True)
-class Invoked:
-    """What came back; ``document`` is the body as JSON, ``schema`` that of the model that answered."""
-
-    base_url: str
-    response: Response
-    document: Any
-    schema: dict[str, Any]
-
-    @property
-    def class_names(self) -> list[str]:
-        """The names of the classes in the order of the probabilities or scores; empty for a regression."""
-        return [str(name) for name in self.schema.get("target", {}).get("class_names", ())]
-
-    @property
-    def refused(self) -> MlctlError | None:
-        """The error for a request that the handler refused (exit 3; exit 5 when it failed)."""
-        if self.response.status < 400:
-            return None
-        error = self.document.get("error") if isinstance(self.document, dict) else None
-        own = error if isinstance(error, dict) else {}
-        said = own.get("message", self.response.body[:200].decode(errors="replace"))
-        is_ours = bool(own) and self.response.status < 500
-        return MlctlError(
-            f"The API answered {self.response.status}: {said}",
-            code=str(own.get("code", "api_error")),
-            exit_code=ExitCode.BAD_INPUT if is_ours else ExitCode.AWS,
-            hint=_HINTS.get(str(own.get("code")), _HINT) if is_ours else "`mlctl logs` tells why.",
-        )
-
-    @property
-    def problems(self) -> list[str]:
-        """What the API found wrong, each in a line."""
-        error = self.document.get("error") if isinstance(self.document, dict) else None
-        details = error.get("details", ()) if isinstance(error, dict) else ()
-        told = []
-        for each in details:
-            row = f"row {each['instance'] + 1}: " if "instance" in each else ""
-            feature = f"{each['feature']} " if "feature" in each else ""
-            told.append(f"{row}{feature}{each.get('problem', '')}")
-        return told
 
 
 def run(
@@ -127,7 +75,7 @@ def _schema(api: asking.Api, project_folder: Path, settings: Settings) -> dict[s
             found = json.loads(api.ask("GET", "/model").body)["schema"]
         except (ValueError, KeyError, TypeError):
             found = {}
-    return found
+    return found if isinstance(found, dict) else {}
 
 
 def payload_from_words(words: Sequence[str], features: Features = ()) -> dict[str, Any]:

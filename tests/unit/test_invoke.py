@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from mlctl.cli import invoke as invoke_cli
-from mlctl.core.invoke import Invoked, payload_from_text, payload_from_words
+from mlctl.core.answered import Invoked
+from mlctl.core.invoke import payload_from_text, payload_from_words
 from mlctl.errors import MlctlError
 from mlctl.http import Response
 from mlctl.settings import DataSettings
