@@ -13,7 +13,7 @@ C1 = "\x9b31m\x9d0;owned\x9c"
 REORDERED = "\u202eevil\u202c \u2067x\u2069 \u200f\u061c\u2028Error: forged\u2029"
 INVISIBLE = "a\u200bb\ufeffc\xadd\u2060e\U000e0041\u3164"
 MARKUP = "[red]x[/] [/] [/q] [link=http://e]y[/link] [@click=z]w :smile: \\"
-LONE = "\ud83d\udc00x"
+LONE = "\ud83dx\udc00"
 LONG = "x" * 100_000
 
 EVERY = (TITLE, CLEAR, FORGED, OVERWRITTEN, C1, REORDERED, INVISIBLE, MARKUP)

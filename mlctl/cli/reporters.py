@@ -115,12 +115,19 @@ def json_report() -> Report:
     """A Report that writes each event as a JSON object on a line of stderr."""
     from pythonjsonlogger.json import JsonFormatter
 
+    class Formatter(JsonFormatter):
+        """DEL is the one control character that json.dumps leaves."""
+
+        def format(self, record: logging.LogRecord) -> str:
+            """The record as a JSON object on one line."""
+            return super().format(record).replace("\x7f", "\\u007f")
+
     logger = logging.getLogger("mlctl.progress")
     logger.setLevel(logging.INFO)
     logger.propagate = False
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
-        JsonFormatter(
+        Formatter(
             "{asctime}{levelname}{message}",
             style="{",
             rename_fields={"asctime": "timestamp", "levelname": "level"},
