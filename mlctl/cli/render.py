@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mlctl.cli.terminal import escape
+from mlctl.text import printable
 
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _LEVELS = "▁▂▃▄▅▆▇█"
@@ -85,7 +86,8 @@ def metric(name: str, value: float, like: float | None = None) -> str:
 
 def confusion(matrix: list[list[int]], class_names: Sequence[str]) -> Table:
     """Rows are true classes, columns predicted ones; the diagonal is what was right."""
-    short = [name if len(class_names) <= WIDE and len(name) <= WIDE else str(at) for at, name in enumerate(class_names)]
+    shown = [printable(name) for name in class_names]
+    short = [escape(name) if len(shown) <= WIDE and len(name) <= WIDE else str(at) for at, name in enumerate(shown)]
     made = table("true \\ predicted", *short, right=short)
     for at, row in enumerate(matrix):
         cells = [

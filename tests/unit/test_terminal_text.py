@@ -13,7 +13,7 @@ import pytest
 from rich.table import Table
 from rich.text import Text
 
-from mlctl.cli import app, terminal
+from mlctl.cli import app, render, terminal
 from mlctl.cli.console import Console
 from mlctl.cli.reporters import TerminalReport
 from mlctl.core import data as core_data
@@ -77,6 +77,14 @@ def test_the_console_obeys_no_text_that_was_not_escaped(make: Callable[[str], Te
     assert "\\x1b]0;owned" in shown
     coloured = drawn(lambda console: console.print(make("\x1b[31mx"), markup=False), colour=True, live=True)
     assert "\\x1b[31mx" in coloured
+
+
+def test_classes_with_short_hostile_names_are_columns_of_one_line() -> None:
+    names = ["\x1b[2J", "[/q]", "[red]", "a\nb", "\\", ":x:"]
+    matrix = [[int(row == column) for column in range(len(names))] for row in range(len(names))]
+    shown = drawn(lambda console: console.print(render.confusion(matrix, names))).splitlines()
+    assert shown[0].split() == ["true", "\\", "predicted", "\\x1b[2J", "[/q]", "[red]", "a\\nb", "\\", ":x:"]
+    assert [line.split()[0] for line in shown[1:]] == shown[0].split()[3:]
 
 
 def test_progress_shows_outside_text_on_its_own_line() -> None:
