@@ -62,7 +62,7 @@ def lambda_handler(event: Any, context: Any) -> Json:
         error = {"code": "internal_error", "message": "The prediction failed. The log has the details.", "details": []}
         payload = {"error": error, "request_id": request_id}
         body = json.dumps(payload)
-    _log(request_id, f"{method} {path}", status, started, payload, trace, _purpose(event))
+    _log(request_id, f"{method[:20]} {path}", status, started, payload, trace, _purpose(event))
     return {
         "statusCode": status,
         "headers": {
@@ -122,9 +122,13 @@ def _predict(event: Json, started: float) -> Json:
 
 
 def _purpose(event: Any) -> str:
-    """What a good request is called in the log: a deploy marks the golden examples that it asks."""
-    headers = event.get("headers") if isinstance(event, dict) else None
-    return "golden example" if isinstance(headers, dict) and headers.get("x-mlctl-check") else "request"
+    """What a good request is called in the log: a deploy marks the golden examples that it asks.
+
+    The mark is a key of the event itself, which takes the right to invoke the function: API Gateway makes the
+    keys of an event, so no request can set it, whatever its headers and body are.
+    """
+    mark = event.get("mlctl") if isinstance(event, dict) else None
+    return "golden example" if isinstance(mark, dict) and mark.get("check") == "golden example" else "request"
 
 
 def _log(

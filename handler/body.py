@@ -13,6 +13,14 @@ if TYPE_CHECKING:
     Json = dict[str, Any]
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
+# Of the names that stand more than once, those that a refusal lists.
+MAX_NAMES = 20
+
+
+class Repeated(dict[str, object]):
+    """A JSON object in which names stand more than once: ``names``, each of them once, in order."""
+
+    names: list[str]
 
 
 class Refused(Exception):
@@ -57,13 +65,37 @@ def read_body(event: Json) -> Json:
     if len(body) > MAX_BODY_BYTES or (not body.isascii() and len(body.encode("utf-8", "replace")) > MAX_BODY_BYTES):
         raise Refused(413, "body_too_large", f"The body is larger than {MAX_BODY_BYTES} bytes.")
     try:
-        document: Any = json.loads(body)
+        document: Any = _decode(body)
     except (ValueError, RecursionError) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise Refused(400, "malformed_json", f"The body is not JSON: {reason[:200]}.") from None
     if not isinstance(document, dict):
         raise Refused(400, "malformed_request", 'The body must be a JSON object such as {"features": [...]}.')
+    if type(document) is Repeated:
+        names = [name[:100] for name in document.names[:MAX_NAMES]]
+        message = f'"{names[0]}" is given more than once in the body.'
+        raise Refused(422, "invalid_request", message, [{"field": name} for name in names])
     return document
+
+
+def _object(pairs: list[tuple[str, Any]]) -> Json:
+    """An object of a request, for the decoder, which does not know where it stands: who reads it refuses a Repeated."""
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    repeated = Repeated(found)
+    seen: set[str] = set()
+    again: Json = {}
+    for name, _ in pairs:
+        if name in seen:
+            again[name] = None
+        seen.add(name)
+    repeated.names = list(again)
+    return repeated
+
+
+# Made once: json.loads makes a decoder at each call that has a hook.
+_decode = json.JSONDecoder(object_pairs_hook=_object).decode
 
 
 def _from_base64(body: str) -> str:

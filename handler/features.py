@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from handler.body import Refused
+from handler.body import Refused, Repeated
 from handler.numbers import FLOAT32_LIMIT, no_number, outside, range_of
 
 # Not from typing: importing it would cost a cold start some milliseconds.
@@ -89,6 +89,10 @@ def _invalid(problems: list[Json]) -> Refused:
 def _read_row(instance: Any, schema: Schema, problems: list[Json]) -> Row:
     if type(instance) is dict:
         instance = _in_order(instance, schema, problems)
+    elif type(instance) is Repeated:
+        problems += [
+            {"feature": name[:100], "problem": "is given more than once"} for name in instance.names[:MAX_PROBLEMS]
+        ]
     elif type(instance) is not list:
         what = "numbers" if schema.plain else "values"
         problems.append({"problem": f"must be a list of {len(schema.names)} {what} or an object by name"})

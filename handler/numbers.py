@@ -43,5 +43,7 @@ def called(value: Any) -> str:
     """What a JSON value is called in a refusal."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    kinds = {str: "a string", int: "a number", float: "a number", type(None): "null", list: "a list", dict: "an object"}
+    if isinstance(value, dict):
+        return "an object"
+    kinds = {str: "a string", int: "a number", float: "a number", type(None): "null", list: "a list"}
     return kinds.get(type(value), "this")

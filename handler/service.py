@@ -8,6 +8,7 @@ import os
 from handler.engine import Unanswerable, load
 from handler.features import Schema, unanswerable
 from handler.ops import NO_NUMBER
+from handler.safetensors import unique
 
 # Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
@@ -112,4 +113,4 @@ class Service:
 
 def _read(folder: str, name: str) -> Any:
     with open(os.path.join(folder, name), "rb") as file:
-        return json.loads(file.read())
+        return json.loads(file.read(), object_pairs_hook=unique)

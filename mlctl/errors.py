@@ -19,18 +19,28 @@ class ExitCode(IntEnum):
 
 
 class MlctlError(Exception):
-    """A failure a user can act on.
+    r"""A failure a user can act on.
 
     ``message`` says what and where, ``hint`` what to do next, ``code`` is a stable snake_case
-    name for scripts, ``exit_code`` the process's exit code.
+    name for scripts, ``exit_code`` the process's exit code. Each of ``details`` is shown on a line of its own after
+    ``message``. A line break within ``message``, ``hint`` or a detail comes from outside, and is shown as ``\n``.
     """
 
-    def __init__(self, message: str, *, code: str, exit_code: ExitCode, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
+    def __init__(
+        self, message: str, *, code: str, exit_code: ExitCode, hint: str = "", details: Iterable[str] = ()
+    ) -> None:
+        self._details = tuple(details)
+        self.message = "\n".join((message, *self._details))
+        super().__init__(self.message)
         self.hint = hint
         self.code = code
         self.exit_code = exit_code
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What a terminal shows of ``message``, each on a line of its own."""
+        details = "".join(f"\n{detail}" for detail in self._details)
+        return (self.message.removesuffix(details), *self._details)
 
     def to_document(self) -> dict[str, str]:
         """The ``error`` object of the ``--json`` form."""

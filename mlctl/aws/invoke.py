@@ -19,6 +19,11 @@ class Invocation:
     error: str | None
     log_tail: str
 
+    @property
+    def log_lines(self) -> list[str]:
+        """The log of that invocation by lines, without empty ones."""
+        return [line for line in self.log_tail.split("\n") if line.strip()]
+
 
 def invoke(aws: Aws, names: Names, release: str, event: dict[str, Any], sleep: Sleep = time.sleep) -> Invocation:
     """Invoke release ``release`` with ``event`` and wait for its answer; one that sleeps is woken by it."""

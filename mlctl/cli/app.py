@@ -1,7 +1,6 @@
 """``mlctl``: the commands, and what happens to their errors."""
 
 import io
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -33,6 +32,7 @@ from mlctl.cli import (
     releases,
     rollback,
     status,
+    terminal,
     train,
     up,
 )
@@ -74,7 +74,7 @@ app.add_typer(config.app, name="config")
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"mlctl {__version__}")
+        terminal.echo(f"mlctl {__version__}")
         raise typer.Exit
 
 
@@ -115,6 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             # A terminal that cannot show a character gets a ?, not an error.
             stream.reconfigure(errors="replace")
+    terminal.guard_warnings()
     try:
         code = app(words, prog_name="mlctl", standalone_mode=False)
     except (BrokenPipeError, SystemExit):
@@ -170,17 +171,10 @@ def _interrupted() -> MlctlError:
 
 def _fail(error: MlctlError, as_json: bool, *, debug: bool) -> int:
     if debug:
-        import traceback
-
-        traceback.print_exception(error, file=sys.stderr)
+        terminal.echo_trace(error)
     if as_json:
-        typer.echo(json.dumps({"error": error.to_document()}))
-    head, then = "Error:", "Next:"
-    if not os.environ.get("NO_COLOR"):
-        head, then = typer.style(head, fg="red", bold=True), typer.style(then, bold=True)
-    typer.echo(f"{head} {error.message}", err=True)
-    if error.hint:
-        typer.echo(f"{then}  {error.hint}", err=True)
+        terminal.echo_json({"error": error.to_document()})
+    terminal.echo_error(error.lines, error.hint, coloured=not os.environ.get("NO_COLOR"))
     return int(error.exit_code)
 
 

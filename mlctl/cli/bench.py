@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlctl.cli.session import JsonFlag, Session, VersionArgument
+from mlctl.cli.terminal import escape
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -168,14 +169,13 @@ def _ratios(portable: dict[str, Any], sklearn: dict[str, Any]) -> dict[str, Any]
 
 
 def _render(console: "Console", measured: "Bench") -> None:
-    from rich.markup import escape
-
     from mlctl.cli import render
 
     both = measured.portable is not None
     sides = [side for side in (measured.portable, measured.sklearn) if side is not None]
-    parity = f" [dim]· parity {measured.parity}[/]" if measured.parity else ""
-    title = f"[bold]Model version {render.short(measured.version)}[/] [dim]·[/] {measured.estimator.rpartition('.')[2]}"
+    parity = f" [dim]· parity {escape(measured.parity)}[/]" if measured.parity else ""
+    title = f"[bold]Model version {render.short(measured.version)}[/] [dim]·[/] "
+    title += escape(measured.estimator.rpartition(".")[2])
     console.print(f"{title}{parity}\n")
     names = [*(["portable"] if both else []), "scikit-learn", *(["ratio"] if both else [])]
     made = render.table("", *names, right=names)

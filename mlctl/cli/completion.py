@@ -16,7 +16,9 @@ def versions(incomplete: str) -> list[tuple[str, str]]:
         if len(there) > 1:
             found.append((PREVIOUS, "the one before it"))
         for version in there:
-            found.append((version.id[:12], version.manifest.estimator.rpartition(".")[2]))
+            name = version.manifest.estimator.rpartition(".")[2]
+            # zsh evaluates what it is given: nothing but the name of a class goes there.
+            found.append((version.id[:12], name if name.isascii() and name.isidentifier() else ""))
     except MlctlError:
         pass  # a shell that completes is no place for errors; the command itself will tell
     return [each for each in found if each[0].startswith(incomplete)]

@@ -8,6 +8,7 @@ import typer
 
 from mlctl.cli.help import FullHelp
 from mlctl.cli.session import JsonFlag, Session, StageName
+from mlctl.cli.terminal import echo_json, escape
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -43,17 +44,15 @@ def schema(ctx: typer.Context, as_json: JsonFlag = False) -> None:
     from mlctl.settings import json_schema
 
     # It is JSON either way; for a person it is indented.
-    typer.echo(json.dumps(json_schema(), indent=None if Session(ctx, as_json).as_json else 2))
+    echo_json(json_schema(), indent=None if Session(ctx, as_json).as_json else 2)
 
 
 def _render(console: "Console", entries: "tuple[Entry, ...]") -> None:
-    from rich.markup import escape
-
     from mlctl.cli import render
 
     made = render.table("setting", "value", "from")
     for each in entries:
         value = "[dim]not set[/]" if each.value is None else escape(json.dumps(each.value))
-        origin = f"[dim]{each.origin}[/]" if each.origin == "default" else escape(each.origin)
-        made.add_row(each.key, value, origin)
+        origin = f"[dim]{escape(each.origin)}[/]" if each.origin == "default" else escape(each.origin)
+        made.add_row(escape(each.key), value, origin)
     console.print(made)

@@ -7,6 +7,7 @@ import typer
 from mlctl.cli import completion
 from mlctl.cli.help import FullHelp, help_without_command
 from mlctl.cli.session import JsonFlag, Session
+from mlctl.cli.terminal import escape
 from mlctl.cli.train import SourceFlag, TargetFlag, data_flags, from_here
 
 if TYPE_CHECKING:
@@ -150,8 +151,6 @@ def _column(column: "Described") -> dict[str, Any]:
 
 
 def _render(console: "Console", described: "Description") -> None:
-    from rich.markup import escape
-
     from mlctl.cli import render
 
     columns, classes = len(described.columns), len(described.classes)
@@ -214,16 +213,12 @@ def _some(values: list[str]) -> str:
 
 
 def _render_validation(console: "Console", validated: "Validation") -> None:
-    from rich.markup import escape
-
     console.print(f"[green]✓[/] {escape(validated.source)}: {validated.rows:,} rows, fit to be trained on.")
     for warning in validated.warnings:
         console.print(f"[yellow]![/] {escape(warning)}")
 
 
 def _render_checked(console: "Console", checked: "Checked", limit: int) -> None:
-    from rich.markup import escape
-
     from mlctl.cli import render
 
     if not checked.problems:
@@ -245,8 +240,6 @@ def _render_checked(console: "Console", checked: "Checked", limit: int) -> None:
 
 
 def _render_split(console: "Console", parts: "SplitSummary") -> None:
-    from rich.markup import escape
-
     from mlctl.cli import render
 
     console.print(

@@ -6,6 +6,7 @@ import typer
 
 from mlctl.cli.package import EngineFlag, engine_flags
 from mlctl.cli.session import JsonFlag, Session, StageName, VersionArgument
+from mlctl.cli.terminal import escape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -88,7 +89,7 @@ def canary_of(percent: int | None, bake: str | None) -> "Canary | None":
 def show(session: Session, settings: "Settings", deployed: "Deployed") -> None:
     """The result, and in one line who may call the API."""
     if not deployed.dry_run:
-        session.err.print(who_may_call(settings), style="dim", markup=False)
+        session.err.print(f"[dim]{escape(who_may_call(settings))}[/]")
     session.emit(to_document(deployed), lambda console: _render(console, settings, deployed))
 
 
@@ -119,8 +120,6 @@ def plan_shower(session: Session, report: "Report", *, dry_run: bool = False) ->
 
 def _draw(console: "Console", steps: "Sequence[Step]") -> None:
     """What is created, updated, deleted and left alone, with the fields that change."""
-    from rich.markup import escape
-
     console.print("[bold]Plan[/]")
     wide = max(len(step.resource) for step in steps)
     for step in steps:
@@ -166,8 +165,6 @@ def curl_line(deployed: "Deployed") -> str:
 
 
 def _render(console: "Console", settings: "Settings", deployed: "Deployed") -> None:
-    from rich.markup import escape
-
     from mlctl.cli import render
 
     if deployed.dry_run:
@@ -183,7 +180,10 @@ def _render(console: "Console", settings: "Settings", deployed: "Deployed") -> N
         render.facts(
             [
                 ("url", f"[bold]{escape(deployed.url or '')}[/]"),
-                ("release", f"{deployed.release}, model {render.short(deployed.version)}, stage {deployed.stage}"),
+                (
+                    "release",
+                    escape(f"{deployed.release}, model {deployed.version[:12]}, stage {deployed.stage}"),
+                ),
             ]
         )
     )

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from mlctl.cli.session import JsonFlag, Session, StageName
+from mlctl.cli.terminal import confirm, escape
 
 
 def destroy(
@@ -29,7 +30,7 @@ def destroy(
                 hint="Add --yes to do it without being asked.",
             )
         question = f"Delete the API, every release, the role and the logs of {settings.project} on {stage}?"
-        if not typer.confirm(question, err=True):
+        if not confirm(question):
             session.err.print("Nothing was deleted.")
             return
     with session.progress() as report:
@@ -39,4 +40,4 @@ def destroy(
         "removed": [{"resource": resource, "name": name} for resource, name in destroyed.removed],
     }
     text = f"Stage {stage} is gone." if destroyed.removed else f"There was nothing on stage {stage}."
-    session.emit(document, lambda console: console.print(text))
+    session.emit(document, lambda console: console.print(escape(text)))

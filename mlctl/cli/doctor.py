@@ -1,11 +1,11 @@
 """``mlctl doctor``."""
 
-import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mlctl.cli.session import JsonFlag, Session, StageName
+from mlctl.cli.terminal import echo, echo_json, escape
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -52,10 +52,10 @@ def _print_policy(session: Session, stage: str) -> None:
     found = core.policy(settings, stage)
     if found.every_stage:
         note = f"This is for every stage of '{settings.project}' on AWS; --stage NAME narrows it to one."
-        typer.echo(note, err=True)
+        echo(note, err=True)
     if found.missing:
-        typer.echo(f"Fill in {' and '.join(found.missing)}: no credentials or settings tell.", err=True)
-    typer.echo(json.dumps(found.document, indent=None if session.as_json else 2))
+        echo(f"Fill in {' and '.join(found.missing)}: no credentials or settings tell.", err=True)
+    echo_json(found.document, indent=None if session.as_json else 2)
 
 
 def _document(found: "Diagnosis") -> dict[str, Any]:
@@ -70,8 +70,6 @@ def _document(found: "Diagnosis") -> dict[str, Any]:
 
 
 def _render(console: "Console", found: "Diagnosis") -> None:
-    from rich.markup import escape
-
     width = max(len(check.name) for check in found.checks)
     for check in found.checks:
         detail = escape(check.detail)

@@ -8,6 +8,7 @@ import typer
 
 from mlctl.cli import completion
 from mlctl.cli.session import JsonFlag, Session, VersionArgument
+from mlctl.cli.terminal import escape
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -64,8 +65,6 @@ def _document(exported: "Exported", export_format: ExportFormat) -> dict[str, An
 
 
 def _render(console: "Console", exported: "Exported") -> None:
-    from rich.markup import escape
-
     from mlctl.cli import render
 
     console.print(f"[bold]{render.path(exported.path)}[/], with {escape(exported.package.name)} beside it")
@@ -74,4 +73,4 @@ def _render(console: "Console", exported: "Exported") -> None:
         table.add_row(escape(each.type), escape(each.name))
     console.print(table)
     console.print()
-    console.print(escape(exported.command.replace(str(exported.path), render.path(exported.path))))
+    console.print(escape(exported.command.replace(str(exported.path), render.relative(exported.path))))

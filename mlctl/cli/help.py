@@ -9,6 +9,8 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from mlctl.cli.terminal import echo
+
 GROUPS = {
     "All at once": ("up",),
     "Data and models": ("init", "data", "train", "import", "evaluate", "compare", "models"),
@@ -20,7 +22,7 @@ GROUPS = {
 def help_without_command(ctx: typer.Context) -> None:
     """The callback of a group of commands: alone, it shows its help."""
     if ctx.invoked_subcommand is None:
-        typer.echo(ctx.get_help())
+        echo(ctx.get_help())
 
 
 class FullHelp(TyperGroup):

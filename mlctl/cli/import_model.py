@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mlctl.cli.session import JsonFlag, Session
+from mlctl.cli.terminal import confirm, escape
 
 if TYPE_CHECKING:
     from mlctl.core.importing import Examined
@@ -48,8 +49,6 @@ def import_model(
 
 
 def _tell(session: Session, examined: "Examined") -> None:
-    from rich.markup import escape
-
     from mlctl.cli import render
 
     audit = examined.audit
@@ -74,7 +73,7 @@ def _agree(session: Session, examined: "Examined", trust: bool) -> None:
     if trust:
         return
     asked = not session.as_json and sys.stdin.isatty()
-    if asked and typer.confirm("Opening it runs the code in it. Do you trust whoever made it?", err=True):
+    if asked and confirm("Opening it runs the code in it. Do you trust whoever made it?"):
         return
     audit = examined.audit
     names = audit.dangerous or audit.unknown

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mlctl.cli.session import JsonFlag, Session
+from mlctl.cli.terminal import escape
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -61,8 +62,6 @@ def init(
 
 
 def _render(console: "Console", guess: "Guess") -> None:
-    from rich.markup import escape
-
     from mlctl.cli import render
     from mlctl.cli.data import column_kind, column_values
 
@@ -71,7 +70,7 @@ def _render(console: "Console", guess: "Guess") -> None:
     for column in guess.columns:
         name = escape(column.name)
         why = guess.ignored.get(column.name, "")
-        note = "[green]target[/]" if column.name in guess.targets else f"[yellow]{why}[/]"
+        note = "[green]target[/]" if column.name in guess.targets else f"[yellow]{escape(why)}[/]"
         missing = f"{column.missing / guess.rows:.1%}" if column.missing else ""
         made.add_row(name, column_kind(column), missing, escape(column_values(column)), note)
     render.keep(made, but="values")

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlctl.cli.session import JsonFlag, Session, StageName, TokenFlag
+from mlctl.cli.terminal import escape
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from mlctl.core.invoke import Invoked, Payload
+    from mlctl.core.answered import Invoked
+    from mlctl.core.invoke import Payload
     from mlctl.settings import DataSettings
 
 # Without this, -1.0 would be taken for an option.
@@ -49,8 +51,6 @@ def invoke(
     session.emit(invoked.document, lambda console: None if refused else _render(console, invoked))
     if refused:
         if len(invoked.problems) > 1 and not session.as_json:
-            from rich.markup import escape
-
             for problem in invoked.problems:
                 session.err.print(f"  {escape(problem)}")
         session.fail_after_output(refused)
@@ -116,8 +116,6 @@ def _is_number(word: str) -> bool:
 
 
 def _render(console: "Console", invoked: "Invoked") -> None:
-    from rich.markup import escape
-
     from mlctl.cli import render
 
     document = invoked.document
@@ -126,9 +124,10 @@ def _render(console: "Console", invoked: "Invoked") -> None:
     for number, each in enumerate(predictions, start=1):
         for warning in each.get("warnings", []):
             row = f"row {number}: " if len(predictions) > 1 else ""
-            console.print(f"[yellow]![/] {row}{escape(warning['feature'])}: {escape(warning['message'])}")
+            console.print(f"[yellow]![/] {row}{escape(str(warning['feature']))}: {escape(str(warning['message']))}")
     headers = invoked.response.headers
+    model, request = headers.get("x-model-version", ""), headers.get("x-request-id", "")
     console.print(
         f"\n[dim]{invoked.response.elapsed_ms:.0f} ms, of them {document['latency_ms']:g} ms to predict; "
-        f"model {render.short(headers.get('x-model-version', ''))}; request {headers.get('x-request-id', '')}[/]"
+        f"model {render.short(model)}; request {escape(request, 100)}[/]"
     )

@@ -6,6 +6,7 @@ import typer
 
 from mlctl.cli.help import FullHelp, help_without_command
 from mlctl.cli.session import JsonFlag, Session
+from mlctl.cli.terminal import escape
 
 if TYPE_CHECKING:
     from mlctl.core.local import LocalStatus
@@ -29,7 +30,7 @@ def start(ctx: typer.Context, as_json: JsonFlag = False) -> None:
     with session.progress() as report:
         found = core.start(session.folder, settings, report)
     text = f"Running at {found.endpoint}." if found.changed else f"Running already, at {found.endpoint}."
-    session.emit(_document(found), lambda console: console.print(text))
+    session.emit(_document(found), lambda console: console.print(escape(text)))
 
 
 @app.command("stop")
@@ -40,7 +41,7 @@ def stop(ctx: typer.Context, as_json: JsonFlag = False) -> None:
 
     found = core.stop(session.folder)
     text = "Stopped; its state is kept for the next start." if found.changed else "It was not running."
-    session.emit(_document(found), lambda console: console.print(text))
+    session.emit(_document(found), lambda console: console.print(escape(text)))
 
 
 @app.command("status")
@@ -53,7 +54,7 @@ def status(ctx: typer.Context, as_json: JsonFlag = False) -> None:
     text = f"Running at {found.endpoint}, process {found.pid}." if found.running else "Not running."
     if found.lost_state:
         text += " An emulator was killed and its state is lost; `mlctl deploy` rebuilds it."
-    session.emit(_document(found), lambda console: console.print(text))
+    session.emit(_document(found), lambda console: console.print(escape(text)))
 
 
 def _document(found: "LocalStatus") -> dict[str, Any]:

@@ -1,19 +1,22 @@
 """``mlctl logs``."""
 
-import json
 from contextlib import contextmanager
 from itertools import chain
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mlctl.cli.session import JsonFlag, Session, StageName
+from mlctl.cli.terminal import MAX_LINE, echo, echo_json, escape
+from mlctl.text import escape_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mlctl.core.logs import Filter, Line
 
+# As many as the handler writes.
+_ROUTE_CHARACTERS = 200
 _COLOURS = {"DEBUG": "dim", "INFO": "green", "WARNING": "yellow", "ERROR": "bold red", "CRITICAL": "bold red"}
 
 
@@ -75,38 +78,54 @@ def _follow(session: Session, stage: str, since: str, wanted: "Filter", *, tail:
         if folded:
             session.err.print(f"[dim]{folded} lines of Lambda itself folded; --platform shows them.[/]")
     if not shown:
-        session.err.print(f"[dim]No lines in the last {since}.[/]")
+        session.err.print(f"[dim]No lines in the last {escape(since)}.[/]")
 
 
 def _show(session: Session, line: "Line") -> None:
     if not session.as_json:
         session.out.print(_text(line))
-    elif line.fields:
-        typer.echo(line.message)
+    elif not line.fields:
+        echo_json({"timestamp": _iso(line), "level": line.level, "message": line.message})
+    elif line.message.isascii() and line.message.isprintable():
+        echo(line.message)
     else:
-        typer.echo(json.dumps({"timestamp": _iso(line), "level": line.level, "message": line.message}))
+        # Of another program: JSON may be spread over several lines, and hold other than ASCII.
+        echo_json(line.fields)
 
 
 def _text(line: "Line") -> str:
-    """One line for a person."""
-    from rich.markup import escape
-
+    """One line for a person; the trace of a defect stands below it, indented."""
     time = f"[dim]{_iso(line)[11:]}[/]"
     if line.kind != "structured":
         style = "dim" if line.kind == "platform" else "default"
-        return f"{time} [{style}]{escape(line.message)}[/]"
+        return f"{time} [{style}]{escape(line.message, MAX_LINE)}[/]"
     fields = line.fields
-    level = f"[{_COLOURS.get(line.level, 'default')}]{line.level:8}[/]"
-    message = "" if fields.get("message") == "request" else escape(str(fields.get("message", "")))
+    level = f"[{_COLOURS.get(line.level, 'default')}]{escape(line.level, 20):8}[/]"
+    message = "" if fields.get("message") == "request" else _field(fields, "message")
     request = f"[dim]{escape(str(fields.get('request_id', ''))[:8]):8}[/]"
     if "route" not in fields:
-        return f"{time} {level} {request}  {message or escape(line.message)}"
-    trace = f"\n[red]{escape(str(fields['exception']).rstrip())}[/]" if "exception" in fields else ""
-    latency = f"{fields.get('latency_ms', 0):.3f} ms"
-    return (
-        f"{time} {level} {fields.get('status', ''):>3} {escape(str(fields['route'])):14} {latency:>12}  "
-        f"{request}  {message}{trace}"
-    ).rstrip()
+        return f"{time} {level} {request}  {message or escape(line.message, MAX_LINE)}"
+    latency = fields.get("latency_ms", 0)
+    # A line of another program may hold anything there, a number beyond float64 too.
+    is_number = isinstance(latency, int | float) and abs(latency) < 1e12
+    took = f"{latency:.3f} ms" if is_number else ""
+    record = f"{time} {level} {_field(fields, 'status'):>3} {_route(fields):14} {took:>12}  {request}  {message}"
+    return record.rstrip() + _trace(fields)
+
+
+def _field(fields: dict[str, Any], name: str) -> str:
+    return escape(str(fields.get(name, "")), MAX_LINE)
+
+
+def _route(fields: dict[str, Any]) -> str:
+    r"""Method and path, whose spaces stand as ``\x20``: a path cannot look like the columns that follow it."""
+    method, space, path = str(fields["route"])[:_ROUTE_CHARACTERS].partition(" ")
+    return escape(method + space) + escape("".join(escape_of(each) if each.isspace() else each for each in path))
+
+
+def _trace(fields: dict[str, Any]) -> str:
+    lines = str(fields.get("exception", "")).rstrip().split("\n")
+    return "".join(f"\n    [red]{escape(line, MAX_LINE)}[/]" for line in lines if line)
 
 
 def _iso(line: "Line") -> str:

@@ -9,6 +9,7 @@ import typer
 from mlctl.cli.help import FullHelp
 from mlctl.cli.session import JsonFlag, Session, VersionArgument
 from mlctl.cli.support import support
+from mlctl.cli.terminal import escape
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -134,8 +135,6 @@ def _row(listed: "Listed") -> dict[str, Any]:
 
 
 def _render(console: "Console", listed: "tuple[Listed, ...]") -> None:
-    from rich.markup import escape
-
     from mlctl.cli import render
 
     if not listed:
@@ -147,9 +146,14 @@ def _render(console: "Console", listed: "tuple[Listed, ...]") -> None:
         scores = [render.metric(name, each.metrics[name]) if name in each.metrics else "" for name in shown]
         estimator = "[bold red]was changed on disk[/]" if each.problem else escape(each.estimator.rpartition(".")[2])
         engine = "portable" if each.portable else "[dim]none[/]"
-        trained = each.trained_at[:16].replace("T", " ")
+        trained = escape(each.trained_at[:16].replace("T", " "))
         made.add_row(
-            f"[bold]{render.short(each.version)}[/]", trained, estimator, *scores, engine, ", ".join(each.deployed)
+            f"[bold]{render.short(each.version)}[/]",
+            trained,
+            estimator,
+            *scores,
+            engine,
+            escape(", ".join(each.deployed)),
         )
     render.keep(made, but="estimator")
     console.print(made)
@@ -175,32 +179,31 @@ def _document(shown: "Shown") -> dict[str, Any]:
 
 
 def _render_one(console: "Console", shown: "Shown") -> None:
-    from rich.markup import escape
-
     from mlctl.cli import render
     from mlctl.model.gates import measured
 
     manifest, metrics = shown.manifest, shown.metrics
+    data = manifest.data
     portable = manifest.portable
     engine = f"compiles, parity {portable['parity']}" if portable["compiled"] else f"no: {portable['reason']}"
     params = (
         ", ".join(f"{key}={value}" for key, value in manifest.settings["model"].get("params", {}).items()) or "defaults"
     )
-    console.print(f"[bold]Model version {shown.version.id}[/]")
+    console.print(f"[bold]Model version {escape(shown.version.id)}[/]")
     console.print(
         render.facts(
             [
-                ("created", shown.version.created_at[:19].replace("T", " ") + " UTC"),
+                ("created", escape(shown.version.created_at[:19].replace("T", " ")) + " UTC"),
                 ("folder", render.path(shown.version.path)),
                 ("estimator", escape(f"{manifest.estimator} ({params})")),
                 ("preprocess", escape(", ".join(manifest.preprocess)) or "none"),
                 (
                     "data",
-                    f"{manifest.data['source']}, {manifest.data['rows']} rows, digest {manifest.data['digest'][:12]}",
+                    escape(f"{data['source']}, {data['rows']} rows, digest {data['digest'][:12]}"),
                 ),
                 ("portable", escape(engine)),
-                ("libraries", ", ".join(f"{name} {version}" for name, version in manifest.libraries.items())),
-                ("platform", manifest.platform),
+                ("libraries", escape(", ".join(f"{name} {version}" for name, version in manifest.libraries.items()))),
+                ("platform", escape(manifest.platform)),
                 ("held out", ", ".join(f"{name} {render.metric(name, metrics[name])}" for name in measured(metrics))),
             ]
         )
@@ -208,5 +211,5 @@ def _render_one(console: "Console", shown: "Shown") -> None:
     console.print()
     files = render.table("file", "SHA-256")
     for name, digest in manifest.files.items():
-        files.add_row(name, f"{digest[:16]}…")
+        files.add_row(escape(name), f"{escape(digest[:16])}…")
     console.print(files)

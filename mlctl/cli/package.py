@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlctl.cli.session import JsonFlag, Session, VersionArgument
+from mlctl.cli.terminal import escape
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -76,7 +77,7 @@ def _render(console: "Console", packaged: "Packaged") -> None:
         render.facts(
             [
                 ("model", render.short(made.version)),
-                ("engine", f"{made.engine}: {made.reason}"),
+                ("engine", escape(f"{made.engine}: {made.reason}")),
                 (
                     "checked",
                     f"in a clean Python {here}: every golden example and held-out row answered as scikit-learn does",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from mlctl.cli.session import JsonFlag, Session, StageName
+from mlctl.cli.terminal import escape
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,15 +29,13 @@ def releases(ctx: typer.Context, stage: StageName = "local", as_json: JsonFlag =
 
 
 def _render(console: "Console", found: "Releases") -> None:
-    from rich.markup import escape
-
     from mlctl.cli import render
     from mlctl.core.serving import minute
 
     made = render.table("release", "model", "published (UTC)", "by", "", right=("release",))
     for each in found.releases:
         model = render.short(each.version) if each.version else "[dim]not mlctl's[/]"
-        number = f"[bold]{each.release}[/]" if each.live else each.release
+        number = f"[bold]{escape(each.release)}[/]" if each.live else escape(each.release)
         made.add_row(number, model, escape(minute(each.created_at)), escape(each.by or ""), _marks(each))
     render.keep(made, but="by")
     console.print(made)

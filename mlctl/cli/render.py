@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
+
+from mlctl.cli.terminal import escape
+from mlctl.text import printable
 
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _LEVELS = "▁▂▃▄▅▆▇█"
@@ -31,7 +33,7 @@ def keep(made: Table, *, but: str) -> None:
     """On a narrow terminal only the column ``but`` is cut, to no less than _NARROWEST characters."""
     for column in made.columns:
         if column.header != but:
-            cells = [Text.from_markup(str(cell)) for cell in (column.header, *column.cells)]
+            cells = [Text.from_markup(str(cell), emoji=False) for cell in (column.header, *column.cells)]
             column.min_width = max(map(len, cells))
         else:
             column.min_width = _NARROWEST
@@ -84,7 +86,8 @@ def metric(name: str, value: float, like: float | None = None) -> str:
 
 def confusion(matrix: list[list[int]], class_names: Sequence[str]) -> Table:
     """Rows are true classes, columns predicted ones; the diagonal is what was right."""
-    short = [name if len(class_names) <= WIDE and len(name) <= WIDE else str(at) for at, name in enumerate(class_names)]
+    shown = [printable(name) for name in class_names]
+    short = [escape(name) if len(shown) <= WIDE and len(name) <= WIDE else str(at) for at, name in enumerate(shown)]
     made = table("true \\ predicted", *short, right=short)
     for at, row in enumerate(matrix):
         cells = [
@@ -166,13 +169,18 @@ def _foremost(class_names: Sequence[str], numbers: Sequence[float]) -> list[tupl
 
 def path(where: Path) -> str:
     """A path as markup, relative to the current folder where it lies below it."""
+    return escape(relative(where))
+
+
+def relative(where: Path) -> str:
+    """A path, relative to the current folder where it lies below it."""
     here = Path.cwd()
-    return escape(str(where.relative_to(here) if where.is_relative_to(here) else where))
+    return str(where.relative_to(here) if where.is_relative_to(here) else where)
 
 
 def short(version: str) -> str:
-    """The first twelve digits of an id: enough to name it."""
-    return version[:12]
+    """The first twelve digits of an id as markup: enough to name it."""
+    return escape(version[:12])
 
 
 def next_steps(console: Console, *commands: tuple[str, str]) -> None:

@@ -8,7 +8,6 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console, RenderableType
-from rich.markup import escape
 from rich.padding import Padding
 from rich.progress import (
     BarColumn,
@@ -23,7 +22,9 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from mlctl.cli.terminal import escape
 from mlctl.progress import Event, Report
+from mlctl.text import printable
 
 # How often a part that tells how it is says so where no line can be drawn again.
 _SAY_SECONDS = 30.0
@@ -36,7 +37,7 @@ class TerminalReport:
         self._console = console
         self._progress = _Parts(
             SpinnerColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             _WhereCounted(BarColumn(bar_width=24)),
             _WhereCounted(MofNCompleteColumn()),
             TextColumn("{task.fields[unit]}"),
@@ -65,14 +66,14 @@ class TerminalReport:
         """Show one event."""
         if event.kind == "start":
             task = self._progress.add_task(
-                escape(event.text), total=event.total, completed=event.done, unit=event.unit, told=""
+                printable(event.text), total=event.total, completed=event.done, unit=event.unit, told=""
             )
             self._parts[event.name] = (event.text, task)
         elif event.kind == "advance" and event.name in self._parts:
             text, task = self._parts[event.name]
             self._progress.update(task, completed=event.done)
             if event.text:
-                self._progress.update(task, told=event.text)
+                self._progress.update(task, told=printable(event.text))
             if event.text and not self._is_live and time.monotonic() >= self._say_again:
                 self._say_again = time.monotonic() + _SAY_SECONDS
                 self._console.print(f"[dim]{escape(text)}: {escape(event.text)}[/]")
@@ -114,12 +115,19 @@ def json_report() -> Report:
     """A Report that writes each event as a JSON object on a line of stderr."""
     from pythonjsonlogger.json import JsonFormatter
 
+    class Formatter(JsonFormatter):
+        """DEL is the one control character that json.dumps leaves."""
+
+        def format(self, record: logging.LogRecord) -> str:
+            """The record as a JSON object on one line."""
+            return super().format(record).replace("\x7f", "\\u007f")
+
     logger = logging.getLogger("mlctl.progress")
     logger.setLevel(logging.INFO)
     logger.propagate = False
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
-        JsonFormatter(
+        Formatter(
             "{asctime}{levelname}{message}",
             style="{",
             rename_fields={"asctime": "timestamp", "levelname": "level"},

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from mlctl.cli.session import JsonFlag, Session, StageName
+from mlctl.cli.terminal import escape
 
 
 def rollback(
@@ -35,10 +36,14 @@ def rollback(
     }
     model = f", model {render.short(done.version)}" if done.version else ""
     if done.canary:
-        text = f"The canary of release {done.canary} was taken back: release {done.release}{model} has all the traffic."
+        text = (
+            f"The canary of release {escape(done.canary)} was taken back: "
+            f"release {escape(done.release)}{model} has all the traffic."
+        )
     else:
         text = (
-            f"Release {done.release}{model} is live on stage {done.stage} again, in place of {done.before}.\n"
+            f"Release {escape(done.release)}{model} is live on stage {escape(done.stage)} again, "
+            f"in place of {escape(str(done.before))}.\n"
             f"[dim]Not covered, as they act on every release: {core.NOT_COVERED}.[/]"
         )
     session.emit(document, lambda console: console.print(text))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,12 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from mlctl.cli import completion
+from mlctl.cli.terminal import echo, echo_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from rich.console import Console
-
+    from mlctl.cli.console import Console
     from mlctl.errors import MlctlError
     from mlctl.progress import Report
     from mlctl.settings import Resolved, Settings
@@ -111,9 +110,9 @@ class Session:
     @cached_property
     def out(self) -> Console:
         """Standard output."""
-        from rich.console import Console
+        from mlctl.cli.console import Console
 
-        made = Console(highlight=False, soft_wrap=True)
+        made = Console(highlight=False, emoji=False, soft_wrap=True)
         if not made.is_terminal and "COLUMNS" not in os.environ:
             made.width = _FILE_WIDTH
         return made
@@ -121,23 +120,23 @@ class Session:
     @cached_property
     def err(self) -> Console:
         """Standard error."""
-        from rich.console import Console
+        from mlctl.cli.console import Console
 
-        return Console(stderr=True, highlight=False, soft_wrap=True)
+        return Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
     def emit(self, document: Any, render: Callable[[Console], None]) -> None:
         """The result: ``document`` as JSON where that was asked for, else what ``render`` makes of it."""
         if self.as_json:
-            typer.echo(json.dumps(document))
+            echo_json(document)
         elif self.out.is_terminal:
             render(self.out)
         else:
             # A file wants neither the padding of tables nor lines cut to the width of a terminal.
             with self.out.capture() as captured:
                 render(self.out)
-            text = "\n".join(line.rstrip() for line in captured.get().splitlines())
+            text = "\n".join(line.rstrip() for line in captured.get().removesuffix("\n").split("\n"))
             if text:
-                typer.echo(text)
+                echo(text)
 
     @property
     def log_is_json(self) -> bool:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from mlctl.cli.session import JsonFlag, Session, StageName, TokenFlag
+from mlctl.cli.terminal import escape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from mlctl.aws.failures import Failures
     from mlctl.core.serving import UnderWay
     from mlctl.core.status import Status
+
+# Characters of the message of one failure; `mlctl logs` shows all of it.
+_MESSAGE = 300
 
 
 def status(ctx: typer.Context, stage: StageName = "local", token: TokenFlag = None, as_json: JsonFlag = False) -> None:
@@ -69,8 +73,6 @@ def _errors(errors: "Failures") -> dict[str, Any]:
 
 
 def _render(console: "Console", found: "Status") -> None:
-    from rich.markup import escape
-
     from mlctl.cli import render
 
     console.print(render.facts(list(_facts(found))))
@@ -80,12 +82,10 @@ def _render(console: "Console", found: "Status") -> None:
         console.print("\nNot as the settings say:")
         for line in found.drift:
             console.print(f"  [yellow]~ {escape(line)}[/]")
-        console.print(f"`{found.remedy}` puts it right.")
+        console.print(f"`{escape(found.remedy)}` puts it right.")
 
 
 def _facts(found: "Status") -> "Iterator[tuple[str, str]]":
-    from rich.markup import escape
-
     from mlctl.cli import render
     from mlctl.core.serving import minute, utc
 
@@ -93,12 +93,15 @@ def _facts(found: "Status") -> "Iterator[tuple[str, str]]":
     yield "url", f"[bold]{escape(found.url)}[/]"
     if found.domain:
         yield "domain", f"[bold]{escape(found.domain)}[/]"
-    yield "auth", "none: anyone may ask" if found.auth == "none" else found.auth
+    yield "auth", "none: anyone may ask" if found.auth == "none" else escape(found.auth)
     verified = "" if found.verified else ", [yellow]not verified[/]"
-    yield "release", f"{found.release}, model {render.short(found.version)}{verified}"
+    yield "release", f"{escape(found.release)}, model {render.short(found.version)}{verified}"
     if found.canary:
         since = "" if found.canary.since is None else f" since {minute(utc(found.canary.since))} UTC"
-        yield "canary", f"[yellow]release {found.canary.release}, {found.canary.percent} % of the traffic{since}[/]"
+        yield (
+            "canary",
+            f"[yellow]release {escape(found.canary.release)}, {found.canary.percent} % of the traffic{since}[/]",
+        )
     yield "previous", escape(found.previous or "none")
     state = "[green]healthy[/], " if found.healthy else "[bold red]not healthy[/]: "
     yield "health", f"{state}{escape(found.detail)}"
@@ -106,7 +109,7 @@ def _facts(found: "Status") -> "Iterator[tuple[str, str]]":
         yield "errors", _counted(found.errors)
         for each in found.errors.recent:
             request = f"  [dim]{escape(each.request_id[:8])}[/]" if each.request_id else ""
-            yield "", f"[dim]{utc(each.timestamp / 1000)[11:19]}[/]{request}  {escape(each.message)}"
+            yield "", f"[dim]{utc(each.timestamp / 1000)[11:19]}[/]{request}  {escape(each.message, _MESSAGE)}"
 
 
 def _counted(errors: "Failures") -> str:

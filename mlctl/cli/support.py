@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mlctl.cli.session import JsonFlag, Session
+from mlctl.cli.terminal import echo, escape
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,15 +32,13 @@ def support(
     from mlctl.core import support as core
 
     if markdown:
-        typer.echo(core.markdown(name), nl=False)
+        echo(core.markdown(name).removesuffix("\n"))
         return
     rows = core.run(name)
     session.emit([asdict(row) for row in rows], lambda console: _render(console, rows))
 
 
 def _render(console: "Console", rows: "tuple[Support, ...]") -> None:
-    from rich.markup import escape
-
     from mlctl.cli import render
 
     compiled = [row for row in rows if row.parity]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlctl.cli.session import JsonFlag, Session
+from mlctl.cli.terminal import escape
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -101,8 +102,6 @@ def to_document(trained: "Kept") -> dict[str, Any]:
 
 def render_version(console: "Console", trained: "Kept") -> None:
     """A version that was just made, and how it did."""
-    from rich.markup import escape
-
     from mlctl.cli import render
     from mlctl.model import gates
 
@@ -137,6 +136,6 @@ def render_version(console: "Console", trained: "Kept") -> None:
         console.print(render.confusion(trained.metrics["confusion_matrix"], trained.class_names))
     missed = gates.missed(trained.version, trained.gates)
     if missed:
-        console.print(f"\n[yellow]![/] {missed.message} It cannot be deployed.")
+        console.print(f"\n[yellow]![/] {escape(missed.message)} It cannot be deployed.")
     elif trained.engine == "portable":
         render.next_steps(console, ("mlctl deploy", "put it behind an API on this machine"))

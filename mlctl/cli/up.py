@@ -7,6 +7,7 @@ import typer
 
 from mlctl.cli.deploy import curl_line, plan_shower, who_may_call
 from mlctl.cli.session import JsonFlag, Session, StageName, TokenFlag
+from mlctl.cli.terminal import escape
 from mlctl.cli.train import ParamFlags, SourceFlag, TargetFlag, data_flags, parse_params
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def up(
             token=token,
             report=report,
         )
-    session.err.print(who_may_call(settings), style="dim", markup=False)
+    session.err.print(f"[dim]{escape(who_may_call(settings))}[/]")
     session.emit(_document(done), lambda console: _render(console, settings, done))
 
 
@@ -67,8 +68,6 @@ def _document(done: "Up") -> dict[str, Any]:
 
 
 def _render(console: "Console", settings: "Settings", done: "Up") -> None:
-    from rich.markup import escape
-
     from mlctl.cli import render
 
     deployed, answer = done.deployed, done.invoked.document
@@ -76,7 +75,7 @@ def _render(console: "Console", settings: "Settings", done: "Up") -> None:
     console.print(f"\n[bold green]{state}:[/] [bold]{escape(deployed.url or '')}[/]")
     features = " ".join(shlex.quote(_word(value)) for value in deployed.example)
     short = len(deployed.example) <= _SHOWN_FEATURES
-    console.print(f"A first prediction, for a row that was held out{f' ({features})' if short else ''}:\n")
+    console.print(f"A first prediction, for a row that was held out{f' ({escape(features)})' if short else ''}:\n")
     console.print(f"  {render.in_a_line(answer)}")
     if settings.deploy.auth == "none":
         console.print(f"\n[dim]Ask it yourself:[/]\n{escape(curl_line(deployed))}")

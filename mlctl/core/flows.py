@@ -7,8 +7,8 @@ from typing import Any
 from mlctl.aws.errors import explained
 from mlctl.core import asking, deploy, invoke
 from mlctl.core import shipment as shipments
+from mlctl.core.answered import Invoked
 from mlctl.core.deploy import PLAINLY, Deployed, Options
-from mlctl.core.invoke import Invoked
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.model.registry import ModelVersion, Registry
 from mlctl.model.sources import fingerprints

@@ -57,10 +57,10 @@ class Golden:
         payload = invocation.payload
         answered = payload.get("body", payload) if isinstance(payload, dict) else payload
         answered = (answered if isinstance(answered, str) else json.dumps(answered))[:_SHOWN]
-        log = f"\n{invocation.log_tail.strip()}" if invocation.log_tail.strip() else ""
         return MlctlError(
             f"Release {release} answers golden example {number + 1} of {len(self.examples)} wrongly: "
-            f"expected {answers.told(self.examples[number].answer, self.labels)}, got {answered}.{log}",
+            f"expected {answers.told(self.examples[number].answer, self.labels)}, got {answered}.",
+            details=invocation.log_lines,
             code="verification_failed",
             exit_code=ExitCode.VERIFICATION,
             hint="It gets no traffic; what was live before still is.",
@@ -85,12 +85,16 @@ def predict_event(features: tuple[Value, ...]) -> dict[str, Any]:
 
 
 def event(method: str, path: str, body: str | None = None) -> dict[str, Any]:
-    """An API Gateway event (payload format 2.0) that the log does not take for traffic."""
+    """An API Gateway event (payload format 2.0) that the log does not take for traffic.
+
+    The key ``mlctl`` says so to the handler. API Gateway never sets it, so a request cannot claim to be a check.
+    """
     return {
         "version": "2.0",
         "rawPath": path,
-        "headers": {"content-type": "application/json", "x-mlctl-check": "golden example"},
+        "headers": {"content-type": "application/json"},
         "requestContext": {"http": {"method": method, "path": path}, "stage": "$default"},
         "body": body,
         "isBase64Encoded": False,
+        "mlctl": {"check": "golden example"},
     }

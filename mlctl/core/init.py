@@ -77,6 +77,8 @@ def run(
             hint="Change it by hand, or give --force to write a new one over it.",
         )
     asked = tuple(dict.fromkeys(ignore))
+    for word in (source_word, target or "", *missing, *asked):
+        _check_text(word)
     data = DataSettings(source=source_word, target=target, missing=tuple(missing), ignore=asked)
     for name in data.target_names(asked):
         if name in asked:
@@ -117,6 +119,19 @@ def _warn(found: _Found, ignored: Mapping[str, str], report: Report) -> None:
     for name, column in found.table.columns.items():
         if name not in ignored and name not in found.codes and (misread := checks.misread(column)):
             report(Event("warning", "init", misread))
+
+
+def _check_text(word: str) -> None:
+    """Raise MlctlError (exit 2) for a word of the command line that is not UTF-8, such as the name of a file."""
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        raise MlctlError(
+            f"'{word}' is not text in UTF-8, and {FILE_NAME} can hold nothing else.",
+            code="name_not_text",
+            exit_code=ExitCode.USAGE,
+            hint="Rename the file, or give the name in UTF-8.",
+        ) from None
 
 
 def _read(folder: Path, data: DataSettings, report: Report) -> _Found:

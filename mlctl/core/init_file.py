@@ -11,6 +11,7 @@ from mlctl.errors import MlctlError
 from mlctl.model.describe import Described
 from mlctl.model.pipeline import DEFAULT_ESTIMATOR
 from mlctl.settings import DataSettings
+from mlctl.text import is_visible, printable
 
 _USUAL_FOLDS = 5
 
@@ -29,7 +30,7 @@ def document(
     """
     metric = {"binary": "roc_auc = 0.75", "multiclass": "accuracy = 0.8", "regression": "r2 = 0.7"}[dataset.task]
     lines = [
-        _one_line(f"# {dataset.name}: {dataset.rows:,} rows. Every key is optional; `mlctl config` shows all of them."),
+        printable(f"# {dataset.name}: {dataset.rows:,} rows. Every key is optional; `mlctl config` shows all of them."),
         f"project = {_quoted(_project_name(data.source))}",
         "",
         "[data]",
@@ -110,7 +111,7 @@ def _listed(columns: Sequence[Described]) -> list[str]:
     for column in columns:
         kind = "whole number" if column.entry.get("integer") else column.kind
         gaps = f", {column.missing} missing" if column.missing else ""
-        lines.append(_one_line(f"{column.name.ljust(width)}  {kind}{gaps}"))
+        lines.append(printable(f"{column.name.ljust(width)}  {kind}{gaps}"))
     return lines
 
 
@@ -128,17 +129,18 @@ def _told(dataset: Dataset) -> str:
 
 
 def _with_comment(line: str, comment: str) -> str:
-    return f"{line.ljust(34)} # {_one_line(comment)}"
-
-
-def _one_line(comment: str) -> str:
-    """A comment without the control characters and line ends that TOML does not allow in one."""
-    return "".join(each if each.isprintable() else " " for each in comment)
+    return f"{line.ljust(34)} # {printable(comment)}"
 
 
 def _quoted(text: str) -> str:
-    # A JSON string is a TOML basic string, but for DEL, which TOML wants escaped.
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    """A TOML basic string, as JSON writes one; what is not visible is escaped, for the file is read in terminals."""
+    string = json.dumps(text, ensure_ascii=False)
+    return "".join(each if is_visible(string, at) else _escape(each) for at, each in enumerate(string))
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def _key(name: str) -> str:

@@ -3,16 +3,16 @@
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mlctl.aws import read
 from mlctl.aws.errors import explained
 from mlctl.core import asking
+from mlctl.core.answered import Invoked
 from mlctl.errors import ExitCode, MlctlError
-from mlctl.http import Response
 from mlctl.model.registry import Registry
 from mlctl.progress import Report, silent
 from mlctl.settings import DataSettings, Settings
@@ -29,57 +29,6 @@ _MISSING = (
 _ANY = DataSettings()
 # Makes the body of a request for a model of that schema; of none while it is unknown.
 Payload = Callable[[dict[str, Any]], dict[str, Any]]
-
-
-_HINT = "Correct the values; `mlctl data describe` shows the features."
-_HINTS = {
-    "too_many_instances": "Split the file.",
-    "body_too_large": "Split the file.",
-    "response_too_large": "Split the file.",
-}
-
-
-@dataclass(frozen=True)
-class Invoked:
-    """What came back; ``document`` is the body as JSON, ``schema`` that of the model that answered."""
-
-    base_url: str
-    response: Response
-    document: Any
-    schema: dict[str, Any]
-
-    @property
-    def class_names(self) -> list[str]:
-        """The names of the classes in the order of the probabilities or scores; empty for a regression."""
-        return [str(name) for name in self.schema.get("target", {}).get("class_names", ())]
-
-    @property
-    def refused(self) -> MlctlError | None:
-        """The error for a request that the handler refused (exit 3; exit 5 when it failed)."""
-        if self.response.status < 400:
-            return None
-        error = self.document.get("error") if isinstance(self.document, dict) else None
-        own = error if isinstance(error, dict) else {}
-        said = own.get("message", self.response.body[:200].decode(errors="replace"))
-        is_ours = bool(own) and self.response.status < 500
-        return MlctlError(
-            f"The API answered {self.response.status}: {said}",
-            code=str(own.get("code", "api_error")),
-            exit_code=ExitCode.BAD_INPUT if is_ours else ExitCode.AWS,
-            hint=_HINTS.get(str(own.get("code")), _HINT) if is_ours else "`mlctl logs` tells why.",
-        )
-
-    @property
-    def problems(self) -> list[str]:
-        """What the API found wrong, each in a line."""
-        error = self.document.get("error") if isinstance(self.document, dict) else None
-        details = error.get("details", ()) if isinstance(error, dict) else ()
-        told = []
-        for each in details:
-            row = f"row {each['instance'] + 1}: " if "instance" in each else ""
-            feature = f"{each['feature']} " if "feature" in each else ""
-            told.append(f"{row}{feature}{each.get('problem', '')}")
-        return told
 
 
 def run(
@@ -126,7 +75,7 @@ def _schema(api: asking.Api, project_folder: Path, settings: Settings) -> dict[s
             found = json.loads(api.ask("GET", "/model").body)["schema"]
         except (ValueError, KeyError, TypeError):
             found = {}
-    return found
+    return found if isinstance(found, dict) else {}
 
 
 def payload_from_words(words: Sequence[str], features: Features = ()) -> dict[str, Any]:
@@ -182,6 +131,8 @@ def payload_from_text(
             return _payload_from_json(_parsed(stripped))
         except ValueError as error:
             raise _bad_rows(f"{source} is not valid JSON: {error}.") from None
+        except RecursionError:
+            raise _bad_rows(f"{source} is not valid JSON: it is nested too deeply.") from None
     delimiter = data.delimiter or _delimiter(stripped.splitlines()[0], features)
     reader = csv.reader(io.StringIO(stripped), delimiter=delimiter, skipinitialspace=delimiter != "\t")
     try:
@@ -190,6 +141,8 @@ def payload_from_text(
         raise _bad_rows(f"{source}, line {reader.line_num}: {error}.") from None
     lines = [line for _, line in numbered]
     header = [cell.strip() for cell in lines[0]] if _is_header(lines[0], features) else None
+    if header and len(set(header)) < len(header):
+        raise _bad_rows(f"{source}: the header names the column {_repeated(header)} more than once.")
     by_name = {feature["name"]: feature for feature in features}
     apart = {*targets, *data.target_names(header or ()), data.split_by, *data.ignore} if by_name else set()
     rows: list[Any] = []
@@ -241,8 +194,21 @@ def _parsed(text: str) -> Any:
     """A JSON document, or JSON lines as a list. Raises ValueError."""
     lines = [line for line in text.splitlines() if line.strip()]
     if len(lines) > 1 and all(line.lstrip()[0] == "{" and line.rstrip()[-1] == "}" for line in lines):
-        return [json.loads(line) for line in lines]
-    return json.loads(text)
+        return [json.loads(line, object_pairs_hook=_object) for line in lines]
+    return json.loads(text, object_pairs_hook=_object)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; the API would refuse one in which a name stands twice, and a dict keeps the last value alone."""
+    names = [name for name, _ in pairs]
+    if len(set(names)) < len(names):
+        raise ValueError(f"{_repeated(names)} is given more than once in an object")
+    return dict(pairs)
+
+
+def _repeated(names: Sequence[str]) -> str:
+    """The first name that stands more than once."""
+    return next(name for name, count in Counter(names).items() if count > 1)
 
 
 def _payload_from_json(document: Any) -> dict[str, Any]:

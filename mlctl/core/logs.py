@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 from mlctl.aws.errors import explained
 from mlctl.aws.logs import LogEvent, LogReader
@@ -117,8 +117,8 @@ def parse(event: LogEvent) -> Line:
     """A log event as a Line."""
     message = event.message.rstrip("\n")
     try:
-        fields = json.loads(message)
-    except ValueError:
+        fields = json.loads(message, parse_constant=_no_number)
+    except (ValueError, RecursionError):
         fields = None
     if isinstance(fields, dict):
         kind: Literal["structured", "platform"] = (
@@ -127,6 +127,11 @@ def parse(event: LogEvent) -> Line:
         return Line(kind=kind, timestamp=event.timestamp, message=message, fields=fields)
     is_platform = _PLATFORM.match(message) is not None
     return Line(kind="platform" if is_platform else "text", timestamp=event.timestamp, message=message, fields={})
+
+
+def _no_number(name: str) -> NoReturn:
+    """NaN and infinities, which Python reads and JSON does not have: `logs --json` writes JSON alone."""
+    raise ValueError(name)
 
 
 def _reader(stage: Stage, since_seconds: float, now: Callable[[], float]) -> LogReader:

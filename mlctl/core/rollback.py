@@ -130,9 +130,9 @@ def _check_answers(stage: Stage, target: ReleaseState) -> None:
     answer = invoke.invoke(stage.aws, stage.names, target.number, event("GET", "/health"))
     status: Any = answer.payload.get("statusCode") if isinstance(answer.payload, dict) else None
     if answer.error or status != 200:
-        log = f"\n{answer.log_tail.strip()}" if answer.log_tail.strip() else ""
         raise MlctlError(
-            f"Release {target.number} does not answer GET /health any more: {answer.error or status}.{log}",
+            f"Release {target.number} does not answer GET /health any more: {answer.error or status}.",
+            details=answer.log_lines,
             code="not_healthy",
             exit_code=ExitCode.VERIFICATION,
             hint="`live` was not moved. Name another release; `mlctl releases` lists them.",

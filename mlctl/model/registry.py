@@ -141,7 +141,8 @@ class ModelVersion:
         problems = self.problems()
         if problems:
             raise MlctlError(
-                "\n".join(problems),
+                problems[0],
+                details=problems[1:],
                 code="version_corrupt",
                 exit_code=ExitCode.VERIFICATION,
                 hint=f"Delete {self.path} and run `mlctl train`: the same settings give the same version.",

@@ -50,7 +50,7 @@ class Execution:
             return failed.document, "Unhandled", failed.log
         if spell == "wrong":
             return _falsified(answer), None, log
-        if isinstance(event, dict) and event.get("headers", {}).get("x-mlctl-check") and event.get("body"):
+        if isinstance(event, dict) and event.get("mlctl") and event.get("body"):
             self.asked = Asked(function.name, version.number, canonical(json.loads(event["body"])))
         return answer, None, log
 

@@ -199,7 +199,7 @@ def test_each_request_logs_one_json_line(call: Any, capsys: pytest.CaptureFixtur
 
 
 def test_golden_examples_are_told_from_traffic(call: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    call("POST", "/predict", {"features": ROW}, headers={"x-mlctl-check": "golden example"})
+    call("POST", "/predict", {"features": ROW}, mlctl={"check": "golden example"})
     assert json.loads(capsys.readouterr().out)["message"] == "golden example"
 
 

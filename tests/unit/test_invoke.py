@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from mlctl.cli import invoke as invoke_cli
-from mlctl.core.invoke import Invoked, payload_from_text, payload_from_words
+from mlctl.core.answered import Invoked
+from mlctl.core.invoke import payload_from_text, payload_from_words
 from mlctl.errors import MlctlError
 from mlctl.http import Response
 from mlctl.settings import DataSettings
@@ -188,6 +189,11 @@ def test_every_problem_that_the_api_found_is_told() -> None:
         ("a,b\n\n1,2\n\n3\n", "x, line 5: 1 values"),
         ("a,b\n1,2\n3\n", "x, line 3: 1 values, but 2 in the first line."),
         ("[1, 2", "x is not valid JSON"),
+        ("[" * 100_000, "x is not valid JSON: it is nested too deeply"),
+        ('{"a": 1, "b": 2, "a": 3}', "x is not valid JSON: a is given more than once in an object"),
+        ('{"features": {"a": 1, "a": 1}}', "a is given more than once in an object"),
+        ('{"a": 1}\n{"a": 1, "a": 1}', "a is given more than once in an object"),
+        ("a,b,a\n1,2,3\n", "x: the header names the column a more than once."),
     ],
 )
 def test_text_that_holds_no_rows(text: str, message: str) -> None:

@@ -1,5 +1,6 @@
 """Reading a log: each event once, late ones too; lines parsed and filtered."""
 
+import json
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from mlctl.aws.logs import LATE_MS, LogEvent, LogReader
 from mlctl.cli.logs import _text
 from mlctl.core.logs import Filter, Line, parse, seconds
 from mlctl.errors import MlctlError
+from tests import hostile
 
 
 class FakeLogs:
@@ -151,3 +153,55 @@ def test_a_line_is_coloured_and_aligned() -> None:
     assert {str(span.style) for span in warning.spans} == {"dim", "yellow"}
     own = Text.from_markup(_text(line('{"level": "ERROR", "message": "mine [x]"}')))
     assert own.plain == "22:13:20.123Z ERROR              mine [x]"
+
+
+RECORD = {"level": "INFO", "message": "request", "request_id": "abcdef01-x", "status": 200, "latency_ms": 0.5}
+
+
+def plain(message: str) -> str:
+    from rich.text import Text
+
+    return Text.from_markup(_text(line(message)), emoji=False).plain
+
+
+@pytest.mark.parametrize("text", [*hostile.EVERY, hostile.ALL_IN_ONE, hostile.LONE, hostile.LONG])
+@pytest.mark.parametrize("key", ["level", "message", "request_id", "route", "status", "latency_ms", "x"])
+def test_a_record_is_one_line_whatever_its_fields_hold(key: str, text: str) -> None:
+    for record in (RECORD | {"route": "GET /x", key: text}, RECORD | {key: text}, RECORD | {key: [text]}):
+        shown = plain(json.dumps(record, ensure_ascii=False))
+        assert "\n" not in shown
+        assert hostile.obeyed(shown) == set()
+        assert len(shown) < 14_000
+
+
+@pytest.mark.parametrize("value", [None, True, [1], {"a": 1}, 10**400, "x", -1e300, 1e300])
+def test_a_field_of_another_type_is_no_defect(value: Any) -> None:
+    for key in (*RECORD, "route", "exception"):
+        assert plain(json.dumps(RECORD | {"route": "GET /x", key: value})).startswith("22:13:20.123Z ")
+
+
+@pytest.mark.parametrize("text", [*hostile.EVERY, "one\ntwo\n", "START RequestId: x\nError: forged", "[" * 100_000])
+def test_text_of_other_programs_is_one_line(text: str) -> None:
+    shown = plain(text)
+    assert "\n" not in shown
+    assert hostile.obeyed(shown) == set()
+    assert len(shown) < 5000
+
+
+def test_a_path_cannot_look_like_the_columns_after_it() -> None:
+    path = "/x  0.001 ms\u3000abcdef02\xa0 good"
+    shown = plain(json.dumps(RECORD | {"route": f"GET {path}", "status": 404}))
+    assert "GET /x\\x20\\x200.001\\x20ms\\u3000abcdef02\\xa0\\x20good" in shown
+
+
+def test_the_trace_of_a_defect_is_indented_below_its_record() -> None:
+    trace = "Traceback:\n  File x\nValueError: a\n22:13:20.123Z INFO forged\x1b[2J\n"
+    shown = plain(json.dumps(RECORD | {"route": "GET /x", "level": "ERROR", "exception": trace}))
+    first, *others = shown.split("\n")
+    assert first.startswith("22:13:20.123Z ERROR")
+    assert others == [
+        "    Traceback:",
+        "      File x",
+        "    ValueError: a",
+        "    22:13:20.123Z INFO forged\\x1b[2J",
+    ]

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from mlctl.cli import reporters
 from mlctl.progress import Event
+from tests import hostile
 
 TOLD = "1,200 requests, 0 failed, p99 12 ms; live 10,800, 1 failed, p99 11 ms; 151 golden right"
 
@@ -70,3 +71,14 @@ def test_a_program_gets_each_word_of_a_part_and_no_steps_between(capsys: pytest.
         ("canary", "advance", "9 golden right", 16),
         ("canary", "finish", "151 golden right", None),
     ]
+
+
+def test_a_program_gets_a_json_object_a_line_whatever_the_text_is(capsys: pytest.CaptureFixture[str]) -> None:
+    report = reporters.json_report()
+    for text in (*hostile.EVERY, hostile.LONE, "\x7f"):
+        report(Event("note", text, text))
+        written = capsys.readouterr().err
+        assert hostile.obeyed(written) == set()
+        assert written.isascii()
+        (line,) = written.splitlines()
+        assert json.loads(line)["message"] == text
