@@ -9,14 +9,17 @@ import typer
 from mlctl.cli.session import JsonFlag, Session
 
 if TYPE_CHECKING:
-    from mlctl.core.importing import Examined
+    from mlctl.core.model_file import Examined
 
 _SHOWN = 12
 
 
 def import_model(
     ctx: typer.Context,
-    model: Annotated[Path, typer.Argument(help="A fitted scikit-learn model, as joblib.dump or pickle.dump wrote it.")],
+    model: Annotated[
+        Path,
+        typer.Argument(help="A fitted scikit-learn model, as skops.io.dump, joblib.dump or pickle.dump wrote it."),
+    ],
     data: Annotated[
         str | None,
         typer.Option("--data", help="Rows with the model's features and the target; default: [data] source."),
@@ -29,7 +32,12 @@ def import_model(
 ) -> None:
     """Make a model version of a scikit-learn model that exists already.
 
-    Opening a pickle runs the code in it. What the file names is told before anything is opened.
+    Opening a pickle or joblib file runs the code in it. mlctl first shows what the file names, and opens it only
+    if you agree or give --trust. It opens the file in a process of its own, without network and credentials; that
+    process can still read and write your files. Open only files of people you know.
+
+    A .skops file is the safer way: it names types instead of code, and one with known types alone needs no trust.
+    Reading it needs an extra: pip install 'mlctl[skops]'.
     """
     from mlctl.cli.train import data_flags, render_version, to_document
 
@@ -37,12 +45,14 @@ def import_model(
     settings = session.settings(flags=data_flags(session, data, target))
     with session.progress() as report:
         from mlctl.core import importing as core
+        from mlctl.core import model_file
 
-        examined = core.examine(model)
+        examined = model_file.examine(model, report)
     _tell(session, examined)
-    _agree(session, examined, trust)
+    if examined.needs_trust:
+        _agree(session, examined, trust)
     with session.progress() as report:
-        kept = core.run(session.folder, settings, examined, report)
+        kept = core.run(session.folder, settings, examined, report, trusted=trust or examined.needs_trust)
     document = to_document(kept) | {"types": list(examined.audit.types)}
     session.emit(document, lambda console: render_version(console, kept))
 
