@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from mlctl.core.model_file import Examined
 
 _SHOWN = 12
+_UNKNOWN = {"pickle": "not known to mlctl", "skops": "not trusted by skops as such, or not known to mlctl"}
+_REASON = {"pickle": "opening a pickle runs the code in it", "skops": "it holds more than types that run no code"}
 
 
 def import_model(
@@ -69,7 +71,7 @@ def _tell(session: Session, examined: "Examined") -> None:
     session.err.print(f"{render.path(examined.path)} names {count} type{'' if count == 1 else 's'}:")
     for title, names, mark in (
         ("of scikit-learn and what it stands on", audit.known, " "),
-        ("not known to mlctl", audit.unknown, "[yellow]![/]"),
+        (_UNKNOWN[examined.kind], audit.unknown, "[yellow]![/]"),
         ("never needed by a model, and able to run anything", audit.dangerous, "[bold red]![/]"),
     ):
         if names:
@@ -84,7 +86,8 @@ def _agree(session: Session, examined: "Examined", trust: bool) -> None:
     if trust:
         return
     asked = not session.as_json and sys.stdin.isatty()
-    if asked and typer.confirm("Opening it runs the code in it. Do you trust whoever made it?", err=True):
+    risk = "Opening it runs the code in it." if examined.kind == "pickle" else "Not all of its types are safe to load."
+    if asked and typer.confirm(f"{risk} Do you trust whoever made it?", err=True):
         return
     audit = examined.audit
     names = audit.dangerous or audit.unknown
@@ -92,7 +95,7 @@ def _agree(session: Session, examined: "Examined", trust: bool) -> None:
     raise MlctlError(
         f"{examined.path.name} was not opened."
         if asked
-        else f"{examined.path.name} was not opened: opening a pickle runs the code in it.{found}",
+        else f"{examined.path.name} was not opened: {_REASON[examined.kind]}.{found}",
         code="not_trusted",
         exit_code=ExitCode.USAGE,
         hint="Nothing was imported." if asked else "Give --trust if you know who made it.",

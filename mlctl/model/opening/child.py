@@ -10,6 +10,7 @@ from mlctl.model.opening import answers, confinement
 from mlctl.model.opening.refusals import CODES, Unusable, other_release
 
 _LOAD_HINT = "Install the libraries that it was made with; modules of your own belong in the project's folder."
+_SYSTEM_HINT = "It is opened without network, in an empty folder. Save a model that needs nothing else to be opened."
 _SAVE_HINT = "Give it functions that have a name at the top of their module: neither lambdas nor inner functions."
 
 
@@ -73,7 +74,8 @@ def _rewrite(request: dict[str, Any]) -> dict[str, Any]:
             raise
         except (Exception, SystemExit) as error:
             # A pickle is a program; it may raise anything.
-            raise Unusable(f"cannot be opened: {type(error).__name__}: {first_line(error)}", _LOAD_HINT) from error
+            hint = _SYSTEM_HINT if isinstance(error, OSError) else _LOAD_HINT
+            raise Unusable(f"cannot be opened: {type(error).__name__}: {first_line(error)}", hint) from error
         for warning in warned:
             if isinstance(warning.message, InconsistentVersionWarning):
                 raise other_release(warning.message.original_sklearn_version, sklearn.__version__)

@@ -28,35 +28,42 @@ def private() -> Iterator[Path]:
 def _locked() -> tuple[Path, int]:
     """A new folder and the descriptor that holds its lock, which tells others that it is in use."""
     while True:
-        path = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        path = Path(tempfile.mkdtemp(prefix=_PREFIX)).resolve()
         # Another process may sweep it away before it is locked.
-        with contextlib.suppress(OSError):
-            lock = _lock(path)
-            if lock is not None and path.exists():
-                return path.resolve(), lock
-
-
-def _lock(path: Path) -> int | None:
-    """The descriptor of a folder with its lock, or None where another process holds it."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        return None
-    return descriptor
+        with contextlib.suppress(FileNotFoundError):
+            lock = _descriptor(path)
+            try:
+                _take(lock)
+            except BlockingIOError:
+                os.close(lock)
+                continue
+            except OSError:
+                # A file system without locks. There no folder is swept away either.
+                return path, lock
+            if path.exists():
+                return path, lock
+            os.close(lock)
 
 
 def _sweep(parent: Path) -> None:
+    """Remove the folders of this user whose process has ended."""
     for path in parent.glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError):
             status = path.lstat()
             if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
                 continue
-            lock = _lock(path)
-            if lock is None:
-                continue
+            lock = _descriptor(path)
             try:
+                _take(lock)
                 shutil.rmtree(path, ignore_errors=True)
             finally:
                 os.close(lock)
+
+
+def _descriptor(path: Path) -> int:
+    return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+
+
+def _take(lock: int) -> None:
+    """Lock a folder. Raises BlockingIOError where a process holds it, OSError where there are no locks."""
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

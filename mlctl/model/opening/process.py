@@ -36,6 +36,7 @@ main(request)
 """
 _STEP_SECONDS = 0.02
 _LINES_SHOWN = 5
+_LINE_SHOWN = 160
 _CHUNK = 2**16
 _HINT = "Open only files of people you know. A .skops file is the safer way to pass on a model."
 
@@ -126,7 +127,9 @@ def _ask(
         try:
             return answers.done(_read(answer, answers.MAX_BYTES))
         except InvalidAnswer:
-            raise Unusable(f"cannot be {verb}: the process that {verb} it ended without an answer", _HINT) from None
+            raise Unusable(
+                f"cannot be {verb}: the process that {verb} it ended without an answer (exit code 0)", _HINT
+            ) from None
 
 
 class _Watch:
@@ -165,7 +168,7 @@ class _Watch:
     def lines(self) -> Iterator[str]:
         """The first lines of its output, printable."""
         lines = [line for line in self._kept.decode("utf-8", "replace").splitlines() if line.strip()]
-        yield from map(printable, lines[:_LINES_SHOWN])
+        yield from (printable(line, _LINE_SHOWN) for line in lines[:_LINES_SHOWN])
         if len(lines) > _LINES_SHOWN:
             yield "… and more"
 

@@ -6,6 +6,7 @@ The format is skops's (https://skops.readthedocs.io, "Secure persistence"); skop
 import json
 import re
 import zipfile
+from pathlib import Path
 from typing import Any
 
 from mlctl.errors import first_line
@@ -13,10 +14,12 @@ from mlctl.model.opening.answers import LONGEST_NAME, MAX_TYPES, Contents
 from mlctl.model.opening.refusals import Unusable, printable
 
 SCHEMA = "schema.json"
-# Limits: members of the archive, bytes of the schema, and how often smaller an archive may be than its content.
+# Limits: members of the archive, bytes of the schema, and how often larger the content may be than the archive
+# where it is more than a few bytes.
 MAX_MEMBERS = 500_000
 MAX_SCHEMA = 256 * 2**20
-MAX_RATIO = 1000
+MAX_RATIO = 100
+FEW_BYTES = 64 * 2**20
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 _MEMBER = re.compile(r"[\w.-]{1,255}", re.ASCII)
 _NAME = re.compile(r"[\w.<>-]+", re.ASCII)
@@ -66,7 +69,7 @@ def _schema(file: str, memory: int) -> dict[str, Any]:
     """The schema, after the archive was checked."""
     try:
         with zipfile.ZipFile(file) as archive:
-            _check(archive, memory)
+            _check(archive, Path(file).stat().st_size, memory)
             schema = json.loads(archive.read(SCHEMA))
     except (MemoryError, Unusable):
         raise
@@ -78,8 +81,8 @@ def _schema(file: str, memory: int) -> dict[str, Any]:
     return schema
 
 
-def _check(archive: zipfile.ZipFile, memory: int) -> None:
-    """Refuse an archive that skops would not write, or whose content is out of proportion."""
+def _check(archive: zipfile.ZipFile, packed: int, memory: int) -> None:
+    """Refuse an archive that skops would not write, or whose content is out of proportion to its ``packed`` bytes."""
     members = archive.infolist()
     names = {member.filename for member in members}
     if SCHEMA not in names:
@@ -97,10 +100,10 @@ def _check(archive: zipfile.ZipFile, memory: int) -> None:
             raise _unreadable(f"its member {member.filename} is compressed in an unknown way")
     # A member is never read beyond the size that is checked here.
     size = sum(member.file_size for member in members)
-    packed = sum(member.compress_size for member in members)
     if archive.getinfo(SCHEMA).file_size > MAX_SCHEMA:
         raise _unreadable(f"{SCHEMA} holds more than {MAX_SCHEMA // 2**20} MiB")
-    if size > memory or size > 2**20 + MAX_RATIO * packed:
+    # Members may overlap, so the sizes that the archive tells of itself say nothing.
+    if size > memory or size > max(FEW_BYTES, MAX_RATIO * packed):
         raise _unreadable(f"it unpacks to {size:,} bytes, which is too much")
 
 
