@@ -40,7 +40,8 @@ def confine(memory: int, cpu: int, processes: int, parent: int) -> None:
     Limits as in ``limits.Limits``. A limit that the user has set lower stays.
     """
     _limit(resource.RLIMIT_CORE, 0)
-    _limit(resource.RLIMIT_CPU, cpu)
+    # A little later the system kills: SIGXCPU, which comes first, can be ignored.
+    _limit(resource.RLIMIT_CPU, cpu, cpu + 5)
     _limit(resource.RLIMIT_FSIZE, memory)
     _limit(resource.RLIMIT_AS, memory)
     if sys.platform == "linux":
@@ -58,11 +59,12 @@ def confine(memory: int, cpu: int, processes: int, parent: int) -> None:
             Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
 
 
-def _limit(what: int, most: int) -> None:
-    soft, hard = resource.getrlimit(what)
-    lowest = min((each for each in (soft, hard) if each != resource.RLIM_INFINITY), default=most)
+def _limit(what: int, soft: int, hard: int | None = None) -> None:
+    limits = []
+    for found, most in zip(resource.getrlimit(what), (soft, hard or soft), strict=True):
+        limits.append(most if found == resource.RLIM_INFINITY else min(found, most))
     with contextlib.suppress(OSError, ValueError):
-        resource.setrlimit(what, (min(most, lowest), min(most, lowest)))
+        resource.setrlimit(what, (min(limits), limits[1]))
 
 
 def _own_namespaces(libc: ctypes.CDLL) -> bool:

@@ -25,7 +25,7 @@ KEPT_VARIABLES = (
     "PATH", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "LC_NUMERIC", "LC_MESSAGES", "TZ",
     "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH",
 )  # fmt: skip
-_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "LOKY_MAX_CPU_COUNT")
+ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "LOKY_MAX_CPU_COUNT")
 # The first lines of the child: the paths must be right before anything of mlctl is imported.
 BOOT = """
 import json, sys
@@ -199,7 +199,7 @@ def _ended(code: int, limits: Limits) -> str:
 def _environment(home: Path) -> dict[str, str]:
     """The child's environment: no credentials, no proxies, no agents, and a home folder of its own."""
     kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
-    return kept | dict.fromkeys(_ONE_THREAD, "1") | {"HOME": str(home), "TMPDIR": str(home)}
+    return kept | dict.fromkeys(ONE_THREAD, "1") | {"HOME": str(home), "TMPDIR": str(home)}
 
 
 def _search_path(forbidden: tuple[Path, ...]) -> list[str]:
