@@ -120,6 +120,8 @@ def _names(schema: dict[str, Any]) -> tuple[set[str], str | None]:
                 module, name = each.get("__module__"), each.get("__class__")
                 if isinstance(module, str) and isinstance(name, str):
                     types |= _valid([f"{module}.{name}"])
+                    if len(types) > MAX_TYPES:
+                        raise _unreadable(f"it names more than {MAX_TYPES:,} types")
                 release = each.get("_sklearn_version")
                 if version is None and isinstance(release, dict):
                     version = str(release.get("content")).strip('"')[:LONGEST_NAME]
@@ -131,12 +133,11 @@ def _names(schema: dict[str, Any]) -> tuple[set[str], str | None]:
 
 
 def _valid(names: Any) -> set[str]:
+    """Those names, which are plain text and short enough to be shown whole."""
     found = {each for each in names if isinstance(each, str)}
     for each in found:
         if len(each) > LONGEST_NAME or not _NAME.fullmatch(each):
             raise _unreadable(f"it names a type '{printable(each, 60)}'")
-    if len(found) > MAX_TYPES:
-        raise _unreadable(f"it names more than {MAX_TYPES:,} types")
     return found
 
 
