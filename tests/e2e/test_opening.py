@@ -8,7 +8,9 @@ import resource
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,13 +18,14 @@ from typing import Any
 import joblib
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
 from mlctl.core import model_file
 from mlctl.errors import ExitCode, MlctlError
-from mlctl.model.opening import process
+from mlctl.model.opening import folder, process
 from mlctl.model.opening.limits import Limits
 from mlctl.model.opening.refusals import Unusable
 from mlctl.model.registry import Registry
@@ -103,6 +106,39 @@ def test_a_process_that_hangs_is_stopped_with_all_that_it_started(tmp_path: Path
     source = "import os, time\nfor _ in range(3): os.fork()\nwhile True: time.sleep(60)"
     said = ending(runs(tmp_path / "model", source), Limits(seconds=0.5))
     assert said == "cannot be opened: the process that opened it did not end within 0.5 seconds"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the system tells no process of the end of its parent")
+def test_a_killed_command_leaves_neither_process_nor_folder(tmp_path: Path) -> None:
+    path = runs(
+        tmp_path / "model", f"import os, time\nos.rename(os.getcwd(), {str(tmp_path / 'there')!r})\ntime.sleep(600)"
+    )
+    script = (
+        "import sys, tempfile\nfrom pathlib import Path\nfrom mlctl.model.opening import process\n"
+        "from mlctl.model.opening.limits import Limits\n"
+        "tempfile.tempdir = sys.argv[2]\nprocess.rewrite(Path(sys.argv[1]), 'pickle', Limits())\n"
+    )
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    command = subprocess.Popen([sys.executable, "-c", script, str(path), str(temporary)])
+    try:
+        while not (tmp_path / "there").exists():
+            assert command.poll() is None
+            time.sleep(0.05)
+        (child,) = psutil.Process(command.pid).children()
+    finally:
+        command.kill()
+        command.wait()
+    deadline = time.monotonic() + 60
+    # Nobody may wait for it in a container: then it stays as a zombie.
+    while child.is_running() and child.status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert len([*temporary.iterdir()]) == 1
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(temporary))
+        with folder.private() as private:
+            assert [*temporary.iterdir()] == [private]
 
 
 def test_a_loop_is_ended_by_the_limit_of_processor_time(tmp_path: Path) -> None:

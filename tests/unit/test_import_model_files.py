@@ -201,9 +201,9 @@ def test_folders_that_a_killed_process_left_are_swept_and_no_others(tmp_path: Pa
 
 def test_limits_grow_with_the_file_and_never_beyond_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     class Memory:
-        total = 8 * 2**30
+        total = 16 * 2**30
 
     monkeypatch.setattr("psutil.virtual_memory", Memory)
-    assert [limits.for_file(size).memory / 2**30 for size in (0, 2**27, 2**40)] == [4, 6.5, 8]
+    assert [limits.for_file(size).memory / 2**30 for size in (0, 2**27, 2**40)] == [8, 10.5, 16]
     Memory.total = 2**30
     assert limits.for_file(2**40).memory == 4 * 2**30

@@ -27,6 +27,7 @@ def for_file(size: int) -> Limits:
     """The limits to open a file of ``size`` bytes.
 
     A compressed forest grows by a factor of 5 to 10 when it is loaded, and writing it again takes as much once
-    more. More than the machine has is never of use, but Python with scikit-learn needs 1 GiB of address space.
+    more; libraries of the model's own may take some GiB of address space before that. More than the machine has is
+    never of use, but 4 GiB of address space are not yet 4 GiB of memory.
     """
-    return Limits(memory=max(4 * _GIB, min(4 * _GIB + 20 * size, psutil.virtual_memory().total)))
+    return Limits(memory=max(4 * _GIB, min(8 * _GIB + 20 * size, psutil.virtual_memory().total)))

@@ -29,7 +29,8 @@ ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "LOK
 # The first lines of the child: the paths must be right before anything of mlctl is imported.
 BOOT = """
 import json, sys
-request = json.loads(sys.argv[1])
+with open(sys.argv[1], encoding="ascii") as file:
+    request = json.load(file)
 sys.path[:] = request["path"]
 from mlctl.model.opening.child import main
 main(request)
@@ -106,8 +107,11 @@ def _ask(
             "limits": asdict(limits),
             "parent": os.getpid(),
         }
+        # In a file: the names of a large model are more than a command line holds.
+        written = private / "request"
+        written.write_text(json.dumps(request), encoding="ascii")
         child = subprocess.Popen(
-            [sys.executable, "-I", "-B", "-X", "utf8", "-W", "ignore", "-c", BOOT, json.dumps(request)],
+            [sys.executable, "-I", "-B", "-X", "utf8", "-W", "ignore", "-c", BOOT, str(written)],
             cwd=work,
             env=_environment(work),
             stdin=subprocess.DEVNULL,
