@@ -35,11 +35,11 @@ def import_model(
     """Make a model version of a scikit-learn model that exists already.
 
     Opening a pickle or joblib file runs the code in it. mlctl first shows what the file names, and opens it only
-    if you agree or give --trust. It opens the file in a process of its own, without network and credentials; that
-    process can still read and write your files. Open only files of people you know.
+    if you agree or give --trust: in a process of its own, with limits, without your environment and, on Linux,
+    without network. That process can still read and write your files. Open only files of people you know.
 
-    A .skops file is the safer way: it names types instead of code, and one with known types alone needs no trust.
-    Reading it needs an extra: pip install 'mlctl[skops]'.
+    A .skops file is the safer way: it holds data and names of types, and mlctl asks for trust only if skops does
+    not trust one of them. It needs an extra: pip install 'mlctl[skops]'.
     """
     from mlctl.cli.train import data_flags, render_version, to_document
 

@@ -23,7 +23,7 @@ from mlctl.settings import Settings
 
 
 def run(
-    project_folder: Path, settings: Settings, examined: Examined, report: Report = silent, *, trusted: bool = True
+    project_folder: Path, settings: Settings, examined: Examined, report: Report = silent, *, trusted: bool
 ) -> Kept:
     """Open a file in a child process, and keep the model in it as a version: as mlctl wrote it, not as it came.
 

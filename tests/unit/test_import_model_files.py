@@ -179,6 +179,19 @@ def test_the_copy_is_private_and_removed(tmp_path: Path, temporary: Path) -> Non
     assert not any(temporary.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [(b"PK\x03\x04", "skops"), (b"PK\x05\x06", "skops"), (b"\x80\x04N.", "pickle"), (b"", "pickle")],
+)
+@pytest.mark.parametrize("name", ["model.skops", "model.joblib"])
+def test_the_content_tells_the_kind_of_a_file_and_not_its_name(
+    tmp_path: Path, content: bytes, kind: str, name: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with source.copied(tmp_path / name) as copy:
+        assert copy.kind == kind
+
+
 def test_folders_that_a_killed_process_left_are_swept_and_no_others(tmp_path: Path, temporary: Path) -> None:
     script = (
         "import os, signal, sys, tempfile\nfrom mlctl.model.opening import folder\n"
@@ -207,3 +220,10 @@ def test_limits_grow_with_the_file_and_never_beyond_the_machine(monkeypatch: pyt
     assert [limits.for_file(size).memory / 2**30 for size in (0, 2**27, 2**40)] == [8, 10.5, 16]
     Memory.total = 2**30
     assert limits.for_file(2**40).memory == 4 * 2**30
+
+
+def test_the_help_says_that_opening_runs_code_and_what_is_safer(cli: Cli) -> None:
+    said = " ".join(cli("import", "--help").out.split())
+    assert "Opening a pickle or joblib file runs the code in it." in said
+    assert "A .skops file is the safer way" in said
+    assert "pip install 'mlctl[skops]'" in said
