@@ -10,14 +10,19 @@ from mlctl.cli.session import JsonFlag, Session
 from mlctl.cli.terminal import confirm, escape
 
 if TYPE_CHECKING:
-    from mlctl.core.importing import Examined
+    from mlctl.core.model_file import Examined
 
 _SHOWN = 12
+_UNKNOWN = {"pickle": "not known to mlctl", "skops": "not trusted by skops as such, or not known to mlctl"}
+_REASON = {"pickle": "opening a pickle runs the code in it", "skops": "it holds more than types that run no code"}
 
 
 def import_model(
     ctx: typer.Context,
-    model: Annotated[Path, typer.Argument(help="A fitted scikit-learn model, as joblib.dump or pickle.dump wrote it.")],
+    model: Annotated[
+        Path,
+        typer.Argument(help="A fitted scikit-learn model, as skops.io.dump, joblib.dump or pickle.dump wrote it."),
+    ],
     data: Annotated[
         str | None,
         typer.Option("--data", help="Rows with the model's features and the target; default: [data] source."),
@@ -30,7 +35,12 @@ def import_model(
 ) -> None:
     """Make a model version of a scikit-learn model that exists already.
 
-    Opening a pickle runs the code in it. What the file names is told before anything is opened.
+    Opening a pickle or joblib file runs the code in it. mlctl first shows what the file names, and opens it only
+    if you agree or give --trust: in a process of its own, with limits, without your environment and, on Linux,
+    without network. That process can still read and write your files. Open only files of people you know.
+
+    A .skops file is the safer way: it holds data and names of types, and mlctl asks for trust only if skops does
+    not trust one of them. It needs an extra: pip install 'mlctl[skops]'.
     """
     from mlctl.cli.train import data_flags, render_version, to_document
 
@@ -38,12 +48,14 @@ def import_model(
     settings = session.settings(flags=data_flags(session, data, target))
     with session.progress() as report:
         from mlctl.core import importing as core
+        from mlctl.core import model_file
 
-        examined = core.examine(model)
+        examined = model_file.examine(model, report)
     _tell(session, examined)
-    _agree(session, examined, trust)
+    if examined.needs_trust:
+        _agree(session, examined, trust)
     with session.progress() as report:
-        kept = core.run(session.folder, settings, examined, report)
+        kept = core.run(session.folder, settings, examined, report, trusted=trust or examined.needs_trust)
     document = to_document(kept) | {"types": list(examined.audit.types)}
     session.emit(document, lambda console: render_version(console, kept))
 
@@ -58,7 +70,7 @@ def _tell(session: Session, examined: "Examined") -> None:
     session.err.print(f"{render.path(examined.path)} names {count} type{'' if count == 1 else 's'}:")
     for title, names, mark in (
         ("of scikit-learn and what it stands on", audit.known, " "),
-        ("not known to mlctl", audit.unknown, "[yellow]![/]"),
+        (_UNKNOWN[examined.kind], audit.unknown, "[yellow]![/]"),
         ("never needed by a model, and able to run anything", audit.dangerous, "[bold red]![/]"),
     ):
         if names:
@@ -73,7 +85,8 @@ def _agree(session: Session, examined: "Examined", trust: bool) -> None:
     if trust:
         return
     asked = not session.as_json and sys.stdin.isatty()
-    if asked and confirm("Opening it runs the code in it. Do you trust whoever made it?"):
+    risk = "Opening it runs the code in it." if examined.kind == "pickle" else "Not all of its types are safe to load."
+    if asked and confirm(f"{risk} Do you trust whoever made it?"):
         return
     audit = examined.audit
     names = audit.dangerous or audit.unknown
@@ -81,7 +94,7 @@ def _agree(session: Session, examined: "Examined", trust: bool) -> None:
     raise MlctlError(
         f"{examined.path.name} was not opened."
         if asked
-        else f"{examined.path.name} was not opened: opening a pickle runs the code in it.{found}",
+        else f"{examined.path.name} was not opened: {_REASON[examined.kind]}.{found}",
         code="not_trusted",
         exit_code=ExitCode.USAGE,
         hint="Nothing was imported." if asked else "Give --trust if you know who made it.",

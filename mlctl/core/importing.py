@@ -1,27 +1,20 @@
 """``mlctl import``: somebody's fitted scikit-learn model becomes a model version."""
 
-import io
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
-import sklearn
-from sklearn.base import BaseEstimator, is_classifier, is_regressor
-from sklearn.exceptions import InconsistentVersionWarning, NotFittedError
+from sklearn.base import is_regressor
 from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import check_is_fitted
 
-from mlctl.core import keeping
+from mlctl.core import keeping, model_file
 from mlctl.core.keeping import Kept
+from mlctl.core.model_file import Examined
 from mlctl.data import loading
 from mlctl.data.dataset import Dataset
 from mlctl.errors import ExitCode, MlctlError, first_line
-from mlctl.files import sha256, sha256_of_file
-from mlctl.model import gates, held_out, metrics, pickle_audit, pipeline
-from mlctl.model.pickle_audit import Audit
+from mlctl.model import gates, held_out, metrics, pipeline
 from mlctl.model.pipeline import ESTIMATOR_STEP, Takes
 from mlctl.model.registry import Origin
 from mlctl.model.sources import fingerprints
@@ -29,33 +22,12 @@ from mlctl.progress import Event, Report, silent
 from mlctl.settings import Settings
 
 
-@dataclass(frozen=True)
-class Examined:
-    """A file that was looked at without opening it: what it names, and the digest of the bytes that were looked at."""
+def run(
+    project_folder: Path, settings: Settings, examined: Examined, report: Report = silent, *, trusted: bool
+) -> Kept:
+    """Open a file in a child process, and keep the model in it as a version: as mlctl wrote it, not as it came.
 
-    path: Path
-    audit: Audit
-    sha256: str
-
-
-def examine(path: Path) -> Examined:
-    """Look at a pickle without loading it. Raises MlctlError: exit 6 for no file, exit 3 for no pickle."""
-    if not path.is_file():
-        raise MlctlError(
-            f"There is no file {path}.",
-            code="model_not_found",
-            exit_code=ExitCode.NOT_FOUND,
-            hint="Give what joblib.dump or pickle.dump wrote.",
-        )
-    before = sha256_of_file(path)
-    audit = pickle_audit.audit(path)
-    if sha256_of_file(path) != before:
-        raise _refused(path, "changes while it is looked at", "Run the command again when it is written.")
-    return Examined(path, audit, before)
-
-
-def run(project_folder: Path, settings: Settings, examined: Examined, report: Report = silent) -> Kept:
-    """Open a file that the user trusts, and keep the model in it as a version.
+    ``trusted``: the user trusts the file, which all but a ``.skops`` file with known types alone needs.
 
     ``settings`` name the data: rows with the model's features and the target. The schema, the golden
     examples, the metrics and the parity come from all of them. Raises MlctlError (exit 3) for a file that
@@ -63,7 +35,7 @@ def run(project_folder: Path, settings: Settings, examined: Examined, report: Re
     """
     gates.refuse_impossible(settings.gates)
     with pipeline.project_modules(project_folder):
-        model = _opened(examined)
+        model = model_file.opened(examined, project_folder, trusted=trusted, report=report)
         fitted = model if isinstance(model, Pipeline) else Pipeline([(ESTIMATOR_STEP, model)])
         settings = _for_the_model(settings, fitted)
         dataset = loading.load(settings, project_folder, report)
@@ -107,51 +79,6 @@ def run(project_folder: Path, settings: Settings, examined: Examined, report: Re
         )
 
 
-def _opened(examined: Examined) -> Any:
-    path = examined.path
-    data = path.read_bytes()
-    if sha256(data) != examined.sha256:
-        raise _refused(path, "was changed since it was looked at", "Run the command again.")
-    saved_by = examined.audit.sklearn_version
-    if saved_by not in (None, sklearn.__version__):
-        raise _other_release(path, str(saved_by))
-    with warnings.catch_warnings(record=True) as warned:
-        warnings.simplefilter("always")
-        try:
-            model = joblib.load(io.BytesIO(data))
-        except (Exception, SystemExit) as error:
-            # A pickle is a program; it may raise anything.
-            raise _refused(
-                path,
-                f"cannot be opened: {type(error).__name__}: {first_line(error)}",
-                "Install the libraries that it was made with; modules of your own belong in the project's folder.",
-            ) from error
-    for warning in warned:
-        if isinstance(warning.message, InconsistentVersionWarning):
-            raise _other_release(path, warning.message.original_sklearn_version)
-    if hasattr(model, "refit") and not hasattr(model, "best_estimator_"):
-        raise _refused(
-            path,
-            f"holds {type(model).__name__} without a best estimator",
-            "Fit the search with refit=True, then save it.",
-        )
-    # A search is its best estimator once it is fitted.
-    model = getattr(model, "best_estimator_", model)
-    if not (isinstance(model, BaseEstimator) and (is_classifier(model) or is_regressor(model))):
-        raise _refused(
-            path,
-            f"holds {type(model).__name__}, which is no scikit-learn classifier or regressor",
-            "Save the model itself.",
-        )
-    if isinstance(getattr(model, "classes_", None), list):
-        raise _refused(path, "predicts several targets at once", "Save one model for each target.")
-    try:
-        check_is_fitted(model)
-    except NotFittedError:
-        raise _refused(path, f"holds {type(model).__name__} that was never fitted", "Save it after fit().") from None
-    return model
-
-
 def _takes(model: Any) -> Takes:
     """Columns by name, unless the model knows how many it had but not what they were called."""
     return "array" if hasattr(model, "n_features_in_") and not hasattr(model, "feature_names_in_") else "frame"
@@ -182,15 +109,6 @@ def _features_of(model: Any, dataset: Dataset, takes: Takes) -> list[str]:
             f"but the model was fitted on {wanted}.",
         )
     return list(dataset.feature_names)
-
-
-def _other_release(path: Path, saved_by: str) -> MlctlError:
-    return _refused(
-        path,
-        f"was saved by scikit-learn {saved_by}, and {sklearn.__version__} is installed: "
-        "its answers may differ without a sign",
-        f"Install scikit-learn=={saved_by}, or save the model anew with the installed version.",
-    )
 
 
 def _refused(path: Path, what: str, hint: str) -> MlctlError:

@@ -1,0 +1,30 @@
+"""Why a file cannot be used, in words that go on after its name."""
+
+from typing import Final
+
+# The error codes that a child process may answer with.
+CODES: Final = ("model_unusable", "pipeline_unsavable", "extra_missing")
+
+
+class Unusable(Exception):
+    """Why a file cannot be used: ``what`` goes on after the file's name, ``hint`` says what to do next."""
+
+    def __init__(self, what: str, hint: str, code: str = "model_unusable") -> None:
+        super().__init__(what)
+        self.what = what
+        self.hint = hint
+        self.code = code
+
+
+def other_release(saved_by: str, installed: str) -> Unusable:
+    """The refusal of a model that another release of scikit-learn saved."""
+    return Unusable(
+        f"was saved by scikit-learn {saved_by}, and {installed} is installed: its answers may differ without a sign",
+        f"Install scikit-learn=={saved_by}, or save the model anew with the installed version.",
+    )
+
+
+def printable(text: str, most: int = 300) -> str:
+    """A text from outside as it may be shown on one line of a terminal."""
+    shown = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text[: most + 1])
+    return shown if len(shown) <= most else f"{shown[:most]}…"
