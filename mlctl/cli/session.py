@@ -77,7 +77,13 @@ class Session:
         """The project's folder."""
         from mlctl.settings import find_project
 
-        return self._chosen or find_project(Path.cwd())
+        if self._chosen:
+            return self._chosen
+        here = Path.cwd()
+        folder = find_project(here)
+        if folder != here and not self.log_is_json:
+            self.err.print(f"Project folder: {folder}", style="dim", markup=False)
+        return folder
 
     @cached_property
     def new_folder(self) -> Path:
@@ -94,7 +100,7 @@ class Session:
                 f"There is no folder {chosen}.",
                 code="project_not_found",
                 exit_code=ExitCode.NOT_FOUND,
-                hint="Give -C the folder of a project.",
+                hint="Give -C, or MLCTL_PROJECT_DIR, the folder of a project.",
             )
         return chosen.resolve() if chosen else None
 

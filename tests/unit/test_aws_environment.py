@@ -75,7 +75,7 @@ def set_hostile(monkeypatch: pytest.MonkeyPatch, folder: Path, evil: str, udp_po
     variables = {
         **{name: value.format(evil=evil) for name, value in OTHER_VARIABLES.items()},
         **{f"AWS_ENDPOINT_URL_{service}": evil for service in SERVICES},
-        **{name: evil for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")},
+        **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"), evil),
         "AWS_CONFIG_FILE": str(config),
         "AWS_SHARED_CREDENTIALS_FILE": str(config),
         "AWS_CSM_ENABLED": "true",
