@@ -1,35 +1,41 @@
-"""What a shell completes: ids of model versions, and stages of the project."""
+"""What a shell completes: ids of model versions, and stages of the project.
 
+Completion runs on a key press, in any folder. It reads ``mlctl.toml``, ``.env`` and manifests, executes
+nothing of them, and says nothing when they are broken, too large or somebody else's.
+"""
+
+from contextlib import suppress
 from pathlib import Path
 
 
 def versions(incomplete: str) -> list[tuple[str, str]]:
     """Ids of model versions (their first twelve digits, with the estimator), ``latest`` and ``previous``."""
-    from mlctl.errors import MlctlError
     from mlctl.model.registry import LATEST, PREVIOUS, Registry
     from mlctl.settings import find_project, load
 
-    folder = find_project(Path.cwd())
-    found = [(LATEST, "the one trained last")]
-    try:
-        there = Registry(folder, load(folder).project).versions()
-        if len(there) > 1:
-            found.append((PREVIOUS, "the one before it"))
-        for version in there:
-            found.append((version.id[:12], version.manifest.estimator.rpartition(".")[2]))
-    except MlctlError:
-        pass  # a shell that completes is no place for errors; the command itself will tell
-    return [each for each in found if each[0].startswith(incomplete)]
+    candidates = [(LATEST, "the one trained last")]
+    # A shell that completes is no place for errors; the command itself tells them.
+    with suppress(Exception):
+        folder = find_project(Path.cwd())
+        stored = Registry(folder, load(folder).project).versions()
+        if len(stored) > 1:
+            candidates.append((PREVIOUS, "the one before it"))
+        for version in stored:
+            candidates.append((version.id[:12], _printable(version.manifest.estimator.rpartition(".")[2])))
+    return [candidate for candidate in candidates if candidate[0].startswith(incomplete)]
 
 
 def stages(incomplete: str) -> list[str]:
     """``local``, and every ``[stage.X]`` of the project."""
-    from mlctl.errors import MlctlError
     from mlctl.settings import find_project, load
     from mlctl.stages import LOCAL
 
-    try:
-        names = [LOCAL, *load(find_project(Path.cwd())).stage]
-    except MlctlError:
-        names = [LOCAL]
+    names = [LOCAL]
+    with suppress(Exception):  # as above
+        names += load(find_project(Path.cwd())).stage
     return [name for name in names if name.startswith(incomplete)]
+
+
+def _printable(text: str) -> str:
+    """A shell shows it as it is, and a manifest may come from anywhere."""
+    return "".join(character for character in text if character.isprintable())[:60]

@@ -114,6 +114,15 @@ class Session:
 
         return resolve(self.folder, stage=stage, flags=flags)
 
+    def tell_profile(self, stage: str) -> None:
+        """Say which AWS profile a command that changes ``stage`` uses, where a file of the project chose it."""
+        from mlctl.settings_sources import PREFIX
+
+        resolved = self.resolve(stage)
+        profile, origin = resolved.settings.deploy.profile, resolved.origin(("deploy", "profile"))
+        if stage != "local" and profile and not origin.startswith(PREFIX) and not self.log_is_json:
+            self.err.print(f"AWS profile: {profile}, as {origin} says", style="dim", markup=False)
+
     @cached_property
     def out(self) -> Console:
         """Standard output."""

@@ -50,8 +50,8 @@ class Fitted:
 
         # What scikit-learn warns of was told when the version was made.
         warnings.simplefilter("ignore")
-        # After the package's own folder: the handler is not what a project may call handler.
-        sys.path.insert(1, job["project"])
+        # After all that is installed: a project's joblib.py is not joblib, nor its handler the handler.
+        sys.path.append(job["project"])
         import joblib
 
         self._fitted = joblib.load(os.path.join("model", "model.joblib"))  # noqa: PTH118  # pathlib would be timed too
