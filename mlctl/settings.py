@@ -37,6 +37,8 @@ from mlctl.settings_sources import (
 # Variables that are read elsewhere.
 _OTHER_VARIABLES = {*USER_VARIABLES, TOKEN_VARIABLE}
 
+_SHOWN_CHARACTERS = 200
+
 # Names of functions and roles are made of these; both are limited to 64 characters.
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=40)]
 
@@ -298,8 +300,14 @@ def _explain(error: ValidationError, layers: tuple[Layer, ...], table: tuple[str
         # A rule between keys of one table, in its own words.
         return invalid(f"{where}: [{dotted}] {first['ctx']['error']}.", "Correct the table and run the command again.")
     return invalid(
-        f"{where}: {dotted} = {first['input']!r}: {first['msg']}.", "Correct the value and run the command again."
+        f"{where}: {dotted} = {_in_short(first['input'])}: {first['msg']}.",
+        "Correct the value and run the command again.",
     )
+
+
+def _in_short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
 
 
 def _keys_at(path: tuple[str, ...]) -> list[str]:

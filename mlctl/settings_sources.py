@@ -27,6 +27,7 @@ USER_VARIABLES = frozenset({"MLCTL_CACHE_DIR", "MLCTL_STATE_DIR", "MLCTL_PROJECT
 _TOML_BYTES = 256_000
 _DOTENV_BYTES = 64_000
 _LONG_GAP = re.compile(r"[^\S\r\n]{400}")
+_DOTS_IN_LINE = 300
 _LEVELS = 20
 
 
@@ -120,6 +121,9 @@ def read_file(folder: Path) -> dict[str, Any]:
     text = read_text(folder, FILE_NAME, _TOML_BYTES)
     if text is None:
         return {}
+    if any(line.count(".") > _DOTS_IN_LINE for line in text.splitlines()):
+        # The parser's time grows with the square of the parts of a key.
+        raise invalid(f"{FILE_NAME} has a line with more than {_DOTS_IN_LINE} dots.", "Break the line.")
     try:
         document = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
