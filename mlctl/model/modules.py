@@ -6,11 +6,26 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
+from importlib.abc import MetaPathFinder
 from importlib.machinery import PathFinder
+from importlib.util import find_spec
 from pathlib import Path
 
 # https://docs.python.org/3/using/cmdline.html#envvar-PYTHONSAFEPATH
 _SAFE_PATH = "PYTHONSAFEPATH"
+
+
+class _Absent(MetaPathFinder):
+    """Modules that Python has on other systems only, such as ``msvcrt``: libraries try to import them."""
+
+    def __init__(self, folder: Path) -> None:
+        names = {path.name.partition(".")[0] for path in _importable(folder)} & sys.stdlib_module_names
+        self._names = {name for name in names if name not in sys.modules and _is_absent(name)}
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        """Raise ModuleNotFoundError for one of them; leave every other to the next finder."""
+        if name in self._names:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
 @contextmanager
@@ -22,7 +37,8 @@ def project_modules(folder: Path) -> Iterator[None]:
 
     What the project's code prints goes to standard error: standard output is for the result.
     """
-    entry, safe_path = str(folder), os.environ.get(_SAFE_PATH)
+    entry, safe_path, absent = str(folder), os.environ.get(_SAFE_PATH), _Absent(folder)
+    sys.meta_path.insert(0, absent)
     sys.path.append(entry)
     os.environ[_SAFE_PATH] = "1"
     importlib.invalidate_caches()
@@ -30,6 +46,7 @@ def project_modules(folder: Path) -> Iterator[None]:
         with redirect_stdout(sys.stderr), _descriptor_of_stdout_apart():
             yield
     finally:
+        sys.meta_path.remove(absent)
         # The last one: it may stand further up too, by the user's PYTHONPATH.
         if entry in sys.path:
             del sys.path[len(sys.path) - 1 - sys.path[::-1].index(entry)]
@@ -58,6 +75,13 @@ def _descriptor_of_stdout_apart() -> Iterator[None]:
         ctypes.CDLL(None).fflush(None)
         os.dup2(kept, 1)
         os.close(kept)
+
+
+def _is_absent(name: str) -> bool:
+    try:
+        return find_spec(name) is None
+    except ModuleNotFoundError:
+        return True  # by another _Absent: two of them may be in use, one in the other
 
 
 def _importable(folder: Path) -> Iterator[Path]:

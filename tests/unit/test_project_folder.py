@@ -1,4 +1,4 @@
-"""Which folder is the project when it is not named, and whose files count. Owners are set where the tests run as root."""
+"""Which folder is the project when it is not named, and whose files count."""
 
 import os
 from collections.abc import Callable
