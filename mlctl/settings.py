@@ -7,8 +7,7 @@ Flags win over ``MLCTL_*`` variables (nested: ``MLCTL_DEPLOY__MEMORY``), those o
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from types import UnionType
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -18,6 +17,7 @@ from mlctl import project_folder
 from mlctl.errors import ExitCode, MlctlError, did_you_mean
 from mlctl.hosts import is_loopback_url, server_url
 from mlctl.settings_deploy import DeploySettings
+from mlctl.settings_errors import explain
 from mlctl.settings_sources import (
     DOTENV_NAME,
     FILE_NAME,
@@ -27,6 +27,8 @@ from mlctl.settings_sources import (
     Layer,
     invalid,
     lay_over,
+    layer_of,
+    origin_of,
     read_dotenv,
     read_environment,
     read_file,
@@ -36,8 +38,6 @@ from mlctl.settings_sources import (
 
 # Variables that are read elsewhere.
 _OTHER_VARIABLES = {*USER_VARIABLES, TOKEN_VARIABLE}
-
-_SHOWN_CHARACTERS = 200
 
 # Names of functions and roles are made of these; both are limited to 64 characters.
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=40)]
@@ -182,7 +182,7 @@ class Resolved:
 
     def origin(self, path: Iterable[str]) -> str:
         """Where the value at ``path`` came from: a layer's name, or ``default``."""
-        return _origin(self.layers, tuple(path))
+        return origin_of(self.layers, tuple(path))
 
 
 def load(folder: Path, *, stage: str | None = None, flags: Mapping[str, Any] | None = None) -> Settings:
@@ -216,7 +216,7 @@ def resolve(folder: Path, *, stage: str | None = None, flags: Mapping[str, Any] 
     try:
         resolved = Resolved(Settings(**merged), layers)
     except ValidationError as error:
-        raise _explain(error, layers) from None
+        raise explain(error, layers, Settings) from None
     _check_endpoint(resolved)
     return resolved
 
@@ -231,17 +231,6 @@ def json_schema() -> dict[str, Any]:
     return schema
 
 
-def _layer(layers: Iterable[Layer], path: tuple[str, ...]) -> Layer | None:
-    return next((layer for layer in layers if layer.has(path)), None)
-
-
-def _origin(layers: Iterable[Layer], path: tuple[str, ...]) -> str:
-    layer = _layer(layers, path)
-    if layer is None:
-        return "default"
-    return PREFIX + "__".join(path).upper() if layer.is_environment else layer.name
-
-
 def _stage_table(document: dict[str, Any], stage: str | None) -> dict[str, Any]:
     own = document.get("stage", {}).get(stage) if isinstance(document.get("stage"), dict) else None
     return {"deploy": own} if isinstance(own, dict) else {}
@@ -249,7 +238,7 @@ def _stage_table(document: dict[str, Any], stage: str | None) -> dict[str, Any]:
 
 def _check_endpoint(resolved: Resolved) -> None:
     """Only the user sends requests, and with them a token, to another machine; a project's files do not."""
-    endpoint, layer = resolved.settings.local_endpoint, _layer(resolved.layers, ("local_endpoint",))
+    endpoint, layer = resolved.settings.local_endpoint, layer_of(resolved.layers, ("local_endpoint",))
     if endpoint is None or layer is None or layer.of_user or is_loopback_url(endpoint):
         return
     raise MlctlError(
@@ -280,51 +269,4 @@ def _check_stages(document: dict[str, Any]) -> None:
         try:
             DeploySettings.model_validate(both)
         except ValidationError as error:
-            raise _explain(error, (Layer(FILE_NAME, document),), ("stage", name)) from None
-
-
-def _explain(error: ValidationError, layers: tuple[Layer, ...], table: tuple[str, ...] = ()) -> MlctlError:
-    """The first problem of a ValidationError in one line, with where it was read and the nearest key."""
-    first = error.errors(include_url=False)[0]
-    path = (*table, *(str(part) for part in first["loc"]))
-    where, dotted = _origin(layers, path), ".".join(path)
-    if first["type"] == "extra_forbidden":
-        known = _keys_at(path[:-1])
-        return invalid(
-            f"{where}: unknown key '{dotted}'.{did_you_mean(path[-1], known)}",
-            f"Known here: {', '.join(sorted(known))}.",
-        )
-    if first["type"] == "value_error":
-        # Which of several keys is to blame, and so which of several places, cannot be told of a variable.
-        where = "The settings" if where.startswith(PREFIX) else where
-        # A rule between keys of one table, in its own words.
-        return invalid(f"{where}: [{dotted}] {first['ctx']['error']}.", "Correct the table and run the command again.")
-    return invalid(
-        f"{where}: {dotted} = {_in_short(first['input'])}: {first['msg']}.",
-        "Correct the value and run the command again.",
-    )
-
-
-def _in_short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
-
-
-def _keys_at(path: tuple[str, ...]) -> list[str]:
-    """The keys that are known at a place in the file."""
-    if path[:1] == ("stage",):
-        path = ("deploy", *path[2:])
-    model: type[BaseModel] = Settings
-    for part in path:
-        field = model.model_fields.get(part)
-        found = _table_of(field.annotation) if field else None
-        if found is None:
-            return []
-        model = found
-    return list(model.model_fields)
-
-
-def _table_of(annotation: Any) -> type[BaseModel] | None:
-    """The model of a field that is a table, optional or not."""
-    kinds = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
-    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
+            raise explain(error, (Layer(FILE_NAME, document),), Settings, ("stage", name)) from None

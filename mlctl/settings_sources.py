@@ -50,6 +50,19 @@ class Layer:
         return True
 
 
+def layer_of(layers: Iterable[Layer], path: tuple[str, ...]) -> Layer | None:
+    """The strongest of ``layers`` that sets something at ``path``."""
+    return next((layer for layer in layers if layer.has(path)), None)
+
+
+def origin_of(layers: Iterable[Layer], path: tuple[str, ...]) -> str:
+    """Where the value at ``path`` came from: a layer's name, the variable, or ``default``."""
+    layer = layer_of(layers, path)
+    if layer is None:
+        return "default"
+    return PREFIX + "__".join(path).upper() if layer.is_environment else layer.name
+
+
 def lay_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     """``above`` over ``below``, table by table."""
     both = {

@@ -4,6 +4,7 @@ Completion runs on a key press, in any folder. It reads ``mlctl.toml``, ``.env``
 nothing of them, and says nothing when they are broken, too large or somebody else's.
 """
 
+import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,12 +12,12 @@ from pathlib import Path
 def versions(incomplete: str) -> list[tuple[str, str]]:
     """Ids of model versions (their first twelve digits, with the estimator), ``latest`` and ``previous``."""
     from mlctl.model.registry import LATEST, PREVIOUS, Registry
-    from mlctl.settings import find_project, load
+    from mlctl.settings import load
 
     candidates = [(LATEST, "the one trained last")]
     # A shell that completes is no place for errors; the command itself tells them.
     with suppress(Exception):
-        folder = find_project(Path.cwd())
+        folder = _folder()
         stored = Registry(folder, load(folder).project).versions()
         if len(stored) > 1:
             candidates.append((PREVIOUS, "the one before it"))
@@ -27,13 +28,21 @@ def versions(incomplete: str) -> list[tuple[str, str]]:
 
 def stages(incomplete: str) -> list[str]:
     """``local``, and every ``[stage.X]`` of the project."""
-    from mlctl.settings import find_project, load
+    from mlctl.settings import load
     from mlctl.stages import LOCAL
 
     names = [LOCAL]
     with suppress(Exception):  # as above
-        names += load(find_project(Path.cwd())).stage
+        names += load(_folder()).stage
     return [name for name in names if name.startswith(incomplete)]
+
+
+def _folder() -> Path:
+    from mlctl.project_folder import VARIABLE
+    from mlctl.settings import find_project
+
+    named = os.environ.get(VARIABLE)
+    return Path(named) if named else find_project(Path.cwd())
 
 
 def _printable(text: str) -> str:
