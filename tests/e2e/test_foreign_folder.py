@@ -13,24 +13,17 @@ from tests.conftest import Result
 from tests.e2e.conftest import Project, make_project
 
 SCRIPT = str(Path(sys.executable).with_name("mlctl"))
-# What Python itself imports between taking the working directory for the path and running `mlctl/__main__.py`.
-BEYOND_REACH = frozenset({"mlctl"})
 ROW = ("5.1", "3.5", "1.4", "0.2")
 # Everything but `train` and `up`, which are to run the project's own pipeline.
 COMMANDS: tuple[tuple[str, ...], ...] = (
     ("--help",),
     ("status",),
     ("config",),
-    ("config", "schema"),
     ("doctor",),
-    ("doctor", "--policy"),
     ("data", "describe"),
-    ("data", "validate"),
     ("data", "split"),
     ("models",),
     ("models", "show"),
-    ("models", "verify"),
-    ("models", "support"),
     ("package",),
     ("deploy",),
     ("invoke", *ROW),
@@ -53,11 +46,11 @@ def make():
 """
 
 
-def plant(folder: Path, ran: Path, without: frozenset[str] = frozenset()) -> None:
+def plant(folder: Path, ran: Path) -> None:
     """A module by each name of the standard library and of what is installed, which leaves a file when it runs."""
     ran.mkdir()
     names = {*sys.stdlib_module_names, *packages_distributions(), "sitecustomize", "usercustomize", "conftest"}
-    for name in names - without:
+    for name in names:
         if name.isidentifier() and name != "handler":
             code = f"open({str(ran)!r} + '/{name}', 'a').close()\n"
             (folder / f"{name}.py").write_text(code)
@@ -65,6 +58,17 @@ def plant(folder: Path, ran: Path, without: frozenset[str] = frozenset()) -> Non
     (folder / "handler" / "__init__.py").write_text(f"open({str(ran)!r} + '/handler', 'a').close()\n")
     (folder / "planted.pth").write_text(f"import os; open({str(ran)!r} + '/pth', 'a').close()\n")
     (folder / "setup.cfg").write_text("[mypy]\nplugins = planted\n")
+
+
+def before_main() -> set[str]:
+    """What Python itself imports for ``-m`` with the working directory first on its path: no program can help it."""
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", "import runpy, sys; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return {"mlctl", *(name.partition(".")[0] for name in done.stdout.split())}
 
 
 def told(result: Result, words: tuple[str, ...]) -> str:
@@ -87,14 +91,14 @@ def test_no_command_runs_a_module_of_the_folder(planted: Project, way: str, tmp_
     command = [SCRIPT]
     if way == "python -m":
         command = [sys.executable, "-m", "mlctl"]
-        for name in BEYOND_REACH:
-            (planted.folder / f"{name}.py").unlink()
+        for name in before_main():
+            (planted.folder / f"{name}.py").unlink(missing_ok=True)
     elif way == "-C":
         command = [SCRIPT, "-C", str(planted.folder)]
     there = Project(tmp_path if way == "-C" else planted.folder, command)
     there._env = {**planted._env, "PYTHONDONTWRITEBYTECODE": "1"}
     there._env.pop("PYTHONSAFEPATH", None)
-    for words in COMMANDS if way == "the command" else COMMANDS[::4]:
+    for words in COMMANDS if way == "the command" else COMMANDS[1:8:2]:
         result = there.run(*words)
         assert not list(ran.iterdir()), told(result, words)
         # `init` finds a settings file, or makes the one that the next round finds; a status may be of what is gone.
@@ -103,14 +107,13 @@ def test_no_command_runs_a_module_of_the_folder(planted: Project, way: str, tmp_
     (planted.folder / "mlctl.toml").unlink(missing_ok=True)
 
 
-@pytest.mark.parametrize("command", [[SCRIPT], [sys.executable, "-m", "mlctl"]], ids=["command", "python -m"])
-def test_training_runs_the_module_that_the_settings_name_and_no_other(tmp_path: Path, command: list[str]) -> None:
+def test_training_runs_the_module_that_the_settings_name_and_no_other(tmp_path: Path) -> None:
     folder = tmp_path / "project"
     folder.mkdir()
-    plant(folder, tmp_path / "ran", BEYOND_REACH)
+    plant(folder, tmp_path / "ran")
     (folder / "my_pipeline.py").write_text(OWN)
     (folder / "mlctl.toml").write_text("[model]\npipeline = 'my_pipeline:make'\ncv = 2\n")
-    project = Project(folder, command)
+    project = Project(folder, [SCRIPT])
     trained = project.run("train", "--json")
     assert trained.code == 0, trained.err
     for words in (("evaluate",), ("bench", "--runs", "1")):
