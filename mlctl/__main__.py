@@ -1,6 +1,16 @@
-"""``python -m mlctl``."""
+"""``python -m mlctl``.
 
-from mlctl.cli.app import main
+Python puts the working directory first on the path for ``-m``. A folder that happens to be the current one must not
+run as part of mlctl, so it is taken off before anything else is imported. What Python itself imports before this
+file is beyond reach: in a folder with an ``mlctl.py`` of its own, use the command ``mlctl``, or ``python -P -m mlctl``.
+"""
+
+import os
+import sys
 
 if __name__ == "__main__":
+    if not sys.flags.safe_path and sys.path[:1] in ([""], [os.getcwd()]):  # noqa: PTH109  # pathlib is not imported yet
+        del sys.path[0]
+    from mlctl.cli.app import main
+
     raise SystemExit(main())

@@ -7,29 +7,37 @@ Flags win over ``MLCTL_*`` variables (nested: ``MLCTL_DEPLOY__MEMORY``), those o
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from types import UnionType
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
-from mlctl.errors import MlctlError, did_you_mean
+from mlctl import project_folder
+from mlctl.errors import ExitCode, MlctlError, did_you_mean
+from mlctl.hosts import is_loopback_url, server_url
 from mlctl.settings_deploy import DeploySettings
+from mlctl.settings_errors import explain
 from mlctl.settings_sources import (
+    DOTENV_NAME,
     FILE_NAME,
     PREFIX,
+    TOKEN_VARIABLE,
+    USER_VARIABLES,
     Layer,
     invalid,
     lay_over,
+    layer_of,
+    origin_of,
     read_dotenv,
     read_environment,
     read_file,
-    variable_names,
+    settings_in_dotenv,
+    variables_set,
 )
 
 # Variables that are read elsewhere.
-_OTHER_VARIABLES = {"MLCTL_CACHE_DIR", "MLCTL_STATE_DIR", "MLCTL_TOKEN"}
+_OTHER_VARIABLES = {*USER_VARIABLES, TOKEN_VARIABLE}
 
 # Names of functions and roles are made of these; both are limited to 64 characters.
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=40)]
@@ -93,7 +101,9 @@ class ModelSettings(_Strict):
     """``[model]``: the pipeline, by dotted names or made by the user's own function, and the number of folds.
 
     ``estimator`` "auto" is a random forest for the task; ``preprocess`` "auto" fits the schema.
-    ``pipeline`` ("module:function", from the project's folder) takes the place of both.
+    ``pipeline`` ("module:function", from the project's folder) takes the place of both. Only ``train``, and what
+    begins with it (``up``), imports that module to make a pipeline: it is code, which then runs as the user. What
+    runs a fitted pipeline (``evaluate``, ``compare``, ``bench``) imports the classes that it is made of.
     """
 
     estimator: str = "auto"
@@ -107,6 +117,14 @@ class ModelSettings(_Strict):
         if self.pipeline and (self.estimator != "auto" or self.preprocess != "auto"):
             raise ValueError("pipeline takes the place of estimator and preprocess; give one or the other")
         return self
+
+
+def _of_server(url: str) -> str:
+    try:
+        server_url(url)
+    except ValueError as error:
+        raise PydanticCustomError("url", "{why}", {"why": str(error)}) from None
+    return url
 
 
 class Settings(BaseSettings):
@@ -126,7 +144,7 @@ class Settings(BaseSettings):
     deploy: DeploySettings = Field(default_factory=DeploySettings)
     stage: dict[Name, dict[str, Any]] = Field(default_factory=dict)
     local_port: int | None = Field(None, ge=1, le=65535)
-    local_endpoint: str | None = Field(None, pattern=r"^https?://")
+    local_endpoint: Annotated[str, AfterValidator(_of_server)] | None = None
 
     @classmethod
     def settings_customise_sources(
@@ -147,11 +165,12 @@ class Settings(BaseSettings):
 
 
 def find_project(start: Path) -> Path:
-    """The nearest folder at or above ``start`` that holds ``mlctl.toml``, else ``start``."""
-    for folder in (start, *start.parents):
-        if (folder / FILE_NAME).is_file():
-            return folder
-    return start
+    """The nearest folder at or above ``start`` that holds ``mlctl.toml``, else ``start``.
+
+    See ``project_folder`` for where the search ends and whose files count. Raises MlctlError (exit 2) for a
+    project of somebody else.
+    """
+    return project_folder.find(start, FILE_NAME, (DOTENV_NAME, "artifacts"))
 
 
 @dataclass(frozen=True)
@@ -163,7 +182,7 @@ class Resolved:
 
     def origin(self, path: Iterable[str]) -> str:
         """Where the value at ``path`` came from: a layer's name, or ``default``."""
-        return _origin(self.layers, tuple(path))
+        return origin_of(self.layers, tuple(path))
 
 
 def load(folder: Path, *, stage: str | None = None, flags: Mapping[str, Any] | None = None) -> Settings:
@@ -179,24 +198,27 @@ def resolve(folder: Path, *, stage: str | None = None, flags: Mapping[str, Any] 
     """
     document = read_file(folder)
     _check_stages(document)
-    _check_names(variable_names(folder))
+    in_dotenv = read_dotenv(folder)
+    _check_names(variables_set(in_dotenv))
     try:
         layers = (
-            Layer("a flag", dict(flags or {})),
-            Layer(PREFIX, read_environment(Settings), is_environment=True),
-            Layer(".env", read_dotenv(Settings, folder)),
+            Layer("a flag", dict(flags or {}), of_user=True),
+            Layer(PREFIX, read_environment(Settings), is_environment=True, of_user=True),
+            Layer(DOTENV_NAME, settings_in_dotenv(Settings, in_dotenv)),
             Layer(f"{FILE_NAME}, [stage.{stage}]", _stage_table(document, stage)),
             Layer(FILE_NAME, document),
         )
-    except SettingsError as error:
+    except (SettingsError, RecursionError) as error:
         raise invalid(f"A {PREFIX}* variable cannot be read: {error}.", "Tables are given as JSON objects.") from None
     merged: dict[str, Any] = {}
     for layer in reversed(layers):
         merged = lay_over(merged, layer.values)
     try:
-        return Resolved(Settings(**merged), layers)
+        resolved = Resolved(Settings(**merged), layers)
     except ValidationError as error:
-        raise _explain(error, layers) from None
+        raise explain(error, layers, Settings) from None
+    _check_endpoint(resolved)
+    return resolved
 
 
 def json_schema() -> dict[str, Any]:
@@ -209,16 +231,23 @@ def json_schema() -> dict[str, Any]:
     return schema
 
 
-def _origin(layers: Iterable[Layer], path: tuple[str, ...]) -> str:
-    for layer in layers:
-        if layer.has(path):
-            return PREFIX + "__".join(path).upper() if layer.is_environment else layer.name
-    return "default"
-
-
 def _stage_table(document: dict[str, Any], stage: str | None) -> dict[str, Any]:
     own = document.get("stage", {}).get(stage) if isinstance(document.get("stage"), dict) else None
     return {"deploy": own} if isinstance(own, dict) else {}
+
+
+def _check_endpoint(resolved: Resolved) -> None:
+    """Only the user sends requests, and with them a token, to another machine; a project's files do not."""
+    endpoint, layer = resolved.settings.local_endpoint, layer_of(resolved.layers, ("local_endpoint",))
+    if endpoint is None or layer is None or layer.of_user or is_loopback_url(endpoint):
+        return
+    raise MlctlError(
+        f"{layer.name}: local_endpoint = {endpoint!r} is not on this machine.",
+        code="endpoint_not_local",
+        exit_code=ExitCode.USAGE,
+        hint="A project may name a loopback address only, such as http://127.0.0.1:4566. "
+        "Set MLCTL_LOCAL_ENDPOINT in your environment for another one.",
+    )
 
 
 def _check_names(names: Iterable[str]) -> None:
@@ -240,45 +269,4 @@ def _check_stages(document: dict[str, Any]) -> None:
         try:
             DeploySettings.model_validate(both)
         except ValidationError as error:
-            raise _explain(error, (Layer(FILE_NAME, document),), ("stage", name)) from None
-
-
-def _explain(error: ValidationError, layers: tuple[Layer, ...], table: tuple[str, ...] = ()) -> MlctlError:
-    """The first problem of a ValidationError in one line, with where it was read and the nearest key."""
-    first = error.errors(include_url=False)[0]
-    path = (*table, *(str(part) for part in first["loc"]))
-    where, dotted = _origin(layers, path), ".".join(path)
-    if first["type"] == "extra_forbidden":
-        known = _keys_at(path[:-1])
-        return invalid(
-            f"{where}: unknown key '{dotted}'.{did_you_mean(path[-1], known)}",
-            f"Known here: {', '.join(sorted(known))}.",
-        )
-    if first["type"] == "value_error":
-        # Which of several keys is to blame, and so which of several places, cannot be told of a variable.
-        where = "The settings" if where.startswith(PREFIX) else where
-        # A rule between keys of one table, in its own words.
-        return invalid(f"{where}: [{dotted}] {first['ctx']['error']}.", "Correct the table and run the command again.")
-    return invalid(
-        f"{where}: {dotted} = {first['input']!r}: {first['msg']}.", "Correct the value and run the command again."
-    )
-
-
-def _keys_at(path: tuple[str, ...]) -> list[str]:
-    """The keys that are known at a place in the file."""
-    if path[:1] == ("stage",):
-        path = ("deploy", *path[2:])
-    model: type[BaseModel] = Settings
-    for part in path:
-        field = model.model_fields.get(part)
-        found = _table_of(field.annotation) if field else None
-        if found is None:
-            return []
-        model = found
-    return list(model.model_fields)
-
-
-def _table_of(annotation: Any) -> type[BaseModel] | None:
-    """The model of a field that is a table, optional or not."""
-    kinds = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
-    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
+            raise explain(error, (Layer(FILE_NAME, document),), Settings, ("stage", name)) from None

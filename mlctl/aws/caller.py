@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass, replace
 
-import botocore.session
 from botocore.exceptions import UnknownRegionError
 
 from mlctl.aws import read
 from mlctl.aws.desired import Identity
 from mlctl.aws.errors import explained
+from mlctl.aws.isolated import isolated_session
 from mlctl.aws.permissions import ACCOUNT, REGION
 from mlctl.aws.session import Aws
 from mlctl.errors import MlctlError
@@ -50,6 +50,6 @@ def place(region: str | None, profile: str | None) -> Identity:
 def _partition(region: str | None) -> str:
     """``aws``, or that of China or of a government, which have regions of their own."""
     try:
-        return str(botocore.session.Session().get_partition_for_region(region or _ANY_REGION))
+        return str(isolated_session().get_partition_for_region(region or _ANY_REGION))
     except UnknownRegionError:
         return "aws"

@@ -1,14 +1,13 @@
 """Objects in S3, to be read as data."""
 
-import os
 import re
 from collections.abc import Callable
 from typing import IO
 
-import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
+from mlctl.aws.configuration import configured, open_session
 from mlctl.aws.errors import code_of, explained
 from mlctl.errors import ExitCode, MlctlError
 
@@ -35,12 +34,13 @@ def download(
     bucket, key = _parts(uri)
     with explained():
         try:
-            session = boto3.Session(region_name=region or os.environ.get("AWS_REGION"), profile_name=profile)
-            client = session.client(
-                "s3",
-                region_name=session.region_name or _REGION,
-                config=Config(retries={"mode": "standard", "total_max_attempts": 5}),
-            )
+            session = open_session(region, profile)
+            with configured():
+                client = session.client(
+                    "s3",
+                    region_name=session.region_name or _REGION,
+                    config=Config(retries={"mode": "standard", "total_max_attempts": 5}),
+                )
             found = client.get_object(Bucket=bucket, Key=key)
             done, size = 0, int(found["ContentLength"])
             advance(done, size)
@@ -50,15 +50,6 @@ def download(
                 advance(done, size)
         except ClientError as error:
             raise _explained(uri, bucket, key, error) from error
-        except BotoCoreError as error:
-            if "profile" in str(error):
-                raise MlctlError(
-                    f"AWS cannot be reached: {error}.",
-                    code="aws_profile",
-                    exit_code=ExitCode.AWS,
-                    hint="Check [deploy] profile against ~/.aws/config.",
-                ) from None
-            raise
 
 
 def _parts(uri: str) -> tuple[str, str]:

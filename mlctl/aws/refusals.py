@@ -268,6 +268,22 @@ SDK: Mapping[str, Words] = {
         "aws_profile", "AWS cannot be reached: {message}.", "Check [deploy] profile against ~/.aws/config."
     ),
     "ConfigParseError": Words("aws_profile", "AWS cannot be reached: {message}.", "Mend that file."),
+    **dict.fromkeys(
+        (
+            "ConfigNotFound",
+            "InfiniteLoopConfigError",
+            "InvalidConfigError",
+            "InvalidDefaultsMode",
+            "InvalidRetryConfigurationError",
+            "InvalidRetryModeError",
+            "UnknownCredentialError",
+        ),
+        Words(
+            "aws_configuration",
+            "The AWS configuration cannot be used: {message}",
+            "Check the AWS_* variables, ~/.aws/config and ~/.aws/credentials.",
+        ),
+    ),
     "ConnectTimeoutError": Words("aws_timeout", "AWS did not answer in time: {message}", f"{_CONNECTION} {AGAIN}"),
     "ReadTimeoutError": Words("aws_timeout", "AWS did not answer in time: {message}", AGAIN),
     "ConnectionClosedError": Words("aws_connection_closed", "The connection to AWS broke off: {message}", AGAIN),

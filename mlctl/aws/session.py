@@ -1,16 +1,16 @@
 """AWS clients for one account and region, or for an emulator of it."""
 
-import os
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import boto3
-import botocore.session
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, NoCredentialsError
+from botocore.exceptions import NoCredentialsError
 
+from mlctl.aws.configuration import configured, open_session
+from mlctl.aws.isolated import isolated_session
 from mlctl.errors import ExitCode, MlctlError
 
 if TYPE_CHECKING:
@@ -36,17 +36,11 @@ class Aws:
 
     @classmethod
     def connect(cls, *, region: str | None, profile: str | None) -> "Aws":
-        """AWS itself, with the usual chain of credentials. Raises MlctlError (exit 5) without a region."""
-        try:
-            # AWS_REGION is what the other SDKs read; botocore knows AWS_DEFAULT_REGION only.
-            session = boto3.Session(region_name=region or os.environ.get("AWS_REGION"), profile_name=profile)
-        except BotoCoreError as error:
-            raise MlctlError(
-                f"AWS cannot be reached: {error}.",
-                code="aws_profile",
-                exit_code=ExitCode.AWS,
-                hint="Check [deploy] profile against ~/.aws/config.",
-            ) from None
+        """AWS itself, with the usual chain of credentials.
+
+        Raises MlctlError (exit 5) without a region, for a profile that does not exist, and for a broken configuration.
+        """
+        session = open_session(region, profile)
         if session.region_name is None:
             raise MlctlError(
                 "No AWS region is set, which every stage but local needs.",
@@ -59,14 +53,8 @@ class Aws:
     @classmethod
     def emulated(cls, endpoint: str, *, region: str | None) -> "Aws":
         """An emulator at ``endpoint``, with credentials that mean nothing anywhere else."""
-        # Nothing of the user's AWS configuration: a profile that does not exist must not matter here.
-        unset = (None, None, None, None)
-        nowhere = (None, None, os.devnull, None)
-        apart = botocore.session.Session(
-            session_vars={"profile": unset, "config_file": nowhere, "credentials_file": nowhere}
-        )
         session = boto3.Session(
-            botocore_session=apart,
+            botocore_session=isolated_session(),
             aws_access_key_id="test",
             aws_secret_access_key="test",  # noqa: S106  # means nothing: the emulator takes any
             region_name=region or _EMULATED_REGION,
@@ -81,54 +69,64 @@ class Aws:
     @cached_property
     def iam(self) -> "IAMClient":
         """IAM."""
-        return self._session.client("iam", endpoint_url=self._endpoint, config=self._config())
+        with configured():
+            return self._session.client("iam", endpoint_url=self._endpoint, config=self._config())
 
     @cached_property
     def lambda_(self) -> "LambdaClient":
         """Lambda."""
-        return self._session.client("lambda", endpoint_url=self._endpoint, config=self._config())
+        with configured():
+            return self._session.client("lambda", endpoint_url=self._endpoint, config=self._config())
 
     @cached_property
     def api(self) -> "ApiGatewayV2Client":
         """API Gateway, HTTP APIs: what may be asked twice."""
-        return self._session.client("apigatewayv2", endpoint_url=self._endpoint, config=self._config())
+        with configured():
+            return self._session.client("apigatewayv2", endpoint_url=self._endpoint, config=self._config())
 
     @cached_property
     def api_once(self) -> "ApiGatewayV2Client":
         """The same for what must not be: creating an API twice makes two, so nothing is retried behind our back."""
-        return self._session.client("apigatewayv2", endpoint_url=self._endpoint, config=self._config(retries=False))
+        with configured():
+            return self._session.client("apigatewayv2", endpoint_url=self._endpoint, config=self._config(retries=False))
 
     @cached_property
     def logs(self) -> "CloudWatchLogsClient":
         """CloudWatch Logs."""
-        return self._session.client("logs", endpoint_url=self._endpoint, config=self._config())
+        with configured():
+            return self._session.client("logs", endpoint_url=self._endpoint, config=self._config())
 
     @cached_property
     def cloudwatch(self) -> "CloudWatchClient":
         """CloudWatch metrics and alarms."""
-        return self._session.client("cloudwatch", endpoint_url=self._endpoint, config=self._config())
+        with configured():
+            return self._session.client("cloudwatch", endpoint_url=self._endpoint, config=self._config())
 
     @cached_property
     def s3(self) -> "S3Client":
         """S3."""
-        return self._session.client("s3", endpoint_url=self._endpoint, config=self._config())
+        with configured():
+            return self._session.client("s3", endpoint_url=self._endpoint, config=self._config())
 
     @cached_property
     def acm(self) -> "ACMClient":
         """Certificates."""
-        return self._session.client("acm", endpoint_url=self._endpoint, config=self._config())
+        with configured():
+            return self._session.client("acm", endpoint_url=self._endpoint, config=self._config())
 
     @cached_property
     def sts(self) -> "STSClient":
         """STS."""
-        return self._session.client("sts", endpoint_url=self._endpoint, config=self._config())
+        with configured():
+            return self._session.client("sts", endpoint_url=self._endpoint, config=self._config())
 
     def sign(self, method: str, url: str, body: bytes | None) -> dict[str, str]:
         """The headers that let an API with ``auth = "iam"`` know the caller (Signature Version 4, ``execute-api``).
 
         Raises botocore's NoCredentialsError without credentials.
         """
-        credentials = self._session.get_credentials()
+        with configured():
+            credentials = self._session.get_credentials()
         if credentials is None:
             raise NoCredentialsError
         request = AWSRequest(method=method, url=url, data=body, headers={"content-type": "application/json"})

@@ -84,7 +84,11 @@ def root(
     project_dir: Annotated[
         Path | None,
         typer.Option(
-            "--project-dir", "-C", help="The project's folder, instead of this one or a parent with mlctl.toml."
+            "--project-dir",
+            "-C",
+            envvar="MLCTL_PROJECT_DIR",
+            show_envvar=True,
+            help="The project's folder, instead of this one or a parent with mlctl.toml; taken whoever owns it.",
         ),
     ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show the trace of an error.")] = False,

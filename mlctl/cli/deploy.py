@@ -59,6 +59,7 @@ def deploy(
     settings = session.settings(stage=stage, flags=engine_flags(engine))
     from mlctl.core import deploy as core
 
+    session.tell_profile(stage)
     with session.progress() as report:
         deployed = core.run(
             session.folder,

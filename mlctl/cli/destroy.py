@@ -18,6 +18,7 @@ def destroy(
     """Take a stage down: API, function with all releases, role, logs, alarms. Model versions stay."""
     session = Session(ctx, as_json)
     settings = session.settings(stage=stage)
+    session.tell_profile(stage)
     from mlctl.core import destroy as core
     from mlctl.errors import ExitCode, MlctlError
 

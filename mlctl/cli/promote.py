@@ -26,6 +26,7 @@ def promote(
     wanted = canary_of(canary, bake)
     session = Session(ctx, as_json)
     from_settings, to_settings = session.settings(stage=source), session.settings(stage=target)
+    session.tell_profile(target)
     from mlctl.core import flows
     from mlctl.core.deploy import Options
 

@@ -22,6 +22,7 @@ def rollback(
     """
     session = Session(ctx, as_json)
     settings = session.settings(stage=stage)
+    session.tell_profile(stage)
     from mlctl.cli import render
     from mlctl.core import rollback as core
 

@@ -76,7 +76,13 @@ class Session:
         """The project's folder."""
         from mlctl.settings import find_project
 
-        return self._chosen or find_project(Path.cwd())
+        if self._chosen:
+            return self._chosen
+        here = Path.cwd()
+        folder = find_project(here)
+        if folder != here and not self.log_is_json:
+            self.err.print(f"Project folder: {folder}", style="dim", markup=False)
+        return folder
 
     @cached_property
     def new_folder(self) -> Path:
@@ -93,7 +99,7 @@ class Session:
                 f"There is no folder {chosen}.",
                 code="project_not_found",
                 exit_code=ExitCode.NOT_FOUND,
-                hint="Give -C the folder of a project.",
+                hint="Give -C, or MLCTL_PROJECT_DIR, the folder of a project.",
             )
         return chosen.resolve() if chosen else None
 
@@ -106,6 +112,15 @@ class Session:
         from mlctl.settings import resolve
 
         return resolve(self.folder, stage=stage, flags=flags)
+
+    def tell_profile(self, stage: str) -> None:
+        """Say which AWS profile a command that changes ``stage`` uses, where a file of the project chose it."""
+        from mlctl.settings_sources import PREFIX
+
+        resolved = self.resolve(stage)
+        profile, origin = resolved.settings.deploy.profile, resolved.origin(("deploy", "profile"))
+        if stage != "local" and profile and not origin.startswith(PREFIX) and not self.log_is_json:
+            self.err.print(f"AWS profile: {profile}, as {origin} says", style="dim", markup=False)
 
     @cached_property
     def out(self) -> Console:

@@ -46,6 +46,9 @@ def train(
     The data is split into a training and a test part; the folds and the fit use the training part
     alone, and the metrics come from the rows held out. For another estimator see [model] in
     mlctl.toml.
+
+    With [model] pipeline, this command and `up` import that module of the project's folder and run its code
+    as you. Read it first in a folder that comes from somebody else.
     """
     session = Session(ctx, as_json)
     data = data_flags(session, source, target)

@@ -41,6 +41,7 @@ def up(
     from mlctl.core import flows
     from mlctl.core.deploy import Options
 
+    session.tell_profile(stage)
     with session.progress() as report:
         done = flows.up(
             session.folder,

@@ -6,17 +6,14 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from dotenv import dotenv_values
-
 from mlctl.aws import read, read_api
 from mlctl.aws.errors import explained
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.http import Response, request
 from mlctl.settings import Settings
 from mlctl.settings_deploy import Auth
+from mlctl.settings_sources import TOKEN_VARIABLE, read_dotenv
 from mlctl.stages import Stage
-
-TOKEN_VARIABLE = "MLCTL_TOKEN"  # noqa: S105  # a name, not a token
 
 # What may stand in a header; a token is never shown in an error.
 _TOKEN = re.compile(r"[\x21-\x7e]+")
@@ -132,8 +129,7 @@ def find_token(project_folder: Path, given: str | None) -> str | None:
 
     ``Bearer`` before it is left out. Raises MlctlError (exit 2) for what cannot be one.
     """
-    in_file = dotenv_values(project_folder / ".env", encoding="utf-8", interpolate=False)
-    found = given or os.environ.get(TOKEN_VARIABLE) or in_file.get(TOKEN_VARIABLE) or ""
+    found = given or os.environ.get(TOKEN_VARIABLE) or read_dotenv(project_folder).get(TOKEN_VARIABLE) or ""
     token = re.sub(r"^bearer\s+", "", found.strip(), flags=re.IGNORECASE)
     if token and not _TOKEN.fullmatch(token):
         raise MlctlError(

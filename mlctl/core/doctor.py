@@ -217,7 +217,10 @@ def _there(
 
 
 def _told_region(stage: Stage) -> str:
-    return stage.aws.region if stage.endpoint is None else f"{stage.aws.region}, emulated at {stage.endpoint}"
+    if stage.endpoint is not None:
+        return f"{stage.aws.region}, emulated at {stage.endpoint}"
+    profile = stage.settings.deploy.profile
+    return f"{stage.aws.region}, profile {profile} of [deploy]" if profile else stage.aws.region
 
 
 def _told_caller(caller: Caller) -> str:

@@ -1,14 +1,13 @@
 """From settings to a scikit-learn pipeline, and back to one thread for predictions that must repeat."""
 
-import ctypes
 import difflib
 import importlib
 import inspect
-import os
+import json
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +21,8 @@ from mlctl.data.columns import Integers
 from mlctl.data.dataset import Dataset
 from mlctl.errors import ExitCode, MlctlError, did_you_mean, first_line
 from mlctl.model import preprocess
+from mlctl.model.modules import hidden_modules
+from mlctl.model.modules import project_modules as project_modules  # noqa: PLC0414  # its callers know it from here
 from mlctl.settings import ModelSettings
 
 ESTIMATOR_STEP = "model"
@@ -99,35 +100,6 @@ def one_thread(pipeline: Pipeline) -> Iterator[None]:
 
 
 @contextmanager
-def project_modules(folder: Path) -> Iterator[None]:
-    """Within it, modules of the project's folder can be imported, as for a script that lies there.
-
-    What their code prints goes to standard error: standard output is for the result.
-    """
-    sys.path.insert(0, str(folder))
-    try:
-        with redirect_stdout(sys.stderr), _descriptor_of_stdout_apart():
-            yield
-    finally:
-        sys.path.remove(str(folder))
-
-
-@contextmanager
-def _descriptor_of_stdout_apart() -> Iterator[None]:
-    """The same for C code and child processes, which know descriptor 1 and not ``sys.stdout``."""
-    sys.stderr.flush()
-    kept = os.dup(1)
-    try:
-        os.dup2(2, 1)
-        yield
-    finally:
-        # What C has buffered belongs to the block.
-        ctypes.CDLL(None).fflush(None)
-        os.dup2(kept, 1)
-        os.close(kept)
-
-
-@contextmanager
 def running(version_id: str, folder: Path) -> Iterator[None]:
     """Within it, the pipeline of a version is run: with the project's modules, and what it raises told in words.
 
@@ -163,10 +135,17 @@ def _preprocessing(settings: ModelSettings, dataset: Dataset) -> list[tuple[str,
 
 def _own(name: str, folder: Path) -> Pipeline:
     module_name, _, function_name = name.partition(":")
+    top = module_name.partition(".")[0]
+    if top in hidden_modules(folder):
+        raise MlctlError(
+            f"The module {top} of the project has the name of an installed module, which would be imported instead.",
+            code="pipeline_failed",
+            exit_code=ExitCode.BAD_INPUT,
+            hint=f"Rename it, in the project folder and in [model] pipeline = {json.dumps(name)}.",
+        )
     try:
         with project_modules(folder), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            importlib.invalidate_caches()
             module = importlib.import_module(module_name)
             if not hasattr(module, function_name):
                 near = did_you_mean(function_name, [each for each in vars(module) if not each.startswith("_")])
@@ -179,7 +158,7 @@ def _own(name: str, folder: Path) -> Pipeline:
             code="pipeline_failed",
             exit_code=ExitCode.BAD_INPUT,
             hint=f"[model] pipeline names a function without arguments in {module_name.replace('.', '/')}.py "
-            "of the project's folder, which returns a pipeline. `mlctl --debug` shows the trace.",
+            f"of the project's folder, which returns a pipeline.{_hidden(folder)} `mlctl --debug` shows the trace.",
         ) from error
     if isinstance(made, type):
         raise _unusable(name, f"returned the class {made.__name__}, not an estimator made of it")
@@ -189,6 +168,11 @@ def _own(name: str, folder: Path) -> Pipeline:
     if not (isinstance(made, BaseEstimator) and hasattr(made, "fit") and _can_predict(made)):
         raise _unusable(name, f"returned {type(made).__name__}, which is no scikit-learn estimator")
     return made if isinstance(made, Pipeline) else Pipeline([(ESTIMATOR_STEP, made)])
+
+
+def _hidden(folder: Path) -> str:
+    names = hidden_modules(folder)
+    return f" Modules that have the name of an installed one are not imported: {', '.join(names[:5])}." if names else ""
 
 
 def _can_predict(estimator: Any) -> bool:

@@ -6,6 +6,7 @@ code folder cannot be written; unchecked hash-based ones (PEP 552) are taken as 
 
 import base64
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -62,4 +63,8 @@ def compiled(sources: Mapping[str, bytes], python: str, *, without_lines: str = 
 
 def _interpreter(python: str) -> str | None:
     running = f"{sys.version_info.major}.{sys.version_info.minor}"
-    return sys.executable if python == running else shutil.which(f"python{python}")
+    if python == running:
+        return sys.executable
+    path = shutil.which(f"python{python}")
+    # An empty or relative part of PATH leads into the current folder, which may be anybody's.
+    return path if path and os.path.isabs(path) else None  # noqa: PTH117  # of a str

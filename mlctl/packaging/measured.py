@@ -50,11 +50,16 @@ class Fitted:
 
         # What scikit-learn warns of was told when the version was made.
         warnings.simplefilter("ignore")
-        # After the package's own folder: the handler is not what a project may call handler.
-        sys.path.insert(1, job["project"])
         import joblib
 
-        self._fitted = joblib.load(os.path.join("model", "model.joblib"))  # noqa: PTH118  # pathlib would be timed too
+        file = os.path.join("model", "model.joblib")  # noqa: PTH118  # pathlib would be timed too
+        try:
+            self._fitted = joblib.load(file)
+        except ModuleNotFoundError:
+            # Only a pipeline of the project's own needs its modules. They come after all that is installed: a
+            # project's joblib.py is not joblib, nor its handler the handler.
+            add_project(job["project"])
+            self._fitted = joblib.load(file)
         threads = [name for name in self._fitted.get_params() if name.endswith("n_jobs")]
         self._fitted.set_params(**dict.fromkeys(threads, 1))
         self._job = job
@@ -101,6 +106,15 @@ class Fitted:
             one = float("nan") if value is None else value
             columns[name] = pandas.Series([one], dtype=object if text else float)
         return pandas.DataFrame(columns)
+
+
+def add_project(folder: str) -> None:
+    """Let the project's modules be imported, but for those of a name that Python has on other systems only."""
+    from importlib.util import find_spec
+
+    names = {name.partition(".")[0] for name in os.listdir(folder)} & sys.stdlib_module_names  # noqa: PTH208  # as above
+    sys.meta_path.insert(0, Kept([name for name in names if name not in sys.modules and find_spec(name) is None]))
+    sys.path.append(folder)
 
 
 def peak_memory() -> int:

@@ -1,7 +1,9 @@
 """The pipeline: nested parameters, and the user's own one from the project's folder."""
 
 import ctypes
+import importlib
 import itertools
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -371,3 +373,48 @@ def test_what_c_code_and_children_print_goes_to_stderr(project: Path, capfd: pyt
     out, err = capfd.readouterr()
     assert out == "from us\n"
     assert err.splitlines() == ["from a child", "from C"]
+
+
+def test_modules_of_the_project_come_after_those_that_are_installed(project: Path) -> None:
+    for name in ("colorsys", "msvcrt", "of_the_project"):
+        (project / f"{name}.py").write_text("where = 'project'\n")
+    sys.modules.pop("colorsys", None)
+    before, finders = [*sys.path], [*sys.meta_path]
+    with pipeline.project_modules(project), pipeline.project_modules(project):
+        assert not hasattr(importlib.import_module("colorsys"), "where")
+        assert importlib.import_module("of_the_project").where == "project"
+        with pytest.raises(ModuleNotFoundError):
+            importlib.import_module("msvcrt")
+        script = "import sys, os; print(os.getcwd() in sys.path, '' in sys.path)"
+        child = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+        assert child.stdout == "False False\n"
+    assert ([*sys.path], [*sys.meta_path]) == (before, finders)
+    sys.modules.pop("of_the_project")
+
+
+def test_a_path_that_holds_the_folder_already_keeps_it(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [str(project), *sys.path])
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
+    before = [*sys.path]
+    with pipeline.project_modules(project):
+        assert sys.path == [*before, str(project)]
+        assert os.environ["PYTHONSAFEPATH"] == "1"
+    assert sys.path == before
+    assert "PYTHONSAFEPATH" not in os.environ
+
+
+def test_a_module_with_the_name_of_an_installed_one_is_told(shop: Path, cli: Cli) -> None:
+    (shop / "joblib.py").write_text("def make():\n    raise AssertionError('ran')\n")
+    write_settings(shop, model="pipeline = 'joblib:make'")
+    result = cli("train", "--json")
+    assert (result.code, result.json["error"]["code"]) == (3, "pipeline_failed")
+    assert result.json["error"]["message"].startswith("The module joblib of the project has the name of an installed")
+
+
+def test_a_module_that_imports_a_hidden_one_is_told_why_it_fails(shop: Path, cli: Cli) -> None:
+    (shop / "yaml.py").write_text("ours = 1\n")
+    (shop / "needs_ours.py").write_text("from yaml import ours\ndef make():\n    pass\n")
+    write_settings(shop, model="pipeline = 'needs_ours:make'")
+    result = cli("train")
+    assert result.code == 3
+    assert "Modules that have the name of an installed one are not imported: yaml." in result.err
