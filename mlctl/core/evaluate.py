@@ -39,7 +39,7 @@ def run(
     Raises MlctlError: exit 3 when the data is not what the version was trained on, exit 4 when the
     version is corrupt, exit 6 when there is no such version. A missed gate is in the result.
     """
-    found = Registry(project_folder, settings.project).get(version)
+    found = Registry(project_folder, settings.project, report).get(version)
     fitted = found.load_pipeline()
     dataset, rows = held_out.load(found, settings, project_folder, report)
     for name in changed_code(found.origin.files, project_folder):
