@@ -81,7 +81,7 @@ def trust(
 
     Its model.joblib is a pickle, which runs whatever code it holds when it is opened. Trust only a version whose maker
     you trust. A version of a pipeline of your own also imports modules of the project's folder: they are trusted as
-    they are now. The record is kept in your own state folder, for this machine alone. Nothing is opened by this command.
+    they are now. The record is kept in your own state folder, for this machine alone. This command opens nothing.
     """
     session = Session(ctx, as_json)
     from mlctl.core import models as core

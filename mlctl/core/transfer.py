@@ -63,13 +63,15 @@ def import_(project_folder: Path, settings: Settings, path: Path, *, trusted: bo
         )
     try:
         with unzip.opened(path, MAX_BYTES) as opened:
-            manifest = Manifest.from_bytes(opened.read(manifests.FILE_NAME, limit=MAX_MANIFEST_BYTES))
+            data = opened.read(manifests.FILE_NAME, limit=MAX_MANIFEST_BYTES)
+            manifest = Manifest.from_document(strict_json.parsed(data))
             if manifest.project != settings.project:
                 raise _refused(
                     path,
                     f"is of project '{manifest.project}', not '{settings.project}'",
                     f'Set project = "{manifest.project}" in mlctl.toml, if it is the same project; nothing was added.',
                 )
+            manifest.check_spelling(data)
             files = _files(path, opened, manifest)
     except OSError as error:
         raise _refused(path, f"cannot be read: {error.strerror}", "Nothing was added.") from None

@@ -60,9 +60,13 @@ class Manifest:
     def from_bytes(cls, data: bytes) -> "Manifest":
         """The manifest in a file. Raises ValueError, also for bytes that are not the one spelling of what they say."""
         found = cls.from_document(strict_json.parsed(data))
-        if found.to_bytes() != data:
-            raise ValueError(f"{FILE_NAME} holds more than a manifest, or is not in its canonical form")
+        found.check_spelling(data)
         return found
+
+    def check_spelling(self, data: bytes) -> None:
+        """Raise ValueError for ``data`` that says the same in other bytes, or more: its digest would not be the id."""
+        if self.to_bytes() != data:
+            raise ValueError(f"{FILE_NAME} holds more than a manifest, or is not in its canonical form")
 
 
 def library_versions() -> dict[str, str]:

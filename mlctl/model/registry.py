@@ -126,6 +126,8 @@ class Registry:
             intact = there.path.is_dir() and not there.problems()
             created_at = there.created_at if intact else now
             path = self._info_path(manifest.id)
+            if path.is_dir() and not path.is_symlink():
+                self._move_away(path)
             # Before the version: of a writer that is killed between the two, a note without a version is left.
             write_atomic(path, Info(created_at, now, sequence, origin).to_bytes())
             if not intact:

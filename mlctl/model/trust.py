@@ -35,7 +35,7 @@ _MAX_BYTES = 16_000_000
 
 @dataclass(frozen=True)
 class Trusted:
-    """A record: the dotted ``names`` that a pickle imports, and SHA-256 by path of the project's ``modules`` for them."""
+    """A record: the dotted ``names`` that a pickle imports, SHA-256 by path of the project's ``modules`` for them."""
 
     names: tuple[str, ...]
     modules: Mapping[str, str]

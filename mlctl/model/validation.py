@@ -229,9 +229,8 @@ class ExamplesShape(_Shape):
             if len(example.features) != len(schema.features):
                 raise ValueError(f"example {number} has {len(example.features)} features")
             if isinstance(target, _Classes):
-                numbers = example.probabilities or example.scores or []
                 fits = example.index is not None and example.index < len(target.labels)
-                fits = fits and len(numbers) in (0, 1, len(target.labels))
+                fits = fits and len(example.probabilities or target.labels) == len(target.labels)
                 fits = fits and example.value is None and example.values is None
             elif isinstance(target, _Outputs):
                 fits = (example.values or {}).keys() == {output.name for output in target.outputs}

@@ -74,10 +74,11 @@ def opened(path: Path, max_bytes: int) -> Iterator[Archive]:
     """
     # Without waiting: a pipe would block until somebody writes to it.
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(handle)
+        raise Refused("it is not a regular file")
     with os.fdopen(handle, "rb") as file:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode):
-            raise Refused("it is not a regular file")
         _check_end(file, status.st_size)
         with _refusals("its directory"):
             archive = zipfile.ZipFile(file)
