@@ -143,6 +143,7 @@ class Registry:
         """Remove a version: it is renamed away first, so that at no moment half of it is there."""
         self._refuse_links()
         with self._lock():
+            self._sweep()
             if os.path.lexists(version.path):
                 self._move_away(version.path)
             self._info_path(version.id).unlink(missing_ok=True)
