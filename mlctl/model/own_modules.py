@@ -6,9 +6,19 @@ What a module in turn imports by a statement is followed; what it imports by oth
 
 import ast
 import importlib
+import sys
 from collections.abc import Iterable, Iterator
-from importlib.machinery import PathFinder
+from contextlib import contextmanager
+from importlib.machinery import (
+    EXTENSION_SUFFIXES,
+    SOURCE_SUFFIXES,
+    ExtensionFileLoader,
+    FileFinder,
+    PathFinder,
+    SourceFileLoader,
+)
 from pathlib import Path
+from types import CodeType
 
 from mlctl.files import sha256_of_file
 
@@ -44,6 +54,42 @@ def importable(folder: Path) -> list[str]:
             if entry.suffix in (".py", ".pyc", ".so") or (entry.is_dir() and entry.name.isidentifier())
         }
     )
+
+
+@contextmanager
+def from_source(folder: Path) -> Iterator[None]:
+    """Within it, Python compiles the modules of ``folder`` from their source each time.
+
+    Bytecode in ``__pycache__`` may have come with the folder, and Python does not hold each kind of it against the
+    source, whose digest is what was compared.
+    """
+
+    def finder(path: str) -> FileFinder:
+        # An environment in the folder is no part of the project.
+        others = [entry for entry in sys.path if entry and Path(entry) != folder]
+        if not Path(path).is_relative_to(folder) or any(Path(path).is_relative_to(entry) for entry in others):
+            raise ImportError(path)
+        return FileFinder(path, (ExtensionFileLoader, EXTENSION_SUFFIXES), (_FromSource, SOURCE_SUFFIXES))
+
+    sys.path_hooks.insert(0, finder)
+    _forget_finders(folder)
+    try:
+        yield
+    finally:
+        sys.path_hooks.remove(finder)
+        _forget_finders(folder)
+
+
+class _FromSource(SourceFileLoader):
+    def get_code(self, fullname: str) -> CodeType:
+        """The code of the source alone."""
+        code: CodeType = self.source_to_code(self.get_data(self.path), self.path)
+        return code
+
+
+def _forget_finders(folder: Path) -> None:
+    for path in [path for path in sys.path_importer_cache if Path(path).is_relative_to(folder)]:
+        del sys.path_importer_cache[path]
 
 
 def _modules(name: str, folder: Path) -> Iterator[tuple[str, Path]]:

@@ -9,7 +9,6 @@ in the record.
 import io
 import os
 import stat
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -186,11 +185,5 @@ def _modules_of(trusted: Trusted, project_folder: Path) -> Iterator[None]:
         return
     from mlctl.model.pipeline import project_modules
 
-    before = sys.pycache_prefix, sys.dont_write_bytecode
-    with tempfile.TemporaryDirectory(prefix="mlctl-bytecode-") as empty, project_modules(project_folder):
-        # Bytecode beside the source may have been brought along, and Python would not hold it against the source.
-        sys.pycache_prefix, sys.dont_write_bytecode = empty, True
-        try:
-            yield
-        finally:
-            sys.pycache_prefix, sys.dont_write_bytecode = before
+    with project_modules(project_folder), own_modules.from_source(project_folder):
+        yield

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from mlctl.errors import first_line
+
 MAX_ENTRIES = 100
 # An archive may unpack to so many bytes whatever its size, and beyond them to so many times its size.
 FREE_BYTES = 256 * 1024**2
@@ -94,7 +96,8 @@ def _refusals(what: str) -> Iterator[None]:
     except Refused:
         raise
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, LookupError, ArithmeticError, TypeError) as error:
-        raise Refused(f"{what} is damaged ({type(error).__name__})") from None
+        told = first_line(error)
+        raise Refused(f"{what} is damaged: {told if told.isprintable() else type(error).__name__}") from None
     except (RuntimeError, OSError, MemoryError, struct.error, AttributeError) as error:
         raise Refused(f"{what} cannot be read ({type(error).__name__})") from None
 

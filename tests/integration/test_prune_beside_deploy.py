@@ -1,6 +1,7 @@
 """`models prune` beside a deploy of what it would delete: never is something live whose version is gone."""
 
 import threading
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -85,7 +86,12 @@ def test_a_deploy_that_begins_while_prune_asks_the_stages_finds_the_version_gone
     asked = read.releases
     reached = threading.Event()
     held = ModelVersion.held
-    monkeypatch.setattr(ModelVersion, "held", lambda version: reached.set() or held(version))
+
+    def about_to_hold(version: ModelVersion) -> AbstractContextManager[None]:
+        reached.set()
+        return held(version)
+
+    monkeypatch.setattr(ModelVersion, "held", about_to_hold)
 
     def releases(*words: object) -> object:
         thread.start()

@@ -4,12 +4,12 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mlctl import files
 from mlctl.errors import MlctlError
 from mlctl.files import TEMPORARY, read_regular, refuse_links_out, write_atomic
 
@@ -68,7 +68,7 @@ def test_only_our_temporary_files_are_removed(tmp_path: Path) -> None:
 def test_a_writer_whose_new_file_was_taken_for_a_leftover_takes_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = files.tempfile.mkstemp
+    made = tempfile.mkstemp
     calls = []
 
     def swept(*, prefix: str, **place: Any) -> tuple[int, str]:
@@ -78,7 +78,7 @@ def test_a_writer_whose_new_file_was_taken_for_a_leftover_takes_another(
             Path(name).unlink()
         return handle, name
 
-    monkeypatch.setattr(files.tempfile, "mkstemp", swept)
+    monkeypatch.setattr(tempfile, "mkstemp", swept)
     write_atomic(tmp_path / "file", b"x")
     assert (len(calls), (tmp_path / "file").read_bytes()) == (2, b"x")
 

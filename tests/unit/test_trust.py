@@ -51,15 +51,15 @@ def test_a_version_from_elsewhere_is_used_by_every_command_without_its_pickle_be
     ):
         done = cli(*words)
         assert (done.code, canary.exists()) == (0, False), (words, done.err)
-    for words in (("models",), ("deploy", evil), ("status",), ("doctor",), ("up",), ("invoke", "5.1,3.5,1.4,0.2")):
+    for line in ("models", f"deploy {evil}", "status", "doctor", "up", "invoke 5.1,3.5,1.4,0.2", "releases", "logs"):
         # They need a stage that answers, and there is none.
-        cli(*words)
-        assert not canary.exists(), words
-    for words in (("evaluate", evil), ("compare", iris.id, evil), ("bench", evil, "--runs", "1")):
-        refused = cli(*words, "--json")
+        cli(*line.split())
+        assert not canary.exists(), line
+    for line in (f"evaluate {evil}", f"compare {iris.id} {evil}", f"bench {evil} --runs 1"):
+        refused = cli(*line.split(), "--json")
         assert (refused.code, refused.json["error"]["code"]) == (4, "version_not_trusted"), refused.err
         assert refused.json["error"]["hint"].startswith("If you trust where it comes from: `mlctl models trust")
-        assert not canary.exists(), words
+        assert not canary.exists(), line
     assert cli("models", "show", evil, "--json").json["trusted"] is False
     # Trusting it opens nothing, but tells what it would do.
     trusted = cli("models", "trust", evil)
@@ -276,8 +276,11 @@ def test_bytecode_beside_a_module_is_not_taken_for_it(project: Path, cli: Cli, o
     py_compile.compile(str(source), invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
     source.write_text(text)
     os.utime(source, ns=(times.st_atime_ns, times.st_mtime_ns))
-    assert cli("evaluate").code == 0
-    assert not marker.exists()
+    assert list((project / "__pycache__").iterdir())
+    for words in OPENERS:
+        forget(own)
+        done = cli(*words)
+        assert (done.code, marker.exists()) == (0, False), (words, done.err)
 
 
 def test_a_pickle_that_names_no_module_of_the_project_imports_none(

@@ -116,8 +116,8 @@ def test_documents_of_another_shape_are_neither_imported_nor_a_crash(
     for words in (("models", "verify"), ("evaluate",), ("models", "export"), ("models", "trust")):
         done = cli(*words, version_id, "--json")
         assert (done.code, done.json["error"]["code"][:8]) == (4, "version_"), (words, done.err)
-    for words in (("package",), ("models", "show"), ("data", "validate", "none.csv", "--version")):
-        assert cli(*words, version_id).code in (0, 4, 6), words
+    for more in (("package",), ("models", "show"), ("data", "validate", "none.csv", "--version")):
+        assert cli(*more, version_id).code in (0, 4, 6), more
     assert {each["version"] for each in cli("models", "--json").json} == {iris.id, version_id}
     assert cli("models", "show", "--json").json["version"] == iris.id
 

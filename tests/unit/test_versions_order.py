@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -165,12 +166,17 @@ def test_a_damaged_version_is_replaced_when_it_is_made_or_imported_again(
 ) -> None:
     assert cli("models", "export", "-o", "file.zip").code == 0
     version = Registry(trained, "iris").get()
-    damages: list[Any] = [
+
+    def instead(place: Callable[[], None]) -> None:
+        shutil.rmtree(version.path)
+        place()
+
+    damages: list[Callable[[], object]] = [
         lambda: (version.path / "golden.json").write_text("{}"),
         (version.path / "model.joblib").unlink,
         (version.path / "stranger").touch,
-        lambda: shutil.rmtree(version.path) or version.path.touch(),
-        lambda: shutil.rmtree(version.path) or version.path.symlink_to(iris.path),
+        lambda: instead(version.path.touch),
+        lambda: instead(lambda: version.path.symlink_to(iris.path)),
     ]
     for damage in damages:
         damage()
