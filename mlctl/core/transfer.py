@@ -1,5 +1,6 @@
 """``mlctl models export`` and ``import``: a version as one file, and back, everything in it checked."""
 
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,7 +44,11 @@ def export(
     files[manifests.FILE_NAME] = found.manifest.to_bytes()
     path = output or project_folder / f"{settings.project}-{found.id[:12]}.mlctl.zip"
     refuse_links_out(project_folder, path)
-    write_atomic(path, archive.write(files))
+    data = archive.write(files)
+    if sum(map(len, files.values())) > unzip.unpacks_to(len(data)):
+        # A model of many zeros compresses as no import would believe.
+        data = archive.write(files, method=zipfile.ZIP_STORED)
+    write_atomic(path, data)
     return Transferred(version=found.id, path=path)
 
 

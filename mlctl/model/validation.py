@@ -77,14 +77,14 @@ class ManifestShape(_Shape):
 
     @model_validator(mode="after")
     def _lists_what_commands_read(self) -> "ManifestShape":
-        missing = [name for name in REQUIRED_FILES if name not in self.files]
-        if self.portable.compiled:
-            missing += [name for name in COMPILED_FILES[:1] if name not in self.files]
-        strange = [name for name in self.files if name not in (*REQUIRED_FILES, *COMPILED_FILES)]
+        required = (*REQUIRED_FILES, *(COMPILED_FILES[:1] if self.portable.compiled else ()))
+        known = (*REQUIRED_FILES, *(COMPILED_FILES if self.portable.compiled else ()))
+        missing = [name for name in required if name not in self.files]
+        strange = [name for name in self.files if name not in known]
         if missing:
             raise ValueError(f"it lists no {missing[0]}")
         if strange:
-            raise ValueError(f"it lists {strange[0]!r}, which is no file of a model version")
+            raise ValueError(f"it lists {strange[0]!r}, which is no file of such a model version")
         for library in ("python", "scikit-learn"):
             if library not in self.libraries:
                 raise ValueError(f"it names no version of {library}")

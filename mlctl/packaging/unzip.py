@@ -41,7 +41,7 @@ class Archive:
 
     def __init__(self, archive: zipfile.ZipFile, size: int, max_bytes: int) -> None:
         self._archive = archive
-        self._left = min(max_bytes, max(FREE_BYTES, size * MAX_RATIO))
+        self._left = min(max_bytes, unpacks_to(size))
         self._entries = _checked_entries(archive)
 
     @property
@@ -66,6 +66,11 @@ class Archive:
             raise Refused(f"{name} is cut off")
         self._left -= size
         return b"".join(parts)
+
+
+def unpacks_to(size: int) -> int:
+    """How many bytes an archive of ``size`` bytes may hold unpacked."""
+    return max(FREE_BYTES, size * MAX_RATIO)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from mlctl.errors import MlctlError
 from mlctl.model.registry import ModelVersion, Registry
 from mlctl.packaging import archive, unzip
 from tests.conftest import Cli
-from tests.unit.versions import files_of, forged
+from tests.unit.versions import files_of, forged, planted
 
 
 def refused(cli: Cli, path: Path | str) -> str:
@@ -217,6 +217,17 @@ def test_a_bomb_is_read_no_further_than_allowed(
     # Beyond its share of the size an archive may always unpack to FREE_BYTES.
     monkeypatch.setattr(unzip, "FREE_BYTES", 40_000_000)
     assert cli("models", "import", str(path)).code == 0
+
+
+def test_what_compresses_beyond_belief_is_exported_as_it_is(
+    project: Path, cli: Cli, small: ModelVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "artifacts" / "iris").mkdir(parents=True)
+    version = planted(project / "artifacts" / "iris", small, {"model.joblib": bytes(30_000_000)})
+    monkeypatch.setattr(unzip, "FREE_BYTES", 1_000_000)
+    assert cli("models", "export", "-o", "file.zip").code == 0
+    assert Path("file.zip").stat().st_size > 30_000_000
+    assert cli("models", "import", "file.zip", "--json").json["version"] == version
 
 
 def test_the_manifest_has_a_limit_of_its_own(project: Path, cli: Cli, small: ModelVersion) -> None:

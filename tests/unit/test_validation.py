@@ -138,6 +138,7 @@ MANIFESTS: list[dict[str, Any]] = [
     {"portable": {"compiled": "yes", "parity": "exact"}},
     {"portable": {"compiled": True, "parity": "about"}},
     {"portable": {"compiled": False}},
+    {"portable": {"compiled": False, "reason": "none"}},
     {"files": {}},
     {"files": []},
     {"files": {"model.joblib": "x"}},
@@ -184,7 +185,9 @@ def test_a_version_must_list_and_have_each_file_that_commands_read(
 def test_a_file_that_no_version_has_is_refused(trained: Path, cli: Cli, iris: ModelVersion) -> None:
     _, files = forged(iris, {"generated.pyc": b"code"})
     Path("file.zip").write_bytes(archive.write(files))
-    assert "it lists 'generated.pyc', which is no file of a model version" in cli("models", "import", "file.zip").err
+    assert (
+        "it lists 'generated.pyc', which is no file of such a model version" in cli("models", "import", "file.zip").err
+    )
 
 
 def test_a_manifest_has_one_spelling(iris: ModelVersion) -> None:
@@ -254,3 +257,15 @@ def test_files_of_a_version_must_be_regular_files(trained: Path, cli: Cli, iris:
         (tmp_path / name).rename(path)
     assert cli("models", "verify").code == 0
     assert files_of(version) == files_of(iris)
+
+
+def test_what_cannot_be_measured_again_is_told(trained: Path, cli: Cli, iris: ModelVersion) -> None:
+    folder = trained / "artifacts" / "iris"
+    settings_of = iris.manifest.settings
+    odd = planted(folder, iris, settings={**settings_of, "data": {**settings_of["data"], "test_size": "much"}})
+    far = planted(folder, iris, {"split.json": canonical_json({"format": 1, "test_rows": [150]})})
+    for version, told in ((odd, "its [data] settings: test_size"), (far, "split.json names row 150 of 150")):
+        for words in (("evaluate", version), ("compare", version, version)):
+            refused = cli(*words, "--json")
+            assert (refused.code, refused.json["error"]["code"]) == (4, "version_unreadable"), refused.err
+            assert told in refused.json["error"]["message"]
