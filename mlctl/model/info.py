@@ -57,8 +57,8 @@ class Info:
 class _Shape(BaseModel):
     model_config = ConfigDict(strict=True, extra="ignore")
 
-    created_at: str
-    trained_at: str
+    created_at: Annotated[str, Field(max_length=40)]
+    trained_at: Annotated[str, Field(max_length=40)]
     sequence: Annotated[int, Field(ge=1, le=MAX_SEQUENCE)] | None = None
     source: str | None = None
     base: dict[str, Any] | None = None

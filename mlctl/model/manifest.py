@@ -47,12 +47,12 @@ class Manifest:
         if not isinstance(document, dict) or "format" not in document:
             raise ValueError(f"{FILE_NAME} is no object with a format")
         if document["format"] != FORMAT:
-            raise ValueError(f"manifest format {document['format']!r}; this mlctl reads format {FORMAT}")
+            raise ValueError(f"manifest format {document['format']!r:.40}; this mlctl reads format {FORMAT}")
         names = document.get("files")
         strange = [name for name in names if not _PLAIN_NAME.fullmatch(name)] if isinstance(names, dict) else []
         if strange:
             # A version may come from elsewhere: its names must not lead out of its folder.
-            raise ValueError(f"{strange[0]!r} is not a plain file name")
+            raise ValueError(f"{strange[0]!r:.100} is not a plain file name")
         validation.check_manifest(document)
         return cls(**{name: document[name] for name in cls.__dataclass_fields__})
 

@@ -269,11 +269,12 @@ def check_document(name: str, document: Any, schema: Callable[[], Any]) -> None:
 
 
 def first_problem(error: ValidationError) -> str:
-    """The first problem in a line."""
+    """The first problem in a line of printable text: keys of the document stand in it."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     place = ".".join(str(part) for part in first["loc"])[:100]
     message = first["msg"].removeprefix("Value error, ")
-    return f"{place}: {message}" if place else message
+    told = (f"{place}: {message}" if place else message)[:200]
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in told)
 
 
 def _validated(shape: type[_Found], document: Any) -> _Found:

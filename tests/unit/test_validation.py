@@ -142,6 +142,8 @@ MANIFESTS: list[dict[str, Any]] = [
     {"files": {}},
     {"files": []},
     {"files": {"model.joblib": "x"}},
+    {"libraries": {"python": "3", "\x1b[2J\n": 5}},
+    {"format": "2" * 100_000},
     {"project": "a\x1b[2J"},
     {"project": 1},
     {"format": [2]},
@@ -161,6 +163,7 @@ def test_manifests_of_another_shape_are_named_and_the_rest_is_listed(
     assert set(listed) == {iris.id, bad}
     assert "problem" not in listed[iris.id]
     assert listed[bad]["problem"].startswith(f"Model version {bad[:12]} cannot be read: ")
+    assert (listed[bad]["problem"].isprintable(), len(listed[bad]["problem"]) < 400) == (True, True)
     assert f"{bad[:12]}: Model version {bad[:12]} cannot be read" in cli("models").out
     for words in (("models", "show"), ("models", "verify"), ("evaluate",), ("package",), ("models", "export")):
         assert cli(*words, bad, "--json").json["error"]["code"] in ("version_unreadable", "version_corrupt"), words
