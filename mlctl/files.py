@@ -1,11 +1,20 @@
-"""Bytes on disk: canonical JSON, digests, and files that appear whole or not at all."""
+"""Bytes on disk: canonical JSON, digests, files that appear whole or not at all, and files that are nothing else."""
 
+import errno
+import fcntl
 import hashlib
 import json
 import os
+import stat
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from mlctl.errors import ExitCode, MlctlError
+
+# The beginning of the names of files that are being written, in whatever folder.
+TEMPORARY = ".mlctl-new-"
 
 
 def canonical_json(value: Any) -> bytes:
@@ -28,21 +37,92 @@ def sha256_of_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_atomic(path: Path, data: bytes) -> None:
-    """Write ``data`` to ``path`` by way of a temporary file beside it, flushed to disk and renamed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    temporary = Path(name)
+def read_regular(path: Path, *, limit: int | None = None) -> bytes:
+    """The bytes of a regular file; neither ``path`` nor its folder may be a symbolic link.
+
+    Raises OSError for a link, a folder, a pipe, a device, and a file of more than ``limit`` bytes.
+    """
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
+        # Without waiting: a pipe would block until somebody writes to it.
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        handle = os.open(path.name, flags, dir_fd=folder)
+    finally:
+        os.close(folder)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "Not a regular file", str(path))
+    with os.fdopen(handle, "rb") as file:
+        data = file.read() if limit is None else file.read(limit + 1)
+    if limit is not None and len(data) > limit:
+        raise OSError(errno.EFBIG, f"Larger than {limit} bytes", str(path))
+    return data
+
+
+def write_atomic(path: Path, data: bytes, *, mode: int = 0o666) -> None:
+    """Write ``data`` to ``path`` by way of a temporary file beside it, flushed to disk and renamed.
+
+    ``mode``: less what the umask takes away. A symbolic link at ``path`` is replaced, not followed. Temporary files
+    of killed writers are removed.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sweep(path.parent)
+    handle, temporary = _temporary(path.parent)
+    try:
+        # The lock on the file is held until it has its name: it tells `sweep` that the writer lives.
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
+            os.fchmod(file.fileno(), mode & ~_umask())
+            temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def sweep(folder: Path) -> None:
+    """Remove the temporary files in ``folder`` whose writer was killed: one that lives holds a lock on its own."""
+    for leftover in folder.glob(f"{TEMPORARY}*"):
+        with suppress(OSError):
+            handle = os.open(leftover, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            try:
+                if stat.S_ISREG(os.fstat(handle).st_mode):
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    leftover.unlink()
+            finally:
+                os.close(handle)
+
+
+def refuse_links_out(folder: Path, path: Path) -> None:
+    """Raise MlctlError (exit 3) if ``path`` lies in ``folder`` by its name, but a symbolic link leads out of it.
+
+    A folder from elsewhere may hold such links; what is written there would replace files of other folders.
+    """
+    # By name alone: `resolve` would follow the links.
+    if not Path(os.path.normpath(Path.cwd() / path)).is_relative_to(os.path.normpath(Path.cwd() / folder)):
+        return
+    real = path.parent.resolve()
+    if not real.is_relative_to(folder.resolve()):
+        raise MlctlError(
+            f"A symbolic link leads {path.parent} out of the project, to {real}; nothing was written.",
+            code="link_refused",
+            exit_code=ExitCode.BAD_INPUT,
+            hint="Remove the link, or give --output with the real path.",
+        )
+
+
+def _temporary(folder: Path) -> tuple[int, Path]:
+    """A new file, locked by this process."""
+    while True:
+        handle, name = tempfile.mkstemp(prefix=TEMPORARY, dir=folder)
+        # Some file systems of networks know no locks: then `sweep` removes nothing either.
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.fstat(handle).st_nlink:
+            return handle, Path(name)
+        # Between the two calls another process took it for a leftover.
+        os.close(handle)
 
 
 def _umask() -> int:

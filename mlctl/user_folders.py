@@ -21,7 +21,7 @@ def cache_folder() -> Path:
 
     Raises MlctlError (exit 2) if the variable holds a relative path.
     """
-    return _chosen(CACHE_VARIABLE) or platformdirs.user_cache_path("mlctl")
+    return _chosen(CACHE_VARIABLE) or _absolute(platformdirs.user_cache_path("mlctl"))
 
 
 def state_folder() -> Path:
@@ -29,7 +29,7 @@ def state_folder() -> Path:
 
     Raises MlctlError (exit 2) if the variable holds a relative path.
     """
-    return _chosen(STATE_VARIABLE) or platformdirs.user_state_path("mlctl")
+    return _chosen(STATE_VARIABLE) or _absolute(platformdirs.user_state_path("mlctl"))
 
 
 def project_state(project_folder: Path) -> Path:
@@ -71,6 +71,13 @@ def _chosen(variable: str) -> Path | None:
             exit_code=ExitCode.USAGE,
             hint="Set it to an absolute path.",
         )
+    return path
+
+
+def _absolute(path: Path) -> Path:
+    # Without HOME, and for a user whom the system does not know, "~" stays as it is: a name in the current folder.
+    if not path.is_absolute():
+        raise _unusable(path, "cannot be used: this user has no home folder")
     return path
 
 

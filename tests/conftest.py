@@ -135,6 +135,14 @@ def iris(iris_folder: Path) -> ModelVersion:
 
 
 @pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> ModelVersion:
+    """A model version of Iris of two trees, for what looks at many files. Only to be read."""
+    folder = tmp_path_factory.mktemp("small")
+    train.run(folder, settings.load(folder, flags={"model": {"params": {"n_estimators": 2}, "cv": 2}}))
+    return Registry(folder, "iris").get()
+
+
+@pytest.fixture(scope="session")
 def iris_package(iris: ModelVersion) -> build.Package:
     """The package of that version."""
     return build.build(iris, engine="auto", python=settings_deploy.default_python())

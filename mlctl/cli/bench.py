@@ -47,7 +47,8 @@ def bench(
 
     Each cold start is a process of its own, both sides in turn; each request is one held-out row through the whole
     handler, with one thread. The cost is estimated with Lambda's prices at one date, for the architecture
-    in [deploy]; scikit-learn's size is that of the libraries installed here, without bytecode and tests.
+    in [deploy]; scikit-learn's size is that of the libraries installed here, without bytecode and tests. Opens the
+    version's model.joblib, a pickle, which you must have made or trusted on this machine: see `mlctl models trust`.
 
     --json has: version, estimator, parity, agree (null with one side alone), difference (the first row that differs),
     reason (why it does not compile), rows;

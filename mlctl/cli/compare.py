@@ -25,7 +25,11 @@ def compare(
     ] = "latest",
     as_json: JsonFlag = False,
 ) -> None:
-    """Compare two versions on the same held-out rows, and say whether chance explains the difference."""
+    """Compare two versions on the same held-out rows, and say whether chance explains the difference.
+
+    Opens the model.joblib of both, pickles, which you must have made or trusted on this machine: see
+    `mlctl models trust`.
+    """
     session = Session(ctx, as_json)
     settings = session.settings()
     from mlctl.core import compare as core

@@ -32,7 +32,8 @@ def evaluate(
     """Measure a model version again on its held-out rows.
 
     Refuses data that is not what the version was trained on. Gates come from [gates] in mlctl.toml
-    and from --min.
+    and from --min. Opens the version's model.joblib, a pickle, which you must have made or trusted on this machine:
+    see `mlctl models trust`.
     """
     session = Session(ctx, as_json)
     wanted = _parse(minimum or [])

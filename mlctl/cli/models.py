@@ -1,4 +1,4 @@
-"""``mlctl models``, and ``show``, ``verify``, ``prune``, ``export``, ``import``, ``support`` below it."""
+"""``mlctl models``, and ``show``, ``verify``, ``trust``, ``prune``, ``export``, ``import``, ``support`` below it."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mlctl.cli import completion
 from mlctl.cli.help import FullHelp
 from mlctl.cli.session import JsonFlag, Session, VersionArgument
 from mlctl.cli.support import support
@@ -14,16 +15,16 @@ from mlctl.cli.terminal import escape
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from mlctl.core.models import Listed, Shown
+    from mlctl.core.models import Listed, Shown, TrustedVersion
 
 app = typer.Typer(
-    cls=FullHelp, rich_markup_mode=None, help="List, show, verify, prune and carry versions; what compiles."
+    cls=FullHelp, rich_markup_mode=None, help="List, show, verify, trust, prune and carry versions; what compiles."
 )
 
 
 @app.callback(invoke_without_command=True)
 def models(ctx: typer.Context, as_json: JsonFlag = False) -> None:
-    """List, show, verify, prune and carry model versions.
+    """List, show, verify, trust, prune and carry model versions.
 
     Without a command: all versions of the project, what was trained last first. That one is `latest`.
     """
@@ -44,7 +45,8 @@ def show(ctx: typer.Context, version: VersionArgument = "latest", as_json: JsonF
     session = Session(ctx, as_json)
     from mlctl.core import models as core
 
-    shown = core.show(session.folder, session.settings(), version)
+    with session.progress() as report:
+        shown = core.show(session.folder, session.settings(), version, report)
     session.emit(_document(shown), lambda console: _render_one(console, shown))
 
 
@@ -54,12 +56,45 @@ def verify(ctx: typer.Context, version: VersionArgument = "latest", as_json: Jso
     session = Session(ctx, as_json)
     from mlctl.core import models as core
 
-    found = core.verify(session.folder, session.settings(), version)
+    with session.progress() as report:
+        found = core.verify(session.folder, session.settings(), version, report)
     files = len(found.manifest.files) + 1
     session.emit(
         {"version": found.id, "intact": True, "files": files},
         lambda console: console.print(f"[green]✓[/] {found.id[:12]}: {files} files, as they were written."),
     )
+
+
+@app.command("trust")
+def trust(
+    ctx: typer.Context,
+    version: Annotated[
+        str,
+        typer.Argument(
+            metavar="VERSION",
+            help="A model version: an id, the beginning of one, latest or previous.",
+            autocompletion=completion.versions,
+        ),
+    ],
+    as_json: JsonFlag = False,
+) -> None:
+    """Trust a version that you did not make on this machine: evaluate, compare and bench may open it.
+
+    Its model.joblib is a pickle, which runs whatever code it holds when it is opened. Trust only a version whose maker
+    you trust. A version of a pipeline of your own also imports modules of the project's folder: they are trusted as
+    they are now. The record is kept in your own state folder, for this machine alone. This command opens nothing.
+    """
+    session = Session(ctx, as_json)
+    from mlctl.core import models as core
+
+    trusted = core.trust_version(session.folder, session.settings(), version)
+    document = {
+        "version": trusted.version,
+        "trusted": True,
+        "modules": trusted.modules,
+        "unrecognised": None if trusted.unrecognised is None else list(trusted.unrecognised),
+    }
+    session.emit(document, lambda console: _render_trusted(console, trusted))
 
 
 @app.command("prune")
@@ -76,8 +111,14 @@ def prune(
 
     with session.progress() as report:
         pruned = core.run(session.folder, settings, keep=keep, report=report)
-    document = {"deleted": list(pruned.deleted), "deployed": list(pruned.deployed), "left": pruned.left}
+    document = {
+        "deleted": list(pruned.deleted),
+        "deployed": list(pruned.deployed),
+        "in_use": list(pruned.in_use),
+        "left": pruned.left,
+    }
     kept = f" {len(pruned.deployed)} older kept: released on a stage." if pruned.deployed else ""
+    kept += f" {len(pruned.in_use)} older kept: in use by another command." if pruned.in_use else ""
     ids = f": {', '.join(render.short(each) for each in pruned.deleted)}" if pruned.deleted else ""
     text = f"{len(pruned.deleted)} deleted, {pruned.left} left{ids}.{kept}"
     session.emit(document, lambda console: console.print(text))
@@ -95,7 +136,8 @@ def export(
     from mlctl.cli import render
     from mlctl.core import transfer as core
 
-    done = core.export(session.folder, session.settings(), version=version, output=output)
+    with session.progress() as report:
+        done = core.export(session.folder, session.settings(), version=version, output=output, report=report)
     text = f"{render.path(done.path)} holds model version {render.short(done.version)}."
     session.emit({"version": done.version, "path": str(done.path)}, lambda console: console.print(text))
 
@@ -104,14 +146,22 @@ def export(
 def import_version(
     ctx: typer.Context,
     file: Annotated[Path, typer.Argument(help="What `models export` wrote.")],
+    trusted: Annotated[
+        bool,
+        typer.Option("--trust", help="Let evaluate, compare and bench open its pickle, as `models trust` does."),
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Add a version from a file, after every digest in it has matched."""
+    """Add a version from a file, after everything in it was checked. Nothing in it is executed.
+
+    Commands that open its model.joblib, a pickle, refuse to until you trust it: with --trust, or later with
+    `mlctl models trust`. A portable model is packaged and deployed without it.
+    """
     session = Session(ctx, as_json)
     from mlctl.cli import render
     from mlctl.core import transfer as core
 
-    done = core.import_(session.folder, session.settings(), file)
+    done = core.import_(session.folder, session.settings(), file, trusted=trusted)
     state = "added" if done.created else "here already"
     text = f"Model version {render.short(done.version)}: {state}."
     document = {"version": done.version, "path": str(done.path), "created": done.created}
@@ -144,7 +194,8 @@ def _render(console: "Console", listed: "tuple[Listed, ...]") -> None:
     made = render.table("version", "trained (UTC)", "estimator", *shown, "engine", "live on", right=shown)
     for each in listed:
         scores = [render.metric(name, each.metrics[name]) if name in each.metrics else "" for name in shown]
-        estimator = "[bold red]was changed on disk[/]" if each.problem else escape(each.estimator.rpartition(".")[2])
+        readable = escape(each.estimator.rpartition(".")[2])
+        estimator = readable or "[bold red]was changed on disk[/]"
         engine = "portable" if each.portable else "[dim]none[/]"
         trained = escape(each.trained_at[:16].replace("T", " "))
         made.add_row(
@@ -157,6 +208,23 @@ def _render(console: "Console", listed: "tuple[Listed, ...]") -> None:
         )
     render.keep(made, but="estimator")
     console.print(made)
+    for each in listed:
+        if each.problem:
+            console.print(f"[bold red]{render.short(each.version)}[/]: {escape(each.problem)}")
+
+
+def _render_trusted(console: "Console", trusted: "TrustedVersion") -> None:
+    from mlctl.cli.terminal import escape
+
+    from mlctl.cli import render
+
+    console.print(f"Model version {render.short(trusted.version)} is trusted on this machine.")
+    if trusted.modules:
+        console.print(f"It imports of this project: {escape(', '.join(sorted(trusted.modules)))}.")
+    if trusted.unrecognised is None:
+        console.print("What its pickle imports cannot be told: all modules of this folder count as imported.")
+    elif trusted.unrecognised:
+        console.print(f"Its pickle names what mlctl does not recognise: {escape(', '.join(trusted.unrecognised))}.")
 
 
 def _document(shown: "Shown") -> dict[str, Any]:
@@ -165,6 +233,7 @@ def _document(shown: "Shown") -> dict[str, Any]:
         "version": shown.version.id,
         "created_at": shown.version.created_at,
         "path": str(shown.version.path),
+        "trusted": shown.trusted,
         "estimator": manifest.estimator,
         "preprocess": manifest.preprocess,
         "settings": manifest.settings,
@@ -195,6 +264,7 @@ def _render_one(console: "Console", shown: "Shown") -> None:
             [
                 ("created", escape(shown.version.created_at[:19].replace("T", " ")) + " UTC"),
                 ("folder", render.path(shown.version.path)),
+                ("trusted", "yes" if shown.trusted else "no: `mlctl models trust` lets evaluate open its pickle"),
                 ("estimator", escape(f"{manifest.estimator} ({params})")),
                 ("preprocess", escape(", ".join(manifest.preprocess)) or "none"),
                 (

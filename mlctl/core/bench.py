@@ -116,7 +116,7 @@ def run(
     version is corrupt, was made with other library versions or does not answer, and as ``packaging.build.build`` does;
     exit 6 when there is no such version.
     """
-    found = Registry(project_folder, settings.project).get(version)
+    found = Registry(project_folder, settings.project, report).get(version)
     report(Event("start", "packages", "Making the packages"))
     # Refuses what must not be opened, before a process of its own opens it.
     parts = fitted.modules(found.load_pipeline(), found.manifest.data["takes"])
@@ -128,7 +128,7 @@ def run(
     python = ".".join(platform.python_version_tuple()[:2])
     package = None
     if found.manifest.portable["compiled"]:
-        package = build.build(found, engine="portable", python=settings.deploy.python)
+        package = build.build(found, engine="portable", python=settings.deploy.python, report=report)
     with tempfile.TemporaryDirectory(prefix="mlctl-bench-") as name:
         sides = []
         if package is not None:

@@ -54,7 +54,7 @@ def run(project_folder: Path, settings: Settings, first: str, second: str, repor
     Raises MlctlError: exit 3 when they were not measured on the same rows of the same data, or when
     the data has changed since; exit 4 when one is corrupt; exit 6 when there is no such version.
     """
-    registry = Registry(project_folder, settings.project)
+    registry = Registry(project_folder, settings.project, report)
     versions = registry.get(first), registry.get(second)
     _same_rows(*versions)
     dataset, rows = held_out.load(versions[0], settings, project_folder, report)

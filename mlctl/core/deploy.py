@@ -72,13 +72,26 @@ def run(
     is missed, the release answers wrongly or its canary fails (what was live before then is), exit 5 when AWS
     refuses or another command changed the stage meanwhile, exit 6 when there is no such version.
     """
-    found = Registry(project_folder, settings.project).get(version)
+    found = Registry(project_folder, settings.project, report).get(version)
+    # Until it is live, and so seen by whoever prunes.
+    with found.held():
+        return _deployed(project_folder, settings, stage_name, found, options, report)
+
+
+def _deployed(
+    project_folder: Path,
+    settings: Settings,
+    stage_name: str,
+    found: ModelVersion,
+    options: Options,
+    report: Report,
+) -> Deployed:
     missed = gates.missed(found.id, gates.check(found.read_json("metrics.json"), settings.gates))
     if missed:
         raise missed
     if options.canary and stage_name == LOCAL:
         raise _no_canary_here()
-    shipment = options.shipment or shipments.built(found, settings)
+    shipment = options.shipment or shipments.built(found, settings, report)
     shipments.check_size(shipment)
     stage = open_stage(project_folder, settings, stage_name, report)
     with explained(), _turn(stage, options, report) as before:

@@ -37,11 +37,11 @@ def run(
     """Evaluate ``version``. ``minimum`` adds to the gates of the settings, and wins over them.
 
     Raises MlctlError: exit 3 when the data is not what the version was trained on, exit 4 when the
-    version is corrupt, exit 6 when there is no such version. A missed gate is in the result.
+    version is corrupt or not trusted, exit 6 when there is no such version. A missed gate is in the result.
     """
-    found = Registry(project_folder, settings.project).get(version)
-    fitted = found.load_pipeline()
+    found = Registry(project_folder, settings.project, report).get(version)
     dataset, rows = held_out.load(found, settings, project_folder, report)
+    fitted = found.load_pipeline()
     for name in changed_code(found.origin.files, project_folder):
         report(Event("warning", "evaluate", f"{name} has changed since model version {found.id[:12]} was made."))
     with pipeline.running(found.id, project_folder):

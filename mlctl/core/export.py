@@ -11,7 +11,7 @@ from mlctl.aws.desired import desired
 from mlctl.aws.names import Names
 from mlctl.core import shipment as shipments
 from mlctl.errors import ExitCode, MlctlError
-from mlctl.files import write_atomic
+from mlctl.files import refuse_links_out, write_atomic
 from mlctl.model import gates
 from mlctl.model.registry import LATEST, Registry
 from mlctl.progress import Event, Report, silent
@@ -64,12 +64,12 @@ def run(
     if stage_name == LOCAL:
         raise _not_local(settings)
     check_name(settings.project, stage_name)
-    found = Registry(project_folder, settings.project).get(version)
+    found = Registry(project_folder, settings.project, report).get(version)
     missed = gates.missed(found.id, gates.check(found.read_json("metrics.json"), settings.gates))
     if missed:
         raise missed
     report(Event("start", "package", f"Packaging model version {found.id[:12]}"))
-    shipment = shipments.built(found, settings)
+    shipment = shipments.built(found, settings, report)
     shipments.check_size(shipment)
     report(Event("finish", "package", f"{len(shipment.zip) / 1000:.0f} kB, answers as scikit-learn does"))
     names = Names(settings.project, stage_name)
@@ -77,6 +77,7 @@ def run(
     folder = output or project_folder / FOLDER / stage_name
     path, package = folder / TEMPLATE_FILE, folder / PACKAGE_FILE
     comment = _comment(names, settings, found.id)
+    refuse_links_out(project_folder, path)
     write_atomic(package, shipment.zip)
     write_atomic(path, templates.to_yaml(document, comment).encode())
     return Exported(

@@ -17,7 +17,7 @@ from mlctl.data.dataset import Dataset
 from mlctl.data.values import Label
 from mlctl.errors import ExitCode, MlctlError, first_line
 from mlctl.files import canonical_json, sha256
-from mlctl.model import answers, gates, manifest, pipeline, reference, schema
+from mlctl.model import answers, gates, manifest, pipeline, reference, schema, trust
 from mlctl.model.answers import Example
 from mlctl.model.gates import Gate
 from mlctl.model.pipeline import Takes
@@ -101,6 +101,7 @@ def keep(
         files={name: sha256(data) for name, data in files.items()},
     )
     version, created = Registry(project_folder, settings.project).write(made, files, origin)
+    trust.remember(version.id, files["model.joblib"], project_folder, report)
     return Kept(
         version=version.id,
         path=version.path,

@@ -7,9 +7,11 @@ from typing import Any
 from mlctl.aws import read
 from mlctl.aws.errors import explained
 from mlctl.errors import MlctlError
+from mlctl.model import trust
 from mlctl.model.gates import measured
 from mlctl.model.manifest import Manifest
 from mlctl.model.registry import LATEST, ModelVersion, Registry
+from mlctl.progress import Report, silent
 from mlctl.settings import Settings
 from mlctl.stages import LOCAL, open_if_running
 
@@ -39,6 +41,20 @@ class Shown:
     manifest: Manifest
     metrics: dict[str, Any]
     schema: dict[str, Any]
+    trusted: bool
+
+
+@dataclass(frozen=True)
+class TrustedVersion:
+    """A version whose pickle may be opened from now on.
+
+    ``modules``: SHA-256 by path of the project's modules that it imports. ``unrecognised``: what else the pickle names
+    that a fitted model of scikit-learn does not consist of; None where it cannot be audited.
+    """
+
+    version: str
+    modules: dict[str, str]
+    unrecognised: tuple[str, ...] | None
 
 
 def run(project_folder: Path, settings: Settings) -> tuple[Listed, ...]:
@@ -47,28 +63,43 @@ def run(project_folder: Path, settings: Settings) -> tuple[Listed, ...]:
     return tuple(_listed(version, live) for version in Registry(project_folder, settings.project).versions())
 
 
-def show(project_folder: Path, settings: Settings, reference: str = LATEST) -> Shown:
+def show(project_folder: Path, settings: Settings, reference: str = LATEST, report: Report = silent) -> Shown:
     """One version. Raises MlctlError: exit 6 when there is none, exit 4 when it was changed."""
-    version = Registry(project_folder, settings.project).get(reference)
+    version = Registry(project_folder, settings.project, report).get(reference)
     return Shown(
         version=version,
         manifest=version.manifest,
         metrics=version.read_json("metrics.json"),
         schema=version.read_json("schema.json"),
+        trusted=version.trusted,
     )
 
 
-def verify(project_folder: Path, settings: Settings, reference: str = LATEST) -> ModelVersion:
+def verify(project_folder: Path, settings: Settings, reference: str = LATEST, report: Report = silent) -> ModelVersion:
     """Check every byte of a version against its manifest. Raises MlctlError (exit 4) with all that differs."""
-    version = Registry(project_folder, settings.project).get(reference)
+    version = Registry(project_folder, settings.project, report).get(reference)
     version.check()
     return version
+
+
+def trust_version(project_folder: Path, settings: Settings, reference: str) -> TrustedVersion:
+    """Record that the user trusts a version: its pickle may be opened, and the project's modules for it imported.
+
+    Nothing is opened yet. Raises MlctlError: exit 6 when there is no such version, exit 4 when it was changed, exit 1
+    where the user's state folder cannot be written.
+    """
+    version = Registry(project_folder, settings.project).get(reference)
+    version.check()
+    pickled = version.read("model.joblib")
+    made = trust.record(version.id, pickled, project_folder)
+    return TrustedVersion(version.id, dict(made.modules), trust.unrecognised(pickled))
 
 
 def _listed(version: ModelVersion, live: str | None) -> Listed:
     try:
         metrics = version.read_json("metrics.json")
-        estimator, portable, problem = version.manifest.estimator, bool(version.manifest.portable["compiled"]), None
+        estimator, portable = version.manifest.estimator, bool(version.manifest.portable["compiled"])
+        problem = version.unreadable or version.info_problem
     except MlctlError as error:
         metrics, estimator, portable, problem = {}, "", False, error.message
     return Listed(

@@ -1,5 +1,6 @@
 """``mlctl models prune``: old versions, deleted; never one that a stage has a release of."""
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,11 +16,15 @@ from mlctl.stages.emulator import LocalEmulator
 
 @dataclass(frozen=True)
 class Pruned:
-    """Ids of what was deleted, of what was kept because a stage has a release of it, and how many are left."""
+    """Ids of what was deleted, of what was kept because a stage has a release of it, and how many are left.
+
+    ``in_use``: kept because another command works with it, such as a deploy that has not put it live yet.
+    """
 
     deleted: tuple[str, ...]
     deployed: tuple[str, ...]
     left: int
+    in_use: tuple[str, ...] = ()
 
 
 def run(project_folder: Path, settings: Settings, *, keep: int, report: Report = silent) -> Pruned:
@@ -32,14 +37,18 @@ def run(project_folder: Path, settings: Settings, *, keep: int, report: Report =
     old = versions[keep:]
     if not old:
         return Pruned(deleted=(), deployed=(), left=len(versions))
-    released = _released(project_folder, settings, report)
-    doomed = [version for version in old if version.id not in released]
-    for version in doomed:
-        registry.delete(version)
+    with ExitStack() as claims:
+        # Claimed before the stages are asked: what a deploy works with may go live after they have answered.
+        claimed = [version for version in old if claims.enter_context(version.claimed())]
+        released = _released(project_folder, settings, report)
+        doomed = [version for version in claimed if version.id not in released]
+        for version in doomed:
+            registry.delete(version)
     return Pruned(
         deleted=tuple(version.id for version in doomed),
         deployed=tuple(version.id for version in old if version.id in released),
         left=len(versions) - len(doomed),
+        in_use=tuple(version.id for version in old if version not in claimed and version.id not in released),
     )
 
 

@@ -14,6 +14,7 @@ from mlctl.errors import ExitCode, MlctlError
 from mlctl.model.answers import Parity
 from mlctl.model.registry import ModelVersion
 from mlctl.packaging import build
+from mlctl.progress import Report, silent
 from mlctl.settings import Settings
 from mlctl.stages import Stage
 
@@ -27,9 +28,9 @@ class Shipment:
     parity: Parity
 
 
-def built(version: ModelVersion, settings: Settings) -> Shipment:
+def built(version: ModelVersion, settings: Settings, report: Report = silent) -> Shipment:
     """The package of a version, built and proven here. Raises as ``packaging.build.build`` does."""
-    package = build.build(version, engine=settings.deploy.engine, python=settings.deploy.python)
+    package = build.build(version, engine=settings.deploy.engine, python=settings.deploy.python, report=report)
     return _shipment(package.zip, package.python, package.version, package.digest, package.parity)
 
 

@@ -1,20 +1,22 @@
-"""``mlctl models export`` and ``import``: a version as one file, and back, every digest checked."""
+"""``mlctl models export`` and ``import``: a version as one file, and back, everything in it checked."""
 
-import io
-import json
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from mlctl.errors import ExitCode, MlctlError
-from mlctl.files import sha256, write_atomic
+from mlctl.files import refuse_links_out, sha256, write_atomic
 from mlctl.model import manifest as manifests
+from mlctl.model import strict_json, trust, validation
 from mlctl.model.manifest import Manifest
 from mlctl.model.registry import LATEST, Registry
-from mlctl.packaging import archive
+from mlctl.model.version import MAX_MANIFEST_BYTES
+from mlctl.packaging import archive, build, unzip
+from mlctl.packaging.unzip import Archive
+from mlctl.progress import Report, silent
 from mlctl.settings import Settings
 
-# A zip may claim to unpack to anything; a version of more than this is not read.
+# A version of more than this is not read, however well it compresses.
 MAX_BYTES = 4 * 1024**3
 
 
@@ -28,24 +30,36 @@ class Transferred:
 
 
 def export(
-    project_folder: Path, settings: Settings, *, version: str = LATEST, output: Path | None = None
+    project_folder: Path,
+    settings: Settings,
+    *,
+    version: str = LATEST,
+    output: Path | None = None,
+    report: Report = silent,
 ) -> Transferred:
     """Write a version, after every byte of it was checked, to one zip: the same version gives the same bytes."""
-    found = Registry(project_folder, settings.project).get(version)
+    found = Registry(project_folder, settings.project, report).get(version)
     found.check()
     files = {name: found.read(name) for name in found.manifest.files}
     files[manifests.FILE_NAME] = found.manifest.to_bytes()
     path = output or project_folder / f"{settings.project}-{found.id[:12]}.mlctl.zip"
-    write_atomic(path, archive.write(files))
+    refuse_links_out(project_folder, path)
+    data = archive.write(files)
+    if sum(map(len, files.values())) > unzip.unpacks_to(len(data)):
+        # A model of many zeros compresses as no import would believe.
+        data = archive.write(files, method=zipfile.ZIP_STORED)
+    write_atomic(path, data)
     return Transferred(version=found.id, path=path)
 
 
-def import_(project_folder: Path, settings: Settings, path: Path) -> Transferred:
+def import_(project_folder: Path, settings: Settings, path: Path, *, trusted: bool = False) -> Transferred:
     """Add the version in an exported file. Nothing in it is executed: the pickle is kept, not opened.
 
-    Raises MlctlError: exit 3 for a file that is no export, was changed, or is of another project, exit 6 for none.
+    ``trusted``: record that its pickle may be opened later. Generated code is made again from the portable model and
+    must be what the file holds. Raises MlctlError: exit 3 for a file that is no export, was changed, or is of another
+    project, exit 6 for none.
     """
-    if not path.is_file():
+    if not path.exists():
         raise MlctlError(
             f"There is no file {path}.",
             code="export_not_found",
@@ -53,29 +67,73 @@ def import_(project_folder: Path, settings: Settings, path: Path) -> Transferred
             hint="Give what `mlctl models export` wrote.",
         )
     try:
-        files = _read(path)
-        manifest = Manifest.from_document(json.loads(files.pop(manifests.FILE_NAME)))
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError, TypeError) as error:
+        with unzip.opened(path, MAX_BYTES) as opened:
+            data = opened.read(manifests.FILE_NAME, limit=MAX_MANIFEST_BYTES)
+            manifest = Manifest.from_document(strict_json.parsed(data))
+            if manifest.project != settings.project:
+                raise _refused(
+                    path,
+                    f"is of project '{manifest.project}', not '{settings.project}'",
+                    f'Set project = "{manifest.project}" in mlctl.toml, if it is the same project; nothing was added.',
+                )
+            manifest.check_spelling(data)
+            files = _files(path, opened, manifest)
+    except OSError as error:
+        raise _refused(path, f"cannot be read: {error.strerror}", "Nothing was added.") from None
+    except ValueError as error:
         raise _refused(path, f"is not an exported model version: {error}") from None
-    wrong = sorted({*files} ^ {*manifest.files})
-    wrong += [name for name in sorted({*files} & {*manifest.files}) if sha256(files[name]) != manifest.files[name]]
-    if wrong:
-        raise _refused(path, f"was changed since it was exported: {wrong[0]} is not what its manifest says")
-    if manifest.project != settings.project:
-        raise _refused(
-            path,
-            f"is of project '{manifest.project}', not '{settings.project}'",
-            f'Set project = "{manifest.project}" in mlctl.toml, if it is the same project; nothing was added.',
-        )
     version, created = Registry(project_folder, settings.project).write(manifest, files)
+    if trusted:
+        trust.record(version.id, files["model.joblib"], project_folder)
     return Transferred(version=version.id, path=path, created=created)
 
 
-def _read(path: Path) -> dict[str, bytes]:
-    with zipfile.ZipFile(io.BytesIO(path.read_bytes())) as opened:
-        if sum(entry.file_size for entry in opened.infolist()) > MAX_BYTES:
-            raise ValueError("it is too large")
-        return {entry.filename: opened.read(entry) for entry in opened.infolist()}
+def _files(path: Path, opened: Archive, manifest: Manifest) -> dict[str, bytes]:
+    """The files that the manifest lists. Raises MlctlError or ValueError where one is not what it should be."""
+    wrong = sorted(opened.names - {manifests.FILE_NAME} ^ {*manifest.files})
+    if wrong:
+        raise _changed(path, wrong[0])
+    files: dict[str, bytes] = {}
+    for name in sorted(manifest.files):
+        files[name] = opened.read(name)
+        if sha256(files[name]) != manifest.files[name]:
+            raise _changed(path, name)
+    documents = {name: _document(name, files[name]) for name in validation.DOCUMENTS}
+    for name, document in documents.items():
+        try:
+            validation.check_document(name, document, lambda: documents["schema.json"])
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
+    _check_code(path, manifest, files)
+    return files
+
+
+def _document(name: str, data: bytes) -> object:
+    try:
+        return strict_json.parsed(data)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+
+
+def _check_code(path: Path, manifest: Manifest, files: dict[str, bytes]) -> None:
+    if build.PORTABLE_FILE not in files:
+        return
+    try:
+        made = build.generated(files[build.PORTABLE_FILE], manifest.portable["parity"])
+    except ValueError as error:
+        raise ValueError(f"{build.PORTABLE_FILE}: {error}") from None
+    if files.get(build.GENERATED_FILE, made) != made:
+        # It would never be executed. It is refused all the same: what was tampered with once may be so elsewhere.
+        raise _refused(
+            path,
+            f"holds a {build.GENERATED_FILE} that this mlctl does not make of {build.PORTABLE_FILE}: it was changed, "
+            "or written by another release of mlctl",
+            "Export it with this release of mlctl, of a version that it trained; nothing was added.",
+        )
+
+
+def _changed(path: Path, name: str) -> MlctlError:
+    return _refused(path, f"was changed since it was exported: {name} is not what its manifest says")
 
 
 def _refused(

@@ -66,7 +66,7 @@ def run(
 
     Raises MlctlError: exit 6 when there is no such version or file, exit 3 for a file that cannot be read at all.
     """
-    found = Registry(project_folder, settings.project).get(version)
+    found = Registry(project_folder, settings.project, report).get(version)
     schema = found.read_json("schema.json")
     features = {feature["name"]: feature for feature in schema["features"]}
     targets = {each["name"] for each in schema["target"].get("outputs", [schema["target"]])}

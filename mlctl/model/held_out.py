@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from pydantic import ValidationError
 
 from mlctl.data import loading
 from mlctl.data.columns import Integers
@@ -12,6 +13,7 @@ from mlctl.data.dataset import Dataset
 from mlctl.data.target import text_of
 from mlctl.data.values import Label
 from mlctl.errors import ExitCode, MlctlError, did_you_mean
+from mlctl.model import validation
 from mlctl.model.registry import ModelVersion
 from mlctl.progress import Report, silent
 from mlctl.settings import DataSettings, Settings
@@ -25,7 +27,10 @@ def load(version: ModelVersion, settings: Settings, folder: Path, report: Report
     trained on.
     """
     recorded = version.manifest.data
-    then = DataSettings.model_validate(version.manifest.settings["data"])
+    try:
+        then = DataSettings.model_validate(version.manifest.settings["data"])
+    except ValidationError as error:
+        raise _unreadable(version, f"its [data] settings: {validation.first_problem(error)}") from None
     source = _place(version, settings)
     as_then = settings.model_copy(update={"data": then.model_copy(update={"source": source})})
     dataset = loading.load(as_then, folder, report)
@@ -41,7 +46,19 @@ def load(version: ModelVersion, settings: Settings, folder: Path, report: Report
             exit_code=ExitCode.BAD_INPUT,
             hint="Metrics of different data cannot be compared. Run `mlctl train` to make a version of this data.",
         )
-    return dataset, np.asarray(version.read_json("split.json")["test_rows"], dtype=np.int64)
+    rows = np.asarray(version.read_json("split.json")["test_rows"], dtype=np.int64)
+    if rows.max() >= dataset.rows:
+        raise _unreadable(version, f"split.json names row {rows.max()} of {dataset.rows}")
+    return dataset, rows
+
+
+def _unreadable(version: ModelVersion, why: str) -> MlctlError:
+    return MlctlError(
+        f"Model version {version.id[:12]} cannot be measured again: {why}.",
+        code="version_unreadable",
+        exit_code=ExitCode.VERIFICATION,
+        hint="It was written by another release of mlctl, or by another program; train again.",
+    )
 
 
 def as_the_model_has(dataset: Dataset, names: Sequence[str], labels: tuple[Label, ...]) -> Dataset:

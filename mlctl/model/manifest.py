@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlctl.files import canonical_json, sha256
+from mlctl.model import strict_json, validation
 
 FORMAT = 2
 FILE_NAME = "manifest.json"
@@ -41,15 +42,31 @@ class Manifest:
         return sha256(self.to_bytes())
 
     @classmethod
-    def from_document(cls, document: dict[str, Any]) -> "Manifest":
-        """Raises KeyError or ValueError for a document that is no manifest of this format."""
+    def from_document(cls, document: Any) -> "Manifest":
+        """Raises ValueError for a document that is no manifest of this format."""
+        if not isinstance(document, dict) or "format" not in document:
+            raise ValueError(f"{FILE_NAME} is no object with a format")
         if document["format"] != FORMAT:
-            raise ValueError(f"manifest format {document['format']!r}; this mlctl reads format {FORMAT}")
-        strange = [name for name in document["files"] if not _PLAIN_NAME.fullmatch(name)]
+            raise ValueError(f"manifest format {document['format']!r:.40}; this mlctl reads format {FORMAT}")
+        names = document.get("files")
+        strange = [name for name in names if not _PLAIN_NAME.fullmatch(name)] if isinstance(names, dict) else []
         if strange:
             # A version may come from elsewhere: its names must not lead out of its folder.
-            raise ValueError(f"{strange[0]!r} is not a plain file name")
+            raise ValueError(f"{strange[0]!r:.100} is not a plain file name")
+        validation.check_manifest(document)
         return cls(**{name: document[name] for name in cls.__dataclass_fields__})
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Manifest":
+        """The manifest in a file. Raises ValueError, also for bytes that are not the one spelling of what they say."""
+        found = cls.from_document(strict_json.parsed(data))
+        found.check_spelling(data)
+        return found
+
+    def check_spelling(self, data: bytes) -> None:
+        """Raise ValueError for ``data`` that says the same in other bytes, or more: its digest would not be the id."""
+        if self.to_bytes() != data:
+            raise ValueError(f"{FILE_NAME} holds more than a manifest, or is not in its canonical form")
 
 
 def library_versions() -> dict[str, str]:

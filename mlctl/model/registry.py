@@ -1,188 +1,67 @@
 """The registry: the only reader and writer of ``artifacts/<project>/``.
 
 A version is a folder named by its id. It is written under a temporary name and renamed, so it is
-whole or absent; every byte that is read from it has matched its SHA-256 first. What is not part of
-the identity (times) stands beside it in ``<id>.info.json``.
+whole or absent. What is not part of the identity (times, the order of training) stands beside it in
+``<id>.info.json``. The folder may come from elsewhere: no symbolic link below ``artifacts`` is followed.
 """
 
-import io
-import json
 import os
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock
 
 from mlctl.errors import ExitCode, MlctlError
-from mlctl.files import canonical_json, sha256, write_atomic
+from mlctl.files import sweep, write_atomic
+from mlctl.model import info as infos
 from mlctl.model import manifest as manifests
+from mlctl.model.info import MAX_SEQUENCE, UNKNOWN, Info, Origin
 from mlctl.model.manifest import Manifest
+from mlctl.model.version import ModelVersion
+from mlctl.progress import Event, Report, silent
+
+__all__ = ["FOLDER", "LATEST", "PREVIOUS", "ModelVersion", "Origin", "Registry"]
 
 FOLDER = "artifacts"
 LATEST = "latest"
 PREVIOUS = "previous"
 _TEMPORARY = ".new-"
+_LOCK = ".lock"
+_INFO = ".info.json"
 _ID = re.compile("[0-9a-f]{64}")
 
 
-@dataclass(frozen=True)
-class Origin:
-    """Where a version came from, as far as is known; no part of its identity.
-
-    ``source``: where its data lay; ``base``: the settings it was last trained with, less what flags had
-    changed; ``files``: SHA-256 by path of the files that it was made of.
-    """
-
-    source: str | None = None
-    base: dict[str, Any] | None = None
-    files: dict[str, str] | None = None
-
-
-@dataclass(frozen=True)
-class ModelVersion:
-    """One version on disk. ``created_at`` and ``trained_at`` are RFC 3339 times in UTC."""
-
-    id: str
-    path: Path
-    created_at: str
-    trained_at: str
-    origin: Origin = Origin()
-
-    @cached_property
-    def manifest(self) -> Manifest:
-        """The manifest, after its digest matched the id. Raises MlctlError (exit 4)."""
-        data = self._bytes(manifests.FILE_NAME)
-        if sha256(data) != self.id:
-            raise self._changed(manifests.FILE_NAME)
-        try:
-            return Manifest.from_document(json.loads(data))
-        except (KeyError, ValueError) as error:
-            raise MlctlError(
-                f"Model version {self.id[:12]} cannot be read: {error}.",
-                code="version_unreadable",
-                exit_code=ExitCode.VERIFICATION,
-                hint="It was written by another release of mlctl; train again.",
-            ) from None
-
-    def read(self, name: str) -> bytes:
-        """The bytes of one file, after their SHA-256 matched the manifest. Raises MlctlError (exit 4)."""
-        data = self._bytes(name)
-        if sha256(data) != self.manifest.files.get(name):
-            raise self._changed(name)
-        return data
-
-    def read_json(self, name: str) -> Any:
-        """The content of one JSON file, verified like ``read``."""
-        return json.loads(self.read(name))
-
-    def load_pipeline(self) -> Any:
-        """The fitted scikit-learn pipeline.
-
-        The pickle is opened only after every byte of the version matched and the library versions
-        agree: a pickle is a program, and scikit-learn promises nothing across versions. Raises
-        MlctlError (exit 4).
-        """
-        self.check()
-        data = self.read("model.joblib")
-        here, there = manifests.library_versions(), self.manifest.libraries
-        for name in there:
-            if _series(name, here.get(name, "")) != _series(name, there[name]):
-                raise MlctlError(
-                    f"Model version {self.id[:12]} was trained with {name} {there[name]}; "
-                    f"installed here is {here.get(name, 'none')}.",
-                    code="library_mismatch",
-                    exit_code=ExitCode.VERIFICATION,
-                    hint=f"Install {name}=={there[name]}, or run `mlctl train` to make a version with what is here.",
-                )
-        import joblib
-
-        from mlctl.model.pipeline import project_modules
-
-        # A pipeline of the user's own may name functions of the project's modules.
-        with project_modules(self.path.parents[2]):
-            return self._unpickled(joblib, data)
-
-    def _unpickled(self, joblib: Any, data: bytes) -> Any:
-        try:
-            return joblib.load(io.BytesIO(data))
-        except Exception as error:
-            # The project's own module runs now, and may raise anything.
-            raise MlctlError(
-                f"Model version {self.id[:12]} needs code that is not here, or fails: {type(error).__name__}: {error}.",
-                code="code_missing",
-                exit_code=ExitCode.VERIFICATION,
-                hint="It was made with a pipeline of the project's own; restore that module in the project's folder.",
-            ) from error
-
-    def problems(self) -> list[str]:
-        """Every way in which the folder differs from the manifest; empty when it is intact."""
-        try:
-            expected = self.manifest.files
-        except MlctlError as error:
-            return [error.message]
-        found = []
-        for name in sorted(expected):
-            try:
-                self.read(name)
-            except MlctlError as error:
-                found.append(error.message)
-        strangers = sorted({each.name for each in self.path.iterdir()} - {*expected, manifests.FILE_NAME})
-        return found + [f"{name} does not belong to model version {self.id[:12]}." for name in strangers]
-
-    def check(self) -> None:
-        """Raise MlctlError (exit 4) with all that differs from the manifest, if anything does."""
-        problems = self.problems()
-        if problems:
-            raise MlctlError(
-                problems[0],
-                details=problems[1:],
-                code="version_corrupt",
-                exit_code=ExitCode.VERIFICATION,
-                hint=f"Delete {self.path} and run `mlctl train`: the same settings give the same version.",
-            )
-
-    def _bytes(self, name: str) -> bytes:
-        try:
-            return (self.path / name).read_bytes()
-        except OSError:
-            raise self._changed(name, "is missing from") from None
-
-    def _changed(self, name: str, what: str = "was changed in") -> MlctlError:
-        return MlctlError(
-            f"{name} {what} model version {self.id[:12]} since it was written; nothing of it was opened.",
-            code="version_corrupt",
-            exit_code=ExitCode.VERIFICATION,
-            hint=f"Delete {self.path} and run `mlctl train`: the same settings give the same version.",
-        )
-
-
 class Registry:
-    """The versions of one project."""
+    """The versions of one project. ``report`` gets a warning where ``latest`` or ``previous`` passes over a version."""
 
-    def __init__(self, project_folder: Path, project: str) -> None:
+    def __init__(self, project_folder: Path, project: str, report: Report = silent) -> None:
         self.folder = project_folder / FOLDER / project
         self._project = project
+        self._report = report
 
     def versions(self) -> list[ModelVersion]:
-        """All versions, the newest first; one that was trained again counts as new."""
-        if not self.folder.is_dir():
+        """All versions, readable or not, the newest first; one that was trained again counts as new.
+
+        The order is the recorded one; versions of releases that recorded none come last, by time. Raises MlctlError
+        (exit 3) where the folder is a symbolic link that is not followed.
+        """
+        self._refuse_links()
+        try:
+            names = [each.name for each in self.folder.iterdir() if _ID.fullmatch(each.name)]
+        except FileNotFoundError:
             return []
-        found = [
-            self._version(entry.name) for entry in self.folder.iterdir() if _ID.fullmatch(entry.name) and entry.is_dir()
-        ]
-        return sorted(found, key=lambda version: (version.trained_at, version.id), reverse=True)
+        found = [self._version(name) for name in names]
+        return sorted(found, key=lambda each: (each.sequence or 0, each.trained_at, each.id), reverse=True)
 
     def get(self, reference: str = LATEST) -> ModelVersion:
         """The version that an id, the beginning of one, ``latest`` or ``previous`` names.
 
-        ``previous`` is the one before the latest. Raises MlctlError (exit 6).
+        ``latest`` is the newest that is readable, ``previous`` the one before it. Raises MlctlError (exit 6).
         """
         versions = self.versions()
         if not versions:
@@ -192,17 +71,8 @@ class Registry:
                 exit_code=ExitCode.NOT_FOUND,
                 hint="Run `mlctl train` to make one.",
             )
-        if reference == LATEST:
-            return versions[0]
-        if reference == PREVIOUS:
-            if len(versions) > 1:
-                return versions[1]
-            raise MlctlError(
-                f"There is one model version only, {versions[0].id[:12]}: none is before it.",
-                code="version_not_found",
-                exit_code=ExitCode.NOT_FOUND,
-                hint="Train another, such as `mlctl train -p n_estimators=300`.",
-            )
+        if reference in (LATEST, PREVIOUS):
+            return self._newest(versions, reference)
         matching = [version for version in versions if reference and version.id.startswith(reference.lower())]
         if len(matching) == 1:
             return matching[0]
@@ -214,69 +84,140 @@ class Registry:
             hint="Give more characters of the id." if matching else "`mlctl models` lists what there is.",
         )
 
+    def _newest(self, versions: list[ModelVersion], reference: str) -> ModelVersion:
+        wanted = 1 if reference == LATEST else 2
+        readable: list[ModelVersion] = []
+        for version in versions:
+            problem = version.unreadable
+            if problem is None:
+                readable.append(version)
+                if len(readable) == wanted:
+                    return version
+            else:
+                self._report(Event("warning", "models", f"{reference} passes over a version: {problem}"))
+        if not readable:
+            # What reads it tells what is wrong with it.
+            return versions[0]
+        raise MlctlError(
+            f"There is one model version only, {readable[0].id[:12]}: none is before it.",
+            code="version_not_found",
+            exit_code=ExitCode.NOT_FOUND,
+            hint="Train another, such as `mlctl train -p n_estimators=300`.",
+        )
+
     def write(
         self,
         manifest: Manifest,
         files: Mapping[str, bytes],
-        origin: Origin = Origin(),
+        origin: Origin = UNKNOWN,
     ) -> tuple[ModelVersion, bool]:
-        """Add a version; ``(version, False)`` when it was there already.
+        """Add a version, which is the latest then; ``(version, False)`` when it was there already, byte for byte.
 
-        ``files`` are its files without the manifest. Raises OSError when the disk refuses; then nothing is left of it.
+        One that is there but damaged is replaced. ``files`` are its files without the manifest. Raises OSError when
+        the disk refuses; then nothing is left of it.
         """
-        now = datetime.now(UTC).isoformat(timespec="microseconds")
+        self._refuse_links()
         self.folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(self.folder / ".lock"):
-            for leftover in self.folder.glob(f"{_TEMPORARY}*"):
-                shutil.rmtree(leftover, ignore_errors=True)
-            target = self.folder / manifest.id
-            is_new = not target.is_dir()
-            if is_new:
-                self._write_folder(target, {**files, manifests.FILE_NAME: manifest.to_bytes()})
-            created_at = now if is_new else self._version(manifest.id).created_at
-            info = {"created_at": created_at, "trained_at": now, **asdict(origin)}
-            write_atomic(self._info_path(manifest.id), canonical_json(info))
-        return self._version(manifest.id), is_new
+        with self._lock():
+            self._sweep()
+            there = self._version(manifest.id)
+            sequence = min(1 + max((each.sequence or 0 for each in self.versions()), default=0), MAX_SEQUENCE)
+            now = infos.now()
+            intact = there.path.is_dir() and not there.problems()
+            created_at = there.created_at if intact else now
+            path = self._info_path(manifest.id)
+            if path.is_dir() and not path.is_symlink():
+                self._move_away(path)
+            # Before the version: of a writer that is killed between the two, a note without a version is left.
+            write_atomic(path, Info(created_at, now, sequence, origin).to_bytes())
+            if not intact:
+                try:
+                    self._write_folder(there.path, {**files, manifests.FILE_NAME: manifest.to_bytes()})
+                except BaseException:
+                    if not os.path.lexists(there.path):
+                        path.unlink(missing_ok=True)
+                    raise
+        return self._version(manifest.id), not intact
 
     def delete(self, version: ModelVersion) -> None:
         """Remove a version: it is renamed away first, so that at no moment half of it is there."""
-        with FileLock(self.folder / ".lock"):
-            doomed = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=self.folder))
-            version.path.rename(doomed / version.id)
+        self._refuse_links()
+        with self._lock():
+            self._sweep()
+            if os.path.lexists(version.path):
+                self._move_away(version.path)
             self._info_path(version.id).unlink(missing_ok=True)
-            shutil.rmtree(doomed, ignore_errors=True)
 
     def _write_folder(self, target: Path, files: Mapping[str, bytes]) -> None:
         temporary = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=self.folder))
         try:
             for name, data in files.items():
-                with (temporary / name).open("wb") as file:
+                with (temporary / name).open("xb") as file:
                     file.write(data)
                     file.flush()
                     os.fsync(file.fileno())
             temporary.chmod(0o755)
+            if os.path.lexists(target):
+                self._move_away(target)
             temporary.rename(target)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
 
+    def _move_away(self, path: Path) -> None:
+        doomed = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=self.folder))
+        path.rename(doomed / path.name)
+        shutil.rmtree(doomed, ignore_errors=True)
+
+    def _sweep(self) -> None:
+        """Remove what killed writers left. Every writer holds the lock, so none of it belongs to a live one."""
+        for leftover in self.folder.glob(f"{_TEMPORARY}*"):
+            if leftover.is_symlink() or not leftover.is_dir():
+                leftover.unlink(missing_ok=True)
+            else:
+                shutil.rmtree(leftover, ignore_errors=True)
+        sweep(self.folder)
+        for path in self.folder.glob(f"*{_INFO}"):
+            version_id = path.name.removesuffix(_INFO)
+            if _ID.fullmatch(version_id) and not os.path.lexists(self.folder / version_id):
+                path.unlink(missing_ok=True)
+
+    def _lock(self) -> FileLock:
+        path = self.folder / _LOCK
+        if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
+            raise _refused(path, "is not a regular file")
+        return FileLock(path)
+
+    def _refuse_links(self) -> None:
+        """Below ``artifacts`` nothing may be a link; it may be one itself, to a larger disk, where both are the user's.
+
+        Whatever the link leads to, only folders named by ids, and their notes, are written or deleted in there.
+        """
+        artifacts = self.folder.parent
+        if artifacts.is_symlink():
+            try:
+                owners = {artifacts.lstat().st_uid, artifacts.stat().st_uid}
+            except OSError:
+                raise _refused(artifacts, "is a symbolic link that leads nowhere") from None
+            if owners != {os.geteuid()}:
+                raise _refused(artifacts, "is a symbolic link, and it or what it leads to belongs to another user")
+        if self.folder.is_symlink():
+            raise _refused(self.folder, "is a symbolic link")
+
     def _info_path(self, version_id: str) -> Path:
-        return self.folder / f"{version_id}.info.json"
+        return self.folder / f"{version_id}{_INFO}"
 
     def _version(self, version_id: str) -> ModelVersion:
         path = self.folder / version_id
-        try:
-            info = json.loads(self._info_path(version_id).read_bytes())
-            created_at, trained_at = str(info["created_at"]), str(info["trained_at"])
-            origin = Origin(**{name: info.get(name) for name in Origin.__dataclass_fields__})
-        except (OSError, ValueError, KeyError):
-            # Killed between the two writes, or copied without it: the folder's own time will do.
-            stamp = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-            created_at = trained_at = stamp.isoformat(timespec="microseconds")
-            origin = Origin()
-        return ModelVersion(id=version_id, path=path, created_at=created_at, trained_at=trained_at, origin=origin)
+        found = infos.read(self._info_path(version_id), path)
+        version = ModelVersion(version_id, path, found.created_at, found.trained_at)
+        return replace(version, origin=found.origin, sequence=found.sequence, info_problem=found.problem)
 
 
-def _series(name: str, version: str) -> str:
-    """The part of a version that must agree: all of it, but for Python, whose patch releases do not matter."""
-    return ".".join(version.split(".")[:2]) if name == "python" else version
+def _refused(path: Path, why: str) -> MlctlError:
+    return MlctlError(
+        f"{path} {why}; it is not followed.",
+        code="link_refused",
+        exit_code=ExitCode.BAD_INPUT,
+        hint="Remove it, or give -C the folder that it leads to.",
+    )

@@ -10,7 +10,7 @@ _TIME = (1980, 1, 1, 0, 0, 0)
 _MODE = 0o644
 
 
-def write(files: Mapping[str, bytes]) -> bytes:
+def write(files: Mapping[str, bytes], *, method: int = zipfile.ZIP_DEFLATED) -> bytes:
     """The zip of ``files`` (path → content). The same Python and zlib give the same bytes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
@@ -18,7 +18,7 @@ def write(files: Mapping[str, bytes]) -> bytes:
             entry = zipfile.ZipInfo(path, date_time=_TIME)
             entry.create_system = 3  # Unix, so that the mode counts
             entry.external_attr = (0o100000 | _MODE) << 16
-            archive.writestr(entry, files[path], compress_type=zipfile.ZIP_DEFLATED, compresslevel=9)
+            archive.writestr(entry, files[path], compress_type=method, compresslevel=9)
     return buffer.getvalue()
 
 

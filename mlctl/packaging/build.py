@@ -11,7 +11,11 @@ from mlctl.model import answers
 from mlctl.model.answers import Example, Parity
 from mlctl.model.registry import ModelVersion
 from mlctl.packaging import archive, bundle, bytecode, parity
-from mlctl.portable.program import FORMAT, format_of, operations_of
+from mlctl.portable.codegen import regenerate
+from mlctl.portable.program import FORMAT, operations_of
+from mlctl.portable.reading import format_of
+from mlctl.portable.reading import read as read_model
+from mlctl.progress import Event, Report, silent
 
 PACKAGE_FORMAT = 1
 PORTABLE_FILE = "model.safetensors"
@@ -50,11 +54,25 @@ def choose_engine(portable: Mapping[str, Any], wanted: str) -> tuple[Engine, str
     return "sklearn", str(portable["reason"])
 
 
-def build(version: ModelVersion, *, engine: str, python: str) -> Package:
+def generated(model: bytes, parity: Parity) -> bytes | None:
+    """The code that this mlctl generates for the portable model in a file; None where it writes none.
+
+    It is always made anew: that which a version holds may come from anywhere. Raises ValueError for a broken file.
+    """
+    opened = read_model(model, parity)
+    unknown = operations_of(model) - bundle.operations()
+    if unknown:
+        raise ValueError(f"the operation {min(unknown)!r} is not known")
+    source = regenerate(opened)
+    return None if source is None else source.encode()
+
+
+def build(version: ModelVersion, *, engine: str, python: str, report: Report = silent) -> Package:
     """The package of a version, checked in a clean Python on its golden examples and held-out rows.
 
-    Raises MlctlError: exit 2 when the engine asked for cannot run this version, exit 4 when the
-    package's answers differ from scikit-learn's.
+    Neither the version's pickle is opened for it nor the generated code in the version used. Raises MlctlError: exit 2
+    when the engine asked for cannot run this version, exit 4 when the version is not whole, or the package's answers
+    differ from scikit-learn's.
     """
     manifest = version.manifest
     chosen, reason = choose_engine(manifest.portable, engine)
@@ -62,8 +80,7 @@ def build(version: ModelVersion, *, engine: str, python: str) -> Package:
         raise _no_sklearn_engine(version, reason, asked=engine == "sklearn")
     schema = version.read_json("schema.json")
     model = version.read(PORTABLE_FILE)
-    if format_of(model) != FORMAT:
-        raise _other_format(version)
+    code = _generated(version, model, report)
     files = layout(
         {
             "version": version.id,
@@ -72,7 +89,7 @@ def build(version: ModelVersion, *, engine: str, python: str) -> Package:
             "parity": manifest.portable["parity"],
         },
         {**{name: version.read(name) for name in ("schema.json", "metrics.json")}, PORTABLE_FILE: model},
-        generated=version.read(GENERATED_FILE) if GENERATED_FILE in manifest.files else None,
+        generated=code,
         python=python,
     )
     zipped = archive.write(files)
@@ -94,6 +111,29 @@ def build(version: ModelVersion, *, engine: str, python: str) -> Package:
         unzipped_bytes=sum(map(len, files.values())),
         has_bytecode=any(path.endswith(".pyc") for path in files),
     )
+
+
+def _generated(version: ModelVersion, model: bytes, report: Report) -> bytes | None:
+    """The generated code for a version that has some; one without did not keep parity with it when it was made."""
+    manifest = version.manifest
+    try:
+        if format_of(model) != FORMAT:
+            raise _other_format(version)
+        made = generated(model, manifest.portable["parity"])
+    except ValueError as error:
+        raise _broken_model(version, str(error)) from None
+    if GENERATED_FILE not in manifest.files:
+        return None
+    if version.read(GENERATED_FILE) != made:
+        report(
+            Event(
+                "warning",
+                "package",
+                f"{GENERATED_FILE} of model version {version.id[:12]} was written by another release of mlctl, or by "
+                "another program. It is not used: the package has what this release makes of the model.",
+            )
+        )
+    return made
 
 
 def layout(
@@ -137,6 +177,15 @@ def _other_format(version: ModelVersion) -> MlctlError:
         code="model_format",
         exit_code=ExitCode.USAGE,
         hint="Run `mlctl train` (or `mlctl import`) again: the same data and settings give the same model.",
+    )
+
+
+def _broken_model(version: ModelVersion, why: str) -> MlctlError:
+    return MlctlError(
+        f"{PORTABLE_FILE} of model version {version.id[:12]} is broken: {why}.",
+        code="version_unreadable",
+        exit_code=ExitCode.VERIFICATION,
+        hint="It was not written by mlctl, or by another release of it; train again.",
     )
 
 

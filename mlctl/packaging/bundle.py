@@ -38,6 +38,11 @@ def handler_sources(operations: Iterable[str]) -> dict[str, bytes]:
     return dict(sorted(needed.items()))
 
 
+def operations() -> frozenset[str]:
+    """The operations that the handler has."""
+    return frozenset(_families())
+
+
 def _imported(path: str) -> Iterator[str]:
     """The handler's own files that the one at ``path`` imports, inside functions too, and their packages."""
     for node in ast.walk(ast.parse(_source(path))):

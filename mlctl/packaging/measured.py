@@ -10,6 +10,8 @@ import os
 import sys
 import time
 from array import array
+from importlib.machinery import EXTENSION_SUFFIXES, SOURCE_SUFFIXES, ExtensionFileLoader, FileFinder, SourceFileLoader
+from types import CodeType
 from typing import Any
 
 # What Lambda's runtime client, awslambdaric, has imported before any handler: no cold start pays for it.
@@ -36,6 +38,25 @@ class Kept:
             raise ModuleNotFoundError(f"{name} is kept from this process", name=name)
 
 
+class _FromSource(SourceFileLoader):
+    def get_code(self, fullname: str) -> CodeType:
+        """The code of the source alone."""
+        code: CodeType = self.source_to_code(self.get_data(self.path), self.path)
+        return code
+
+
+def from_source(project: str) -> None:
+    """Compile the project's modules from their source, as ``mlctl.model.own_modules`` does: see there."""
+
+    def finder(path: str) -> FileFinder:
+        others = [entry for entry in sys.path if entry and entry != project]
+        if not f"{path}/".startswith(f"{project}/") or any(f"{path}/".startswith(f"{entry}/") for entry in others):
+            raise ImportError(path)
+        return FileFinder(path, (ExtensionFileLoader, EXTENSION_SUFFIXES), (_FromSource, SOURCE_SUFFIXES))
+
+    sys.path_hooks.insert(0, finder)
+
+
 class Fitted:
     """``model.joblib`` in the place of a portable model: what ``handler.service`` asks of either.
 
@@ -48,6 +69,7 @@ class Fitted:
     def __init__(self, job: dict[str, Any]) -> None:
         import warnings
 
+        from_source(job["project"])
         # What scikit-learn warns of was told when the version was made.
         warnings.simplefilter("ignore")
         import joblib

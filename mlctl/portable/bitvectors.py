@@ -11,8 +11,8 @@ from collections import defaultdict
 from math import frexp
 from typing import Any, NamedTuple
 
+from mlctl.portable.nodes import LEAF, as_lists
 from mlctl.portable.program import Step
-from mlctl.portable.trees import LEAF, as_lists
 
 # One byte a tree.
 MAX_LEAVES = 8
@@ -60,9 +60,10 @@ def generate(step: Step) -> str | None:
     leaves = []
     ends = dict(zip(tensors["roots"], [*tensors["roots"][1:], len(tensors["feature"])], strict=True))
     for number, root in enumerate(trees):
-        found = [] if root is None else _read(number, root, ends[root], tensors, tests)
-        if len(found) > MAX_LEAVES:
+        # Counted first: of a large tree all tests would take as long as the square of its nodes.
+        if root is not None and tensors["feature"][root : ends[root]].count(LEAF) > MAX_LEAVES:
             return None
+        found = [] if root is None else _read(number, root, ends[root], tensors, tests)
         leaves.append(found + [0.0] * (MAX_LEAVES - len(found)))
     unit = _unit(leaves)
     masks = len(trees) * sum(map(len, tests.values()))

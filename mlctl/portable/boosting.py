@@ -15,9 +15,10 @@ from sklearn.ensemble import (
 
 from mlctl.portable.checks import checked
 from mlctl.portable.entry import Entry, Inner
+from mlctl.portable.nodes import LEAF
 from mlctl.portable.program import Block, NotPortableError, Step, parity_of
 from mlctl.portable.table import Compiled, Table
-from mlctl.portable.trees import LEAF, Nodes, nodes_of, tree_step, tree_tensors
+from mlctl.portable.trees import Nodes, nodes_of, tree_step, tree_tensors
 
 _LINKS = {
     IdentityLink: "identity",

@@ -7,12 +7,16 @@ more than it saves. One function holds all trees: a call for each would cost as 
 
 from typing import Any
 
-from mlctl.portable import bitvectors
+import numpy as np
+
+from mlctl.portable import bitvectors, nodes
+from mlctl.portable.nodes import LEAF, as_lists
 from mlctl.portable.program import PortableModel, Step
-from mlctl.portable.trees import LEAF, as_lists
 
 # Their bytecode takes some 4 ms to load, and 5 MB of memory.
 MAX_NODES = 150_000
+# Beyond so many additions the code is larger than the arrays and no faster.
+MAX_ADDITIONS = 1_000_000
 # Python refuses indentation deeper than 100 levels.
 MAX_DEPTH = 90
 
@@ -24,9 +28,24 @@ def generate(model: PortableModel) -> str | None:
     where they go. It need not be rounded to float32, nor harms it. ``sums`` may give None: the arrays are to decide.
     """
     step = model.steps[-1]
-    if "skip" not in step.tensors or len(step.tensors["feature"]) > MAX_NODES:
+    if "skip" not in step.tensors or len(step.tensors["feature"]) > MAX_NODES or _additions(step) > MAX_ADDITIONS:
         return None
     return bitvectors.generate(step) or _nested(step)
+
+
+def regenerate(model: PortableModel) -> str | None:
+    """As ``generate``, for a model that was read from a file: ValueError where its trees are not whole."""
+    step = model.steps[-1]
+    # More nodes than code is written for are not looked at one by one.
+    if "skip" in step.tensors and len(step.tensors.get("feature", ())) <= MAX_NODES:
+        nodes.check(step)
+    return generate(model)
+
+
+def _additions(step: Step) -> int:
+    """How many numbers the leaves add: a zero is not added."""
+    rows = step.tensors["skip"][step.tensors["feature"] == LEAF]
+    return int(np.count_nonzero(step.tensors["values"], axis=1)[rows].sum())
 
 
 def _nested(step: Step) -> str | None:

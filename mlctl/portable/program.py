@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mlctl.model.answers import Parity
 
 FORMAT = 3
-_DTYPES = {"<f8": "F64", "<f4": "F32", "<i4": "I32", "<u4": "U32", "<i2": "I16", "|u1": "U8"}
+DTYPES = {"<f8": "F64", "<f4": "F32", "<i4": "I32", "<u4": "U32", "<i2": "I16", "|u1": "U8"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,11 +58,6 @@ class PortableModel:
         tensors: dict[str, NDArray[Any]] = {}
         program = {"n_features": self.n_features, "steps": _documents(self.steps, "", tensors)}
         return _safetensors(tensors, {"mlctl.format": str(FORMAT), "mlctl.program": json.dumps(program)})
-
-
-def format_of(model: bytes) -> int:
-    """The format of a model file that a release of mlctl wrote."""
-    return int(_metadata(model)["mlctl.format"])
 
 
 def operations_of(model: bytes) -> set[str]:
@@ -115,7 +110,7 @@ def _safetensors(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> 
     for name, tensor in sorted(tensors.items(), key=lambda item: -item[1].dtype.itemsize):
         data = np.ascontiguousarray(tensor).tobytes()
         header[name] = {
-            "dtype": _DTYPES[tensor.dtype.newbyteorder("<").str],
+            "dtype": DTYPES[tensor.dtype.newbyteorder("<").str],
             "shape": list(tensor.shape),
             "data_offsets": [offset, offset + len(data)],
         }

@@ -17,10 +17,9 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTre
 from mlctl.model.answers import Parity
 from mlctl.portable.checks import refuse_missing
 from mlctl.portable.entry import Entry
+from mlctl.portable.nodes import LEAF
 from mlctl.portable.program import Step
 from mlctl.portable.table import Compiled, Table
-
-LEAF = -1
 
 
 class Nodes(NamedTuple):
@@ -73,26 +72,6 @@ def tree_tensors(trees: Sequence[Nodes], *, single: bool, missing: bool) -> dict
     if missing:
         tensors["missing"] = np.concatenate([part.missing for part in parts]).astype("|u1")
     return tensors
-
-
-def as_lists(step: Step) -> dict[str, list[Any]]:
-    """The tensors of a step of trees as lists, for code that compares a row without rounding it to float32 first.
-
-    Each float32 threshold becomes the largest float64 that float32 rounds to at or below it: rounding keeps order,
-    so the same rows go left.
-    """
-    lists = {name: tensor.tolist() for name, tensor in step.tensors.items()}
-    threshold = step.tensors["threshold"]
-    if threshold.dtype == np.float32:
-        with np.errstate(over="ignore"):
-            above = np.nextafter(threshold, np.float32(np.inf)).astype(np.float64)
-            # What would follow the largest float32, and from the middle on rounds to infinity.
-            above = np.where(np.isinf(above), 2.0**128, above)
-            middle = (threshold.astype(np.float64) + above) / 2
-            rounds_down = middle.astype(np.float32) <= threshold
-        widest = np.where(rounds_down, middle, np.nextafter(middle, -np.inf))
-        lists["threshold"] = np.where(np.isinf(threshold), threshold, widest).tolist()
-    return lists
 
 
 def single_tree(tree: Any, table: Table) -> Compiled:

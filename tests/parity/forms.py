@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from mlctl.portable.codegen import generate
+from mlctl.portable.codegen import generate, regenerate
 from mlctl.portable.program import PortableModel
+from mlctl.portable.reading import read
 from tests.parity.harness import Loaded, loaded
 
 
@@ -19,6 +20,8 @@ def forms(model: PortableModel, monkeypatch: pytest.MonkeyPatch) -> tuple[dict[s
     """
     source = generate(model)
     assert source is not None
+    # Of the file alone, as it is made again for each package.
+    assert regenerate(read(model.to_bytes(), model.parity)) == source
     names: dict[str, Any] = {}
     exec(compile(source, "generated.py", "exec"), names)
     reached: list[Any] = []

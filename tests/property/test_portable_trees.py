@@ -23,8 +23,9 @@ from sklearn.ensemble import (
 )
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeRegressor
 
+from mlctl.portable.nodes import LEAF
 from mlctl.portable.program import PortableModel, Step
-from mlctl.portable.trees import LEAF, Nodes, tree_tensors
+from mlctl.portable.trees import Nodes, tree_tensors
 from tests.parity.forms import answers, forms
 from tests.parity.harness import compare
 from tests.parity.rows import probes

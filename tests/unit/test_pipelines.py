@@ -197,8 +197,15 @@ def test_code_that_was_changed_since_is_told_of(shop: Path, cli: Cli, own: Calla
     version = cli("train", "--json").json["version"]
     path = shop / f"{name}.py"
     path.write_text(path.read_text() + "\n# A word more.\n")
+    for words in (("evaluate",), ("compare", "latest"), ("bench", "--runs", "1")):
+        refused = cli(*words, "--json")
+        assert (refused.code, refused.json["error"]["code"]) == (4, "code_changed"), refused.err
+        assert refused.json["error"]["message"].startswith(f"{name}.py, which model version {version[:12]} runs")
+    assert cli("models", "show", "--json").json["trusted"] is False
+    assert sorted(cli("models", "trust", version, "--json").json["modules"]) == sorted([f"{name}.py", f"{helpers}.py"])
     assert f"! {name}.py has changed since model version {version[:12]} was made." in cli("evaluate").err
     path.write_text(path.read_text().replace("return frame[COLUMNS]", "raise LookupError('no luck any more')"))
+    assert cli("models", "trust", version).code == 0
     for words in (("evaluate",), ("compare", "latest")):
         del sys.modules[name]
         refused = cli(*words)

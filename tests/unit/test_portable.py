@@ -39,8 +39,8 @@ from mlctl.packaging import archive, build, parity
 from mlctl.portable import codegen
 from mlctl.portable.codegen import MAX_DEPTH, generate
 from mlctl.portable.compile import compile_pipeline
+from mlctl.portable.nodes import as_lists
 from mlctl.portable.program import NotPortableError, PortableModel, Step
-from mlctl.portable.trees import as_lists
 from tests import tier
 from tests.parity.forms import answers, forms
 

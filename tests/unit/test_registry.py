@@ -14,6 +14,7 @@ from mlctl import settings
 from mlctl.core import evaluate, flows, train
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.files import canonical_json, sha256, write_atomic
+from mlctl.model import trust
 from mlctl.model.manifest import Manifest
 from mlctl.model.registry import ModelVersion, Registry
 from tests.conftest import Cli
@@ -194,6 +195,7 @@ def test_a_patch_release_of_python_makes_no_difference(trained: Path) -> None:
     version = registry.get()
     minor = ".".join(version.manifest.libraries["python"].split(".")[:2])
     other = rewritten(version, registry.folder, libraries={**version.manifest.libraries, "python": f"{minor}.99"})
+    trust.record(other.id, other.read("model.joblib"), trained)
     other.load_pipeline()
     third = rewritten(version, registry.folder, libraries={**version.manifest.libraries, "python": "3.2.1"})
     with pytest.raises(MlctlError, match=r"python 3\.2\.1"):

@@ -1,0 +1,189 @@
+"""Which pickles may be opened: those of versions that this user made or trusted on this machine.
+
+A pickle is a program, and a version whose digests all agree may still come from anybody. The records are kept in the
+user's own state folder, never in the project's, and keyed by the version's id, which pins every byte. A pickle made by
+a pipeline of the user's own also runs modules of the project's folder, which the id does not pin: their digests stand
+in the record.
+"""
+
+import io
+import os
+import stat
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict
+
+from mlctl.errors import ExitCode, MlctlError, first_line
+from mlctl.files import canonical_json, read_regular, write_atomic
+from mlctl.model import own_modules, strict_json
+from mlctl.progress import Event, Report
+from mlctl.user_folders import STATE_VARIABLE, private_folder, state_folder
+
+if TYPE_CHECKING:
+    from mlctl.model.pickle_audit import Audit
+
+FOLDER = "trusted"
+FORMAT = 1
+_MAX_BYTES = 16_000_000
+
+
+@dataclass(frozen=True)
+class Trusted:
+    """A record: the dotted ``names`` that a pickle imports, SHA-256 by path of the project's ``modules`` for them."""
+
+    names: tuple[str, ...]
+    modules: Mapping[str, str]
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    format: int
+    names: list[str]
+    modules: dict[str, str]
+
+
+def record(version_id: str, pickled: bytes, project_folder: Path) -> Trusted:
+    """Record that the user trusts a version, whose ``model.joblib`` is ``pickled``, with the project's modules of now.
+
+    Raises MlctlError (exit 1) where the user's state folder cannot be written, or a module cannot be read.
+    """
+    try:
+        names = _imported_names(pickled, project_folder)
+        made = Trusted(names, own_modules.fingerprints(names, project_folder))
+        folder = private_folder(state_folder() / FOLDER)
+        document = {"format": FORMAT, "names": list(made.names), "modules": dict(made.modules)}
+        write_atomic(folder / f"{version_id}.json", canonical_json(document), mode=0o600)
+    except OSError as error:
+        raise MlctlError(
+            f"It cannot be recorded that you trust model version {version_id[:12]}: {error.filename or 'disk'}: "
+            f"{error.strerror}.",
+            code="trust_not_recorded",
+            exit_code=ExitCode.UNEXPECTED,
+            hint=f"Set {STATE_VARIABLE} to a folder that only you can write to.",
+        ) from error
+    return made
+
+
+def remember(version_id: str, pickled: bytes, project_folder: Path, report: Report) -> None:
+    """The same of a version that was just made: where it cannot be recorded, there is a warning, and the version."""
+    try:
+        record(version_id, pickled, project_folder)
+    except MlctlError as error:
+        words = f"{error.message} Before `mlctl evaluate` can open it, run `mlctl models trust {version_id[:12]}`."
+        report(Event("warning", "models", words))
+
+
+def check(version_id: str, project_folder: Path) -> Trusted:
+    """The record of a version whose pickle may be opened.
+
+    Raises MlctlError (exit 4): ``version_not_trusted`` where there is none, ``code_changed`` where a module of the
+    project that it would import is not what it was.
+    """
+    found = _read(version_id)
+    if found is None:
+        raise MlctlError(
+            f"Model version {version_id[:12]} was neither trained nor trusted by you on this machine, and its "
+            "model.joblib is a pickle: opening it runs whatever code it holds.",
+            code="version_not_trusted",
+            exit_code=ExitCode.VERIFICATION,
+            hint=f"If you trust where it comes from: `mlctl models trust {version_id[:12]}`; else train it again here.",
+        )
+    try:
+        now = own_modules.fingerprints(found.names, project_folder)
+    except OSError as error:
+        raise MlctlError(
+            f"{error.filename}, which model version {version_id[:12]} runs, cannot be read: {error.strerror}.",
+            code="code_changed",
+            exit_code=ExitCode.VERIFICATION,
+            hint="Restore the file, or its permissions.",
+        ) from None
+    # One that is gone runs nothing: opening the pickle will tell that it is missing.
+    changed = sorted(path for path, digest in now.items() if found.modules.get(path) != digest)
+    if changed:
+        raise MlctlError(
+            f"{changed[0]}, which model version {version_id[:12]} runs when it is opened, is not what it was when "
+            "you trained or trusted the version.",
+            code="code_changed",
+            exit_code=ExitCode.VERIFICATION,
+            hint=f"Run `mlctl train` again, or `mlctl models trust {version_id[:12]}` if you know the change.",
+        )
+    return found
+
+
+def opened(version_id: str, pickled: bytes, project_folder: Path) -> Any:
+    """What the pickle of a version holds, which must be trusted: see ``check``, whose errors it raises too.
+
+    Raises MlctlError (exit 4), ``code_missing``, where it cannot be opened.
+    """
+    trusted = check(version_id, project_folder)
+    import joblib
+
+    with _modules_of(trusted, project_folder):
+        try:
+            return joblib.load(io.BytesIO(pickled))
+        except (Exception, SystemExit) as error:
+            # The project's own module runs now, and may raise anything.
+            raise MlctlError(
+                f"Model version {version_id[:12]} needs code that is not here, or fails: {type(error).__name__}: "
+                f"{first_line(error)}.",
+                code="code_missing",
+                exit_code=ExitCode.VERIFICATION,
+                hint="It was made with a pipeline of the project's own; restore that module in the project's folder.",
+            ) from error
+
+
+def unrecognised(pickled: bytes) -> tuple[str, ...] | None:
+    """What a pickle names beyond what a fitted model of scikit-learn consists of; None where it cannot be audited."""
+    found = _audited(pickled)
+    return None if found is None else (*found.dangerous, *found.unknown)
+
+
+def _read(version_id: str) -> Trusted | None:
+    """The record of a version; None where there is none, or one that is not this user's alone."""
+    folder = state_folder() / FOLDER
+    path = folder / f"{version_id}.json"
+    try:
+        for each in (folder, path):
+            found = each.lstat()
+            if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o022:
+                return None
+        document = _Shape.model_validate(strict_json.parsed(read_regular(path, limit=_MAX_BYTES)))
+    except (OSError, ValueError):
+        return None
+    return Trusted(tuple(document.names), document.modules) if document.format == FORMAT else None
+
+
+def _imported_names(pickled: bytes, project_folder: Path) -> tuple[str, ...]:
+    """The dotted names that opening a pickle imports; of one that cannot be audited, all modules of the project."""
+    found = _audited(pickled)
+    return tuple(own_modules.importable(project_folder)) if found is None else found.types
+
+
+def _audited(pickled: bytes) -> "Audit | None":
+    from mlctl.model import pickle_audit
+
+    with tempfile.NamedTemporaryFile(prefix="mlctl-trust-") as file:
+        file.write(pickled)
+        file.flush()
+        try:
+            return pickle_audit.audit(Path(file.name))
+        except MlctlError:
+            return None
+
+
+@contextmanager
+def _modules_of(trusted: Trusted, project_folder: Path) -> Iterator[None]:
+    """Within it, the project's modules can be imported where the pickle names any, from the source compared."""
+    if not trusted.modules:
+        yield
+        return
+    from mlctl.model.pipeline import project_modules
+
+    with project_modules(project_folder), own_modules.from_source(project_folder):
+        yield

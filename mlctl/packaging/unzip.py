@@ -1,0 +1,164 @@
+"""Reads a zip from elsewhere: only what it should hold, and no byte more than is allowed.
+
+Nothing that the archive says of itself is believed: how many entries there are is read before they are, what an entry
+unpacks to is counted while it is read. Source of the layout: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT.
+"""
+
+import os
+import stat
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from mlctl.errors import first_line
+
+MAX_ENTRIES = 100
+# An archive may unpack to so many bytes whatever its size, and beyond them to so many times its size.
+FREE_BYTES = 256 * 1024**2
+MAX_RATIO = 200
+_CHUNK = 1024**2
+_END = struct.Struct("<4s4H2LH")
+_END64 = struct.Struct("<4sQ2H2L4Q")
+_LOCATOR64 = struct.Struct("<4sLQL")
+_ENCRYPTED = 0x1 | 0x40 | 0x2000
+# What zip calls the options of deflate, names in UTF-8, and sizes behind the data.
+_KNOWN_FLAGS = 0x2 | 0x4 | 0x8 | 0x800
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_LOCAL_HEADER_BYTES = 30
+_DOS_FOLDER = 0x10
+
+
+class Refused(ValueError):
+    """An archive that is not read; the message says why, in one line of printable text."""
+
+
+class Archive:
+    """An open archive. ``names``: of its entries, each one a plain file of a name without a path."""
+
+    def __init__(self, archive: zipfile.ZipFile, size: int, max_bytes: int) -> None:
+        self._archive = archive
+        self._left = min(max_bytes, unpacks_to(size))
+        self._entries = _checked_entries(archive)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of the entries."""
+        return frozenset(self._entries)
+
+    def read(self, name: str, limit: int | None = None) -> bytes:
+        """The bytes of an entry. Raises Refused for one that is not there, is damaged, or is larger than ``limit``."""
+        if name not in self._entries:
+            raise Refused(f"it holds no {name}")
+        entry = self._entries[name]
+        allowed = self._left if limit is None else min(limit, self._left)
+        parts, size = [], 0
+        with _refusals(name), self._archive.open(entry) as file:
+            while chunk := file.read(_CHUNK):
+                size += len(chunk)
+                if size > allowed:
+                    raise Refused(f"it is too large: {name} unpacks to more than {allowed:,} bytes")
+                parts.append(chunk)
+        if size != entry.file_size:
+            raise Refused(f"{name} is cut off")
+        self._left -= size
+        return b"".join(parts)
+
+
+def unpacks_to(size: int) -> int:
+    """How many bytes an archive of ``size`` bytes may hold unpacked."""
+    return max(FREE_BYTES, size * MAX_RATIO)
+
+
+@contextmanager
+def opened(path: Path, max_bytes: int) -> Iterator[Archive]:
+    """The archive at ``path``, of which ``max_bytes`` may be unpacked.
+
+    Raises Refused for a file that is none, or holds anything but plain files, once each; OSError as opening it does.
+    """
+    # Without waiting: a pipe would block until somebody writes to it.
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(handle)
+        raise Refused("it is not a regular file")
+    with os.fdopen(handle, "rb") as file:
+        _check_end(file, status.st_size)
+        with _refusals("its directory"):
+            archive = zipfile.ZipFile(file)
+        with archive:
+            yield Archive(archive, status.st_size, max_bytes)
+
+
+@contextmanager
+def _refusals(what: str) -> Iterator[None]:
+    """What the standard library raises for bytes that make no sense, which is nearly anything, in words."""
+    try:
+        yield
+    except Refused:
+        raise
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, LookupError, ArithmeticError, TypeError) as error:
+        told = first_line(error)
+        raise Refused(f"{what} is damaged: {told if told.isprintable() else type(error).__name__}") from None
+    except (RuntimeError, OSError, MemoryError, struct.error, AttributeError) as error:
+        raise Refused(f"{what} cannot be read ({type(error).__name__})") from None
+
+
+def _check_end(file: BinaryIO, size: int) -> None:
+    """Hold the end of the archive against its size, before the entries are read: there may be millions."""
+    tail = min(size, _END.size + _LOCATOR64.size + _END64.size)
+    file.seek(size - tail)
+    data = file.read(tail)
+    if len(data) < _END.size or data[-_END.size :][:4] != b"PK\x05\x06":
+        raise Refused("it is no zip, is cut off, or something stands behind its end")
+    _, disk, first_disk, on_disk, entries, directory, offset, comment = _END.unpack(data[-_END.size :])
+    end = size - _END.size
+    locator = data[-_END.size - _LOCATOR64.size : -_END.size]
+    if locator[:4] == b"PK\x06\x07":
+        record = data[: -_END.size - _LOCATOR64.size]
+        _, record_disk, record_at, disks = _LOCATOR64.unpack(locator)
+        end -= _LOCATOR64.size + _END64.size
+        if record[:4] != b"PK\x06\x06" or record_at != end or record_disk or disks != 1:
+            raise Refused("its end is damaged")
+        _, length, _, _, disk, first_disk, on_disk, entries, directory, offset = _END64.unpack(record)
+        if length != _END64.size - 12:
+            raise Refused("its end is damaged")
+    if comment or disk or first_disk or on_disk != entries or offset + directory != end:
+        raise Refused("something stands before, between or behind its parts, or they are missing")
+    if entries > MAX_ENTRIES or directory > 1000 * MAX_ENTRIES:
+        raise Refused(f"it has more than {MAX_ENTRIES} entries")
+
+
+def _checked_entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    entries: dict[str, zipfile.ZipInfo] = {}
+    end = 0
+    for entry in sorted(archive.infolist(), key=lambda each: each.header_offset):
+        name = entry.orig_filename
+        told = name if name.isascii() and name.isprintable() else repr(name)[:100]
+        if (
+            not name
+            or name != entry.filename
+            or name.startswith(".")
+            or not set(name).isdisjoint('/\\:"')
+            or told != name
+        ):
+            raise Refused(f"{told[:100]!r} is not a plain file name")
+        if name in entries:
+            raise Refused(f"it holds {name} twice")
+        mode = entry.external_attr >> 16
+        if entry.external_attr & _DOS_FOLDER or stat.S_IFMT(mode) not in (0, stat.S_IFREG):
+            raise Refused(f"{name} is not a regular file")
+        if entry.flag_bits & _ENCRYPTED:
+            raise Refused(f"{name} is encrypted")
+        if entry.compress_type not in _METHODS or entry.flag_bits & ~_KNOWN_FLAGS:
+            raise Refused(f"{name} is compressed in a way that mlctl does not read")
+        if entry.header_offset < end or (not entries and entry.header_offset):
+            raise Refused("its entries overlap, or something stands before them")
+        end = entry.header_offset + _LOCAL_HEADER_BYTES + len(name) + entry.compress_size
+        if end > archive.start_dir:
+            raise Refused("its entries overlap, or something stands before them")
+        entries[name] = entry
+    return entries
