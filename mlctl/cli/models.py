@@ -214,9 +214,8 @@ def _render(console: "Console", listed: "tuple[Listed, ...]") -> None:
 
 
 def _render_trusted(console: "Console", trusted: "TrustedVersion") -> None:
-    from mlctl.cli.terminal import escape
-
     from mlctl.cli import render
+    from mlctl.cli.terminal import escape
 
     console.print(f"Model version {render.short(trusted.version)} is trusted on this machine.")
     if trusted.modules:
