@@ -23,7 +23,7 @@ from pathlib import Path
 
 from mlctl.errors import MlctlError
 from mlctl.model.pickle_audit.content import Source, decompressed
-from mlctl.model.pickle_audit.names import PARTIAL, Name, is_dangerous, is_known
+from mlctl.model.pickle_audit.names import GETATTR, PARTIAL, Name, is_dangerous, is_known
 from mlctl.model.pickle_audit.operations import Operations
 from mlctl.model.pickle_audit.refusal import printable, refusal
 
@@ -38,6 +38,8 @@ class Audit:
     scikit-learn consists of; ``dangerous`` is what no model needs and what runs code; ``unknown`` is the rest.
     ``dangerous`` also tells, in parentheses, of what cannot be audited ("(persistent id)").
     ``sklearn_version`` is the release that the outermost estimator says it was saved with.
+    ``calls`` holds what is used in another form than models have, each "callable (why)", whatever its name:
+    a call with other arguments, a state of another kind, a class kept as a value.
     """
 
     types: tuple[str, ...]
@@ -45,6 +47,12 @@ class Audit:
     unknown: tuple[str, ...]
     dangerous: tuple[str, ...]
     sklearn_version: str | None = None
+    calls: tuple[str, ...] = ()
+
+    @property
+    def recognised(self) -> bool:
+        """Whether every name and every call is one that mlctl recognises: no promise that the file is harmless."""
+        return not (self.unknown or self.dangerous or self.calls)
 
 
 def audit(path: Path) -> Audit:
@@ -76,8 +84,11 @@ def _answer(machine: Operations) -> Audit:
     def texts(names: set[Name]) -> set[str]:
         return {printable(f"{module}.{name}") for module, name in names}
 
-    dangerous = {each for each in machine.names if is_dangerous(*each)}
+    # getattr is what opens the machine, but for the one method of its own that a model of scikit-learn keeps.
+    own = ({GETATTR} & machine.rightly) - machine.wrongly
+    dangerous = {each for each in machine.names if is_dangerous(*each)} - own
     unknown = {each for each in machine.names if not is_known(*each) and each != PARTIAL} | machine.unknown
+    unknown -= own
     bad, odd, every = texts(dangerous), texts(unknown - dangerous), texts(machine.names)
     return Audit(
         types=tuple(sorted(every)),
@@ -85,4 +96,5 @@ def _answer(machine: Operations) -> Audit:
         unknown=tuple(sorted(odd - bad)),
         dangerous=tuple(sorted(bad | machine.tricks)),
         sklearn_version=machine.version,
+        calls=tuple(sorted(machine.odd_calls)),
     )
