@@ -29,7 +29,8 @@ def import_model(
 ) -> None:
     """Make a model version of a scikit-learn model that exists already.
 
-    Opening a pickle runs the code in it. What the file names is told before anything is opened.
+    Opening a pickle runs the code in it. Before the file is opened, mlctl lists what it recognises in it and what
+    it does not. A file may run code even if mlctl recognises everything in it.
     """
     from mlctl.cli.train import data_flags, render_version, to_document
 
@@ -43,7 +44,12 @@ def import_model(
     _agree(session, examined, trust)
     with session.progress() as report:
         kept = core.run(session.folder, settings, examined, report)
-    document = to_document(kept) | {"types": list(examined.audit.types)}
+    audit = examined.audit
+    document = to_document(kept) | {
+        "types": list(audit.types),
+        "not_recognised": sorted({*audit.unknown, *audit.dangerous}),
+        "calls_code": list(audit.calls),
+    }
     session.emit(document, lambda console: render_version(console, kept))
 
 
@@ -58,13 +64,18 @@ def _tell(session: Session, examined: "Examined") -> None:
     count = len(audit.types)
     session.err.print(f"{render.path(examined.path)} names {count} type{'' if count == 1 else 's'}:")
     for title, names, mark in (
-        ("of scikit-learn and what it stands on", audit.known, " "),
-        ("not known to mlctl", audit.unknown, "[yellow]![/]"),
+        ("what mlctl recognises", audit.known, " "),
+        ("what mlctl does not recognise", audit.unknown, "[yellow]![/]"),
         ("never needed by a model, and able to run anything", audit.dangerous, "[bold red]![/]"),
     ):
         if names:
             shown = ", ".join(names[:_SHOWN]) + (f", … ({len(names)} in all)" if len(names) > _SHOWN else "")
             session.err.print(f"{mark} {title}: {escape(shown)}")
+    for call in audit.calls[:_SHOWN]:
+        session.err.print(f"[bold red]![/] calls code: {escape(call)}")
+    if len(audit.calls) > _SHOWN:
+        session.err.print(f"[bold red]![/] calls code: … ({len(audit.calls)} in all)")
+    session.err.print("  Opening a pickle may run code, even if mlctl recognises everything in it.")
 
 
 def _agree(session: Session, examined: "Examined", trust: bool) -> None:
@@ -79,6 +90,8 @@ def _agree(session: Session, examined: "Examined", trust: bool) -> None:
     audit = examined.audit
     names = audit.dangerous or audit.unknown
     found = f" It names {', '.join(names[:3])}{', …' if len(names) > 3 else ''}." if names else ""
+    if audit.calls and not names:
+        found = f" It calls code: {audit.calls[0]}{', …' if len(audit.calls) > 1 else ''}."
     raise MlctlError(
         f"{examined.path.name} was not opened."
         if asked

@@ -144,7 +144,7 @@ def test_a_person_is_told_of_the_names_the_rows_and_what_the_metrics_are_worth(
     x, y = numbers("species")
     shown = bring(DecisionTreeClassifier(random_state=0).fit(x, y), columns=["length", "width"])
     assert shown.code == 0
-    assert "of scikit-learn and what it stands on: " in shown.err
+    assert "what mlctl recognises: " in shown.err
     assert "sklearn.tree._classes.DecisionTreeClassifier" in shown.err
     assert "✓ Measuring on 24 rows: accuracy 1.000" in shown.err
     assert "If the model was trained on these rows, its metrics flatter it." in shown.err
@@ -257,7 +257,7 @@ def test_a_model_that_needs_a_module_of_the_project(
     words = ("import", "model.joblib", "--data", "sample.csv", "--target", "species", "--trust")
     done = cli(*words)
     assert done.code == 0, done.err
-    assert "! not known to mlctl: their_steps.doubled" in done.err
+    assert "! what mlctl does not recognise: their_steps.doubled" in done.err
     forget()
     assert cli("evaluate").code == 0
     # Without the module it is told what is missing.

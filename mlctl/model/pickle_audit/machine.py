@@ -185,7 +185,7 @@ class Machine(ABC):
         self.wrongly.add(name)
         if name == PARTIAL:
             self.unknown.add(PARTIAL)
-        self.odd_calls.add(f"{printable('.'.join(name))} ({why})")
+        self.odd_calls.add(f"{printable('.'.join(name))} ({printable(str(why))})")
 
     def _push_value(self, value: Any) -> None:
         if type(value) is str:
@@ -243,7 +243,8 @@ class Machine(ABC):
             made = calls.new(name, arguments.items) if new else calls.call(name, arguments.items)
         except (Odd, UnicodeError) as why:
             self.odd(name, why)
-            return Made(name, "odd" if is_known(*name) else "unknown")
+            # It may give back the data type that it was given, whose state decides how many bytes joblib reads.
+            return Made(name, "odd" if any(type(each) is DType for each in arguments.items) else "unknown")
         if type(made) is Made and made.kind == "tuple":
             self.keep(*made.detail)
         self.rightly.add(name)
