@@ -27,6 +27,10 @@ from mlctl.model.pickle_audit.values import (
 )
 
 _MOST_DIMENSIONS = 32
+# NumPy frees what is nested by recursion in C, without a limit of its own: 100,000 levels end the process.
+_DEEPEST = 16
+# Bytes of one element: NumPy makes room for one even in an array of none.
+_LARGEST_ELEMENT = 2**26
 # The flags that NumPy writes: of kinds, and those that a structure has for its fields.
 _OBJECT, _TEXT, _STRUCTURE, _ALIGNED = 63, 8, 16, 128
 _OBJECT_FIELD = 27
@@ -105,6 +109,9 @@ def set_data_type(dtype: DType, state: Any) -> None:
     if dtype.kind != "V" and (base, names, fields) != (None, None, None):
         refuse(odd)
     parts = _parts(dtype.size, base) + _fields(dtype.size, names, fields)
+    dtype.depth += max((part.depth for part in parts), default=0)
+    if dtype.depth > _DEEPEST:
+        refuse(odd)
     dtype.objects = dtype.kind == "O" or any(part.objects for part in parts)
     if flags & ~_ALIGNED not in _flags(dtype):
         refuse(odd)
@@ -139,8 +146,8 @@ def _shape(value: Any) -> tuple[int, ...]:
 
 def _set(dtype: Any) -> DType:
     """A data type that has its state and elements of some size."""
-    if type(dtype) is not DType or dtype.objects is None or dtype.size < 1:
-        raise Odd("a data type that is not complete")
+    if type(dtype) is not DType or dtype.objects is None or not 1 <= dtype.size <= _LARGEST_ELEMENT:
+        raise Odd("a data type that no array has")
     return dtype
 
 
@@ -149,7 +156,7 @@ def new_array(arguments: list[Any]) -> Array:
     kind, shape, code = arguments if len(arguments) == 3 else (None, None, None)
     if type(kind) is not Global or kind.name != NDARRAY:
         raise Odd("for another class than numpy.ndarray")
-    if type(shape) is not Tuple or shape.items != [0] or type(code) is not Bytes or code.content != b"b":
+    if type(shape) is not Tuple or shape.items != [0] or not _is_code(code):
         raise Odd("arguments that NumPy does not write")
     return Array()
 
@@ -159,9 +166,13 @@ def new_masked(arguments: list[Any]) -> Made:
     kind, base, shape, code = arguments if len(arguments) == 4 else (None,) * 4
     if type(kind) is not Global or kind.name not in MASKED or type(base) is not Global or base.name != NDARRAY:
         raise Odd("for other classes than MaskedArray and numpy.ndarray")
-    if type(shape) is not Tuple or shape.items != [0] or not (code == "b" or type(code) is Bytes):
+    if type(shape) is not Tuple or shape.items != [0] or not _is_code(code):
         raise Odd("arguments that NumPy does not write")
     return Made(kind.name, "masked")
+
+
+def _is_code(value: Any) -> bool:
+    return bool(value == "b") or (type(value) is Bytes and value.content == b"b")
 
 
 def _set_elements(array: Array, version: Any, shape: Any, dtype: Any, order: Any, raw: Any) -> None:
@@ -173,6 +184,10 @@ def _set_elements(array: Array, version: Any, shape: Any, dtype: Any, order: Any
         # NumPy reads as many as the shape says, whatever the list holds.
         if type(raw) is not List or len(raw.items) != count:
             raise Odd("a list of other than as many objects as its shape says")
+        within = [each for each in raw.items if type(each) is Array]
+        array.depth += max((each.depth for each in within), default=0)
+        if array.depth > _DEEPEST or any(each.dtype is None for each in within):
+            raise Odd("arrays in arrays, too deep")
     elif of.objects:
         raise Odd("a structure with objects in it")
     elif type(raw) is not Bytes or raw.mutable or raw.size != count * of.size:

@@ -32,6 +32,7 @@ from mlctl.model.pickle_audit.values import (
     Bytes,
     DType,
     Global,
+    List,
     Made,
     Odd,
     Table,
@@ -180,6 +181,14 @@ class Machine(ABC):
                     self.odd(name, "kept as a value, which no model does")
                 self.wrongly.add(name)
 
+    def work(self, *values: Any) -> None:
+        """Count the parts of ``values``, which a rule is about to look at, as operations."""
+        for value in values:
+            if type(value) in (List, Tuple):
+                self._counts["operations"] += len(value.items)
+            elif type(value) is Table:
+                self._counts["operations"] += len(value.entries)
+
     def odd(self, name: Name, why: object) -> None:
         """Keep a finding: a use of ``name`` that has another form than models have."""
         self.wrongly.add(name)
@@ -239,6 +248,7 @@ class Machine(ABC):
             self.check(function)
         if name == MEMMAP:
             self.trick("opens a file with numpy.memmap")
+        self.work(*arguments.items)
         try:
             made = calls.new(name, arguments.items) if new else calls.call(name, arguments.items)
         except (Odd, UnicodeError) as why:

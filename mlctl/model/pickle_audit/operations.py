@@ -297,6 +297,7 @@ class Operations(Machine):
             self.version = version
 
     def _build(self, name: Name, rule: Callable[[Any, Any], None], target: Any, state: Any) -> None:
+        self.work(state, *(state.items if type(state) is Tuple else ()))
         try:
             rule(target, state)
         except Odd as why:

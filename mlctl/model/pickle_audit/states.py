@@ -13,7 +13,9 @@ from mlctl.model.pickle_audit.values import Array, Global, List, Made, Number, O
 
 _STATE = "a state that no model has"
 # Attributes whose text names a method that is then called.
-_METHOD_NAMES = frozenset(("stack_method", "stack_method_", "response_method", "_response_method"))
+_METHOD_NAMES = frozenset(
+    ("chain_method", "chain_method_", "response_method", "_response_method", "stack_method", "stack_method_")
+)
 _CALLED = frozenset(("auto", "default", "predict", "predict_proba", "predict_log_proba", "decision_function"))
 
 
@@ -83,7 +85,7 @@ def _tree(made: Made, state: Any) -> None:
     if entries.keys() != {"max_depth", "node_count", "nodes", "values"}:
         raise Odd(_STATE)
     nodes, values, count = entries["nodes"], entries["values"], entries["node_count"]
-    if type(nodes) is not Array or type(values) is not Array or not counts(count, entries["max_depth"]):
+    if type(nodes) is not Array or type(values) is not Array or not counts(count, entries["max_depth"]) or count < 1:
         raise Odd(_STATE)
     if not nodes.holds("V", 1) or not values.holds("f", 3) or (nodes.dtype and nodes.dtype.objects):
         raise Odd("nodes and values of other types")

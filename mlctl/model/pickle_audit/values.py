@@ -8,8 +8,9 @@ from typing import Any
 
 from mlctl.model.pickle_audit.names import Name
 
-# How many values of nested tuples are looked at before a tuple counts as unusual.
+# How many values of nested tuples, and names in one, are looked at before a tuple counts as unusual.
 _MOST_PARTS = 10_000
+_MOST_NAMES = 16
 
 
 class Odd(Exception):
@@ -35,12 +36,16 @@ NUMBER = Number()
 class Text:
     """A long text, of ``size`` characters."""
 
+    __slots__ = ("size",)
+
     def __init__(self, size: int) -> None:
         self.size = size
 
 
 class Bytes:
     """Bytes, or a bytearray with ``mutable``; short ones keep their content."""
+
+    __slots__ = ("content", "mutable", "size")
 
     def __init__(self, size: int, content: bytes | None = None, *, mutable: bool = False) -> None:
         self.size = size
@@ -51,6 +56,8 @@ class Bytes:
 class Global:
     """A name that the pickle took, of a class or a function: nothing is imported."""
 
+    __slots__ = ("name",)
+
     def __init__(self, name: Name) -> None:
         self.name = name
 
@@ -58,28 +65,37 @@ class Global:
 class Tuple:
     """A tuple. ``named`` are the names in it and in the tuples in it; None for too many parts to tell."""
 
+    __slots__ = ("hashable", "items", "named", "parts")
+
     def __init__(self, items: list[Any]) -> None:
         self.items = items
         self.named: set[Name] | None
         self.parts = 1
         self.hashable = True
         named: set[Name] = set()
+        nested = False
         for each in items:
-            self.parts += each.parts if type(each) is Tuple else 1
-            if type(each) is Tuple and self.parts <= _MOST_PARTS:
-                named |= each.named or set()
-            elif type(each) is Global:
-                named.add(each.name)
+            if type(each) is Tuple:
+                nested = True
+                self.parts += each.parts
+                if self.parts <= _MOST_PARTS:
+                    named |= each.named or set()
+            else:
+                self.parts += 1
+                if type(each) is Global:
+                    named.add(each.name)
             self.hashable = self.hashable and is_plain(each)
-        self.parts = min(self.parts, _MOST_PARTS + 1)
         # A flat tuple may be as long as it likes.
-        nested = any(type(each) is Tuple for each in items)
-        self.hashable = self.hashable and not (nested and self.parts > _MOST_PARTS)
-        self.named = None if nested and self.parts > _MOST_PARTS else named
+        many = nested and self.parts > _MOST_PARTS
+        self.parts = min(self.parts, _MOST_PARTS + 1)
+        self.hashable = self.hashable and not many
+        self.named = None if many or len(named) > _MOST_NAMES else named
 
 
 class List:
     """A list."""
+
+    __slots__ = ("items",)
 
     def __init__(self, items: list[Any]) -> None:
         self.items = items
@@ -88,12 +104,16 @@ class List:
 class Set:
     """A set or a frozenset, whose members were looked at when they went in."""
 
+    __slots__ = ("frozen",)
+
     def __init__(self, *, frozen: bool) -> None:
         self.frozen = frozen
 
 
 class Table:
     """A dict. ``exact``: all keys are texts in ``entries``; ``frozen``: something relies on its content."""
+
+    __slots__ = ("entries", "exact", "frozen", "shared")
 
     def __init__(self) -> None:
         self.entries: dict[str, Any] = {}
@@ -107,6 +127,8 @@ class Made:
 
     ``built``: it has its state, and takes no second one; ``detail``: what its state is checked against.
     """
+
+    __slots__ = ("built", "detail", "kind", "origin")
 
     def __init__(self, origin: Name, kind: str, detail: Any = None, *, built: bool = False) -> None:
         self.origin = origin
@@ -127,20 +149,26 @@ SCALAR = Scalar()
 
 
 class DType:
-    """A numpy.dtype: its kind and bytes; ``objects`` is known once its state is set."""
+    """A numpy.dtype: its kind and bytes; ``objects`` is known once its state is set; ``depth`` of those in it."""
+
+    __slots__ = ("depth", "kind", "objects", "size")
 
     def __init__(self, kind: str, size: int) -> None:
         self.kind = kind
         self.size = size
         self.objects: bool | None = None
+        self.depth = 1
 
 
 class Array:
-    """A numpy.ndarray; without a data type until its state is set."""
+    """A numpy.ndarray; without a data type until its state is set; ``depth`` of arrays in arrays of objects."""
+
+    __slots__ = ("depth", "dtype", "shape")
 
     def __init__(self, dtype: DType | None = None, shape: tuple[int, ...] = ()) -> None:
         self.dtype = dtype
         self.shape = shape
+        self.depth = 1
 
     def holds(self, kinds: str, dimensions: int) -> bool:
         """Whether it has its state, elements of one of these kinds and as many dimensions."""
