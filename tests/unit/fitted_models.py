@@ -36,7 +36,15 @@ def _targets(estimator: BaseEstimator) -> list[tuple[Any, ...]]:
     """Data to try, the likely first."""
     name = type(estimator).__name__
     given = [_DATA[name]] if name in _DATA else []
-    return [*given, (_X, _LABELS), (_X, (_LABELS > 0).astype(int)), (_X, _TWO), (_X, _LABELS + 1.0), (_X @ _X.T, _LABELS), (_X[:, 0], _LABELS)]
+    return [
+        *given,
+        (_X, _LABELS),
+        (_X, (_LABELS > 0).astype(int)),
+        (_X, _TWO),
+        (_X, _LABELS + 1.0),
+        (_X @ _X.T, _LABELS),
+        (_X[:, 0], _LABELS),
+    ]
 
 
 def fit(estimator: BaseEstimator) -> BaseEstimator:

@@ -16,7 +16,6 @@ from types import ModuleType
 from typing import Any
 
 import sklearn
-from sklearn.base import BaseEstimator
 
 from mlctl.model.pickle_audit import names
 

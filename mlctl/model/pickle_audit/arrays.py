@@ -29,6 +29,7 @@ from mlctl.model.pickle_audit.values import (
 _MOST_DIMENSIONS = 32
 # NumPy frees what is nested by recursion in C, without a limit of its own: 100,000 levels end the process.
 _DEEPEST = 16
+_MOST_ELEMENTS = 2**40
 # Bytes of one element: NumPy makes room for one even in an array of none.
 _LARGEST_ELEMENT = 2**26
 # The flags that NumPy writes: of kinds, and those that a structure has for its fields.
@@ -141,6 +142,9 @@ def _is_metadata(kind: str, value: Any) -> bool:
 def _shape(value: Any) -> tuple[int, ...]:
     if type(value) is not Tuple or len(value.items) > _MOST_DIMENSIONS or not counts(*value.items):
         raise Odd("a shape that no array has")
+    # An array of no elements has a shape too, whose other sizes NumPy multiplies.
+    if math.prod(each or 1 for each in value.items) >= _MOST_ELEMENTS:
+        raise Odd("a shape that no array has")
     return tuple(value.items)
 
 
@@ -227,10 +231,13 @@ def _is_single(value: Any, dtype: DType) -> bool:
 
 
 def from_buffer(arguments: list[Any]) -> Array:
-    """``numpy._core.numeric._frombuffer(bytes, data type, shape, order)``, of protocol 5."""
-    if len(arguments) != 4 or arguments[3] not in ("C", "F"):
+    """``numpy._core.numeric._frombuffer(bytes, data type, shape, order[, order of axes])``, of protocol 5."""
+    if len(arguments) not in (4, 5) or arguments[3] not in ("C", "F", "K"):
         raise Odd("arguments that NumPy does not write")
     raw, dtype, shape = arguments[0], _set(arguments[1]), _shape(arguments[2])
+    axes = arguments[4] if len(arguments) == 5 else None
+    if axes is not None and sorted(_shape(axes)) != list(range(len(shape))):
+        raise Odd("an order of other axes")
     if dtype.objects or type(raw) is not Bytes or raw.size != math.prod(shape) * dtype.size:
         raise Odd("other than as many bytes as its shape says")
     return Array(dtype, shape)

@@ -13,6 +13,7 @@ from mlctl.model.pickle_audit.arrays import data_type
 from mlctl.model.pickle_audit.content import LONGEST_LINE, LONGEST_TEXT, Source
 from mlctl.model.pickle_audit.names import (
     DTYPE,
+    GETATTR,
     MEMMAP,
     NDARRAY,
     PARTIAL,
@@ -177,7 +178,7 @@ class Machine(ABC):
             if type(value) is Tuple and value.named is None:
                 self.odd(("builtins", "tuple"), "of too many parts to follow")
             for name in [value.name] if type(value) is Global else (type(value) is Tuple and value.named) or ():
-                if name not in VALUES and is_known(*name):
+                if name not in VALUES and (is_known(*name) or name == GETATTR):
                     self.odd(name, "kept as a value, which no model does")
                 self.wrongly.add(name)
 
@@ -231,6 +232,8 @@ class Machine(ABC):
         """What ``function(*arguments)``, or with ``new`` ``function.__new__(function, *arguments)``, stands for."""
         if type(function) is not Global:
             self.trick("call of something made while loading")
+            origin = function.origin if type(function) is Made else ("pickle", type(function).__name__)
+            self.odd(origin, "what it made is called")
             return OTHER
         name = function.name
         if arguments is WRAPPER_ARGUMENTS and name == RECONSTRUCTOR and not new:
