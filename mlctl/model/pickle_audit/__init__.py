@@ -1,18 +1,29 @@
-"""What a pickle or a joblib file names, found without opening it.
+"""What a pickle or a joblib file names and calls, found without opening it.
 
 A pickle is a program for a small stack machine (``pickletools`` of the standard library describes its
 operations). The program is followed here with stand-ins for the values: nothing that it names is imported,
 called or built. joblib writes the bytes of a NumPy array into the middle of the program, after the BUILD of
 a ``NumpyArrayWrapper``; they are skipped as ``joblib/numpy_pickle.py`` would read them.
 
+Known names are not enough, since classes of scikit-learn can be put together in ways that run code. So the form is
+audited too, by allow-lists: ``names.py`` says which names a fitted model holds and what each is for, ``calls.py``
+which of them are called with which arguments, ``states.py`` which objects take which state, ``arrays.py`` what
+NumPy's own state looks like, and ``operations.py`` what goes into containers. Whatever pickle, joblib, NumPy, SciPy
+and scikit-learn do not write is a finding in ``Audit.calls``.
+
 What could lead this reader and ``joblib.load`` to read the same bytes differently (a wrapper that is used
 twice, a data type that changes its size, an array inside a frame) is refused, not guessed at. The answer
 is about ``joblib.load``: it reads plain pickles too, and tells compression by the first bytes of the file.
 
-All names are found as long as what is loaded is ``known``: a type that is ``unknown`` may, once it is loaded, do
-anything, which no audit of the file can tell. ``known`` says that a type runs no code of the file's choosing when
-it is loaded; it is no promise about the memory safety of the C code of NumPy and scikit-learn, nor about how much
-memory loading takes.
+All names are found as long as what is loaded is recognised: a type that is unknown may, once it is loaded, do
+anything, which no audit of the file can tell. And a file in which everything is recognised is no safe file:
+
+- Memory safety of the C code of NumPy, SciPy and scikit-learn is not promised. Sizes and types that they trust are
+  compared, the content of arrays is not: a decision tree may point to a node that it does not have.
+- How much memory and time loading takes is limited only by the size of the file.
+- What the model does when it predicts is not audited.
+
+Open such a file in a process of its own, with nothing in its reach.
 """
 
 import lzma
