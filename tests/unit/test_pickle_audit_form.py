@@ -265,6 +265,15 @@ def test_a_data_type_that_all_arrays_share_is_never_changed(tmp_path: Path) -> N
         assert found_in(tmp_path / "file", dtype("f8", align=align, copy=copy)) is None
     for flags in (1, 2, 4, 32, 63):
         assert found_in(tmp_path / "file", dtype("f8", flags=flags)) is None
+    # A date without its unit: NumPy reads where none is.
+    assert found_in(tmp_path / "file", dtype("M8")) is None
+    unit = group(b"N", group(b"C\x01D", b"K\x01", b"K\x01", b"K\x01"))
+    date = dtype("M8").replace(b"(K\x03", b"(K\x04").replace(b"K\x00tb", b"K\x00" + unit + b"tb")
+    found = found_in(tmp_path / "file", date)
+    assert found is not None
+    assert found.recognised
+    assert found_in(tmp_path / "file", date.replace(unit, b"N")) is None
+    assert found_in(tmp_path / "file", date.replace(b"(K\x04", b"(K\x03")) is None
 
 
 def test_what_a_finding_says(tmp_path: Path) -> None:

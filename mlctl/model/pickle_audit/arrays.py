@@ -101,9 +101,12 @@ def set_data_type(dtype: DType, state: Any) -> None:
     if [type(each) for each in (version, order, size, alignment, flags)] != [int, str, int, int, int]:
         refuse(odd)
     flexible = dtype.kind in "SUV"
-    if version not in (3, 4) or order not in ("<", ">", "|", "=") or size != (dtype.size if flexible else -1):
+    if order not in ("<", ">", "|", "=") or size != (dtype.size if flexible else -1):
         refuse(odd)
     if alignment not in ((1, 2, 4, 8, 16, 32) if flexible else (-1,)):
+        refuse(odd)
+    # Version 4 is that of a date, whose unit NumPy reads without asking whether it is there, or of a user's own note.
+    if version != (3 if len(items) == 8 else 4) or (dtype.kind in "mM" and len(items) == 8):
         refuse(odd)
     if len(items) == 9 and not _is_metadata(dtype.kind, items[8]):
         refuse(odd)
