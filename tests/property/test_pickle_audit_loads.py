@@ -174,14 +174,14 @@ def test_what_is_recognised_loads_without_a_crash_or_a_file(tmp_path: Path) -> N
 
 
 def test_the_loader_notices_what_it_is_for(tmp_path: Path) -> None:
-    crash = b"\x80\x02cnumpy._core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85C\x01b\x87R(K\x01K\x04\x85"
+    crash = b"\x80\x02cnumpy._core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85C\x01b\x87R(K\x01J\x00\x00\x00\x01\x85"
     objects = F8.replace(b"f8", b"O8").replace(b"<NNN", b"|NNN").replace(b"K\x00tb", b"K\x3ftb")
     files = {
         "fine": (pickle.dumps([1]), "loaded", 0),
         "error": (b"\x80\x02cnumpy\nnothing\n.", "refused", 0),
         "file": (b"\x80\x02cbuiltins\nopen\n(X\x04\x00\x00\x00fileX\x01\x00\x00\x00wtR.", "", 77),
         "command": (b"\x80\x02cos\nsystem\n(X\x04\x00\x00\x00truetR.", "", 77),
-        "crash": (crash + objects + b"\x89](K\x01Netb.", "", -11),
+        "crash": (crash + objects + b"\x89](K\x01Netb.", "", -1),
     }
     for name, (data, outcome, code) in files.items():
         path = written(tmp_path / name, data)
@@ -189,7 +189,8 @@ def test_the_loader_notices_what_it_is_for(tmp_path: Path) -> None:
             [sys.executable, "-B", "-W", "ignore", "-c", _LOADER],
             input=f"{path}\n", stdout=subprocess.PIPE, text=True, cwd=tmp_path, check=False,
         )  # fmt: skip
-        assert (done.stdout.split()[1:], done.returncode) == ([outcome] if outcome else [], code), name
+        # A crash is whichever signal the system sends.
+        assert (done.stdout.split()[1:], max(done.returncode, -1)) == ([outcome] if outcome else [], code), name
         assert audit(path).recognised == (name == "fine")
 
 
