@@ -174,7 +174,8 @@ def test_what_is_recognised_loads_without_a_crash_or_a_file(tmp_path: Path) -> N
 
 
 def test_the_loader_notices_what_it_is_for(tmp_path: Path) -> None:
-    crash = b"\x80\x02cnumpy._core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85C\x01b\x87R(K\x01J\x00\x00\x00\x01\x85"
+    crash = b"\x80\x02cnumpy._core.multiarray\n_reconstruct\ncnumpy\nndarray\n"
+    crash += b"K\x00\x85C\x01b\x87R(K\x01J\x00\x00\x00\x01\x85"
     objects = F8.replace(b"f8", b"O8").replace(b"<NNN", b"|NNN").replace(b"K\x00tb", b"K\x3ftb")
     files = {
         "fine": (pickle.dumps([1]), "loaded", 0),
