@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from mlctl.core.model_file import Examined
 
 _SHOWN = 12
-_UNKNOWN = {"pickle": "not known to mlctl", "skops": "not trusted by skops as such, or not known to mlctl"}
+_UNKNOWN = {
+    "pickle": "what mlctl does not recognise",
+    "skops": "what mlctl does not recognise, or skops does not trust",
+}
 _REASON = {"pickle": "opening a pickle runs the code in it", "skops": "it holds more than types that run no code"}
 
 
@@ -35,9 +38,10 @@ def import_model(
 ) -> None:
     """Make a model version of a scikit-learn model that exists already.
 
-    Opening a pickle or joblib file runs the code in it. mlctl first shows what the file names, and opens it only
-    if you agree or give --trust: in a process of its own, with limits, without your environment and, on Linux,
-    without network. That process can still read and write your files. Open only files of people you know.
+    Opening a pickle or joblib file runs the code in it. mlctl first lists what it recognises in the file and what it
+    does not, and opens it only if you agree or give --trust: in a process of its own, with limits, without your
+    environment and, on Linux, without network. That process can still read and write your files. A file may run code
+    even if mlctl recognises everything in it: open only files of people you know.
 
     A .skops file is the safer way: it holds data and names of types, and mlctl asks for trust only if skops does
     not trust one of them. It needs an extra: pip install 'mlctl[skops]'.
@@ -56,7 +60,12 @@ def import_model(
         _agree(session, examined, trust)
     with session.progress() as report:
         kept = core.run(session.folder, settings, examined, report, trusted=trust or examined.needs_trust)
-    document = to_document(kept) | {"types": list(examined.audit.types)}
+    audit = examined.audit
+    document = to_document(kept) | {
+        "types": list(audit.types),
+        "not_recognised": sorted({*audit.unknown, *audit.dangerous}),
+        "calls_code": list(audit.calls),
+    }
     session.emit(document, lambda console: render_version(console, kept))
 
 
@@ -69,13 +78,18 @@ def _tell(session: Session, examined: "Examined") -> None:
     count = len(audit.types)
     session.err.print(f"{render.path(examined.path)} names {count} type{'' if count == 1 else 's'}:")
     for title, names, mark in (
-        ("of scikit-learn and what it stands on", audit.known, " "),
+        ("what mlctl recognises", audit.known, " "),
         (_UNKNOWN[examined.kind], audit.unknown, "[yellow]![/]"),
         ("never needed by a model, and able to run anything", audit.dangerous, "[bold red]![/]"),
     ):
         if names:
             shown = ", ".join(names[:_SHOWN]) + (f", … ({len(names)} in all)" if len(names) > _SHOWN else "")
             session.err.print(f"{mark} {title}: {escape(shown)}")
+    for call in audit.calls[:_SHOWN]:
+        session.err.print(f"[bold red]![/] calls code: {escape(call)}")
+    if len(audit.calls) > _SHOWN:
+        session.err.print(f"[bold red]![/] calls code: … ({len(audit.calls)} in all)")
+    session.err.print("  Opening a pickle may run code, even if mlctl recognises everything in it.")
 
 
 def _agree(session: Session, examined: "Examined", trust: bool) -> None:
@@ -91,6 +105,8 @@ def _agree(session: Session, examined: "Examined", trust: bool) -> None:
     audit = examined.audit
     names = audit.dangerous or audit.unknown
     found = f" It names {', '.join(names[:3])}{', …' if len(names) > 3 else ''}." if names else ""
+    if audit.calls and not names:
+        found = f" It calls code: {audit.calls[0]}{', …' if len(audit.calls) > 1 else ''}."
     raise MlctlError(
         f"{examined.path.name} was not opened."
         if asked

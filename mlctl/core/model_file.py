@@ -137,13 +137,21 @@ def _audit_of_rewritten(data: bytes) -> Audit:
 
 def _unrecognized(audit: Audit) -> set[str]:
     """All that keeps a file from being recognised."""
-    return {*audit.unknown, *audit.dangerous}
+    return {*audit.unknown, *audit.dangerous, *audit.calls}
+
+
+def _callable(call: str) -> str:
+    """The name in a finding "callable (why)"."""
+    return call.partition(" (")[0]
 
 
 def _refuse_more(examined: Examined, rewritten: Audit, trusted: bool) -> None:
     """Refuse an estimator that names more than its file did: the file's code may have taken over the process."""
-    names = {*examined.audit.types, *examined.audit.dangerous} if trusted and _unrecognized(examined.audit) else set()
-    more = sorted(_unrecognized(rewritten) - names)
+    audit = examined.audit
+    names = {*audit.types, *audit.dangerous} if trusted and _unrecognized(audit) else set()
+    called = {_callable(call) for call in audit.calls} if trusted else set()
+    more = sorted({*rewritten.unknown, *rewritten.dangerous} - names)
+    more += [call for call in rewritten.calls if _callable(call) not in called]
     if more:
         raise Unusable(
             f"was not taken: written again it names {', '.join(more[:3])}{', …' if len(more) > 3 else ''}, "

@@ -64,3 +64,57 @@ def state(dtype: bytes = F8, shape: bytes = b"K\x01\x85", more: bytes = b"") -> 
         b"}(\x8c\x08subclasscnumpy\nndarray\n\x8c\x05shape" + shape + b"\x8c\x05order\x8c\x01C\x8c\x05dtype" + dtype
         + b"\x8c\x0aallow_mmap\x89" + more + b"u"
     )  # fmt: skip
+
+
+def text(value: str) -> bytes:
+    """SHORT_BINUNICODE."""
+    data = value.encode("utf-8", "surrogatepass")
+    return b"\x8c" + bytes([len(data)]) + data
+
+
+def name(module: str, qualname: str) -> bytes:
+    """STACK_GLOBAL."""
+    return text(module) + text(qualname) + b"\x93"
+
+
+def new(module: str, qualname: str) -> bytes:
+    """NEWOBJ with no arguments."""
+    return name(module, qualname) + b")\x81"
+
+
+def table(**entries: bytes) -> bytes:
+    """A dict."""
+    return b"}(" + b"".join(text(key) + value for key, value in entries.items()) + b"u"
+
+
+def items(*values: bytes) -> bytes:
+    """A list."""
+    return b"](" + b"".join(values) + b"e"
+
+
+def group(*values: bytes) -> bytes:
+    """A tuple."""
+    return b"(" + b"".join(values) + b"t"
+
+
+def call(function: bytes, *arguments: bytes) -> bytes:
+    """REDUCE."""
+    return function + group(*arguments) + b"R"
+
+
+def dtype(code: str, order: str = "<", flags: int = 0, *, align: bytes = b"\x89", copy: bytes = b"\x88") -> bytes:
+    """A numpy.dtype of fixed size with its state."""
+    minus = b"J\xff\xff\xff\xff"
+    state = group(b"K\x03", text(order), b"NNN", minus, minus, b"K" + bytes([flags]))
+    return name("numpy", "dtype") + group(text(code), align, copy) + b"R" + state + b"b"
+
+
+OBJECTS = dtype("O8", "|", 63)
+
+
+def array(
+    raw: bytes, of: bytes = OBJECTS, shape: bytes = b"K\x01\x85", kind: bytes = name("numpy", "ndarray")
+) -> bytes:
+    """A numpy.ndarray with its state."""
+    made = call(name("numpy._core.multiarray", "_reconstruct"), kind, b"K\x00\x85", b"C\x01b")
+    return made + group(b"K\x01", shape, of, b"\x89", raw) + b"b"

@@ -28,6 +28,8 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from mlctl.model.registry import Registry
 from tests.conftest import Cli, Result
+from tests.unit.pickles import BEGIN, new, table
+from tests.unit.test_pickle_audit_form import CODE, CRASHES
 
 COLUMNS = ["length", "width", "plan"]
 
@@ -112,6 +114,7 @@ def test_a_pipeline_by_names_becomes_a_version_that_does_all_a_version_does(
     assert document["metrics"]["accuracy"] == accuracy_score(frame["species"], said)
     assert document["metrics"]["rows"] == 24
     assert "sklearn.pipeline.Pipeline" in document["types"]
+    assert (document["not_recognised"], document["calls_code"]) == ([], [])
     version = Registry(project, "iris").get()
     schema = version.read_json("schema.json")
     assert [(each["name"], each["kind"]) for each in schema["features"]] == [
@@ -144,7 +147,7 @@ def test_a_person_is_told_of_the_names_the_rows_and_what_the_metrics_are_worth(
     x, y = numbers("species")
     shown = bring(DecisionTreeClassifier(random_state=0).fit(x, y), columns=["length", "width"])
     assert shown.code == 0
-    assert "of scikit-learn and what it stands on: " in shown.err
+    assert "what mlctl recognises: " in shown.err
     assert "sklearn.tree._classes.DecisionTreeClassifier" in shown.err
     assert "✓ Measuring on 24 rows: accuracy 1.000" in shown.err
     assert "If the model was trained on these rows, its metrics flatter it." in shown.err
@@ -257,7 +260,7 @@ def test_a_model_that_needs_a_module_of_the_project(
     words = ("import", "model.joblib", "--data", "sample.csv", "--target", "species", "--trust")
     done = cli(*words)
     assert done.code == 0, done.err
-    assert "! not known to mlctl: their_steps.doubled" in done.err
+    assert "! what mlctl does not recognise: their_steps.doubled" in done.err
     forget()
     assert cli("evaluate").code == 0
     # Without the module it is told what is missing.
@@ -324,6 +327,32 @@ def test_nothing_is_opened_without_the_users_word(
     assert cli(*WORDS, "--json").code == 2
     assert not malicious.exists()
     assert not (project / "artifacts").exists()
+
+
+@pytest.mark.parametrize("program", [CODE["a class made while loading"], CRASHES["a list that is too short"]])
+def test_known_names_that_call_code_are_said_and_not_opened(
+    project: Path, cli: Cli, data: Path, program: bytes
+) -> None:
+    (project / "model.joblib").write_bytes(BEGIN + program + b".")
+    refused = cli(*WORDS)
+    assert refused.code == 2
+    assert "what mlctl recognises: " in refused.err
+    assert "! calls code: " in refused.err
+    assert "Opening a pickle may run code, even if mlctl recognises everything in it." in refused.err
+    for word in ("safe", "harmless", "stands on"):
+        assert word not in refused.err
+    failed = cli(*WORDS, "--json").json["error"]
+    assert failed["code"] == "not_trusted"
+    assert "It names " in failed["message"] or "It calls code: numpy.ndarray (its state: a list" in failed["message"]
+    assert not (project / "artifacts").exists()
+
+
+def test_many_calls_are_counted(project: Path, cli: Cli, data: Path) -> None:
+    states = [new("sklearn.dummy", "DummyClassifier") + table(**{f"__{at}": b"N"}) + b"b0" for at in range(20)]
+    (project / "model.joblib").write_bytes(BEGIN + b"".join(states) + b"N.")
+    refused = cli(*WORDS)
+    assert refused.err.count("! calls code: sklearn.dummy.DummyClassifier (its state: sets __") == 12
+    assert "! calls code: … (20 in all)" in refused.err
 
 
 def test_yes_on_a_terminal_opens_it(project: Path, cli: Cli, malicious: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,10 @@ from mlctl.model.pickle_audit.refusal import refuse
 # Limits: of what is read after decompression, and of one text that is kept.
 MAX_BYTES = 16 * 2**30
 LONGEST_TEXT = 255
+LONGEST_LINE = 256 * 2**20
 CHUNK = 2**20
+# Bytes of UTF-8 that begin no character.
+_CONTINUATION = bytes(range(0x80, 0xC0))
 
 
 def decompressed(file: BinaryIO) -> Iterator[bytes]:
@@ -69,7 +72,7 @@ class Source:
             self._piece, self._at = piece, 0
 
     def read(self, size: int) -> bytes:
-        """``size`` bytes, a small number."""
+        """``size`` bytes, no large number."""
         end = self._at + size
         if end <= len(self._piece):
             data = self._piece[self._at : end]
@@ -94,16 +97,25 @@ class Source:
             self.position += step
             size -= step
 
-    def line(self) -> bytes | None:
-        """The bytes up to a newline, which is read too; None when they are more than LONGEST_TEXT."""
-        kept = b""
+    def characters(self, size: int) -> int:
+        """Pass over ``size`` bytes of UTF-8: how many characters they are."""
+        count = 0
+        while size > 0:
+            piece = self.read(min(size, CHUNK))
+            count += len(piece.translate(None, _CONTINUATION))
+            size -= len(piece)
+        return count
+
+    def line(self, longest: int = LONGEST_TEXT) -> bytes | None:
+        """The bytes up to a newline, which is read too; None when they are more than ``longest``."""
+        kept = bytearray()
         while True:
             self._fill()
             end = self._piece.find(b"\n", self._at)
             stop = len(self._piece) if end < 0 else end + 1
-            if len(kept) <= LONGEST_TEXT:
-                kept += self._piece[self._at : min(stop, self._at + LONGEST_TEXT + 2)]
+            if len(kept) <= longest:
+                kept += self._piece[self._at : min(stop, self._at + longest + 2)]
             self.position += stop - self._at
             self._at = stop
             if end >= 0:
-                return kept[:-1] if len(kept) <= LONGEST_TEXT + 1 else None
+                return bytes(kept[:-1]) if len(kept) <= longest + 1 else None

@@ -1,6 +1,16 @@
-"""Which names are known, and which are dangerous."""
+"""Which names are known and what each of them is for, and which names are dangerous.
 
+A name is known by exact tables alone: a module of scikit-learn also holds whatever it imports, which no rule over
+module names can tell apart. ``known.json`` is generated from what scikit-learn itself defines (release 1.6 and
+later; ``tests/unit/known_types.py`` makes and checks it). A table is chosen over a look into the installed modules
+because an audit then imports nothing, answers the same on every machine, and can be reviewed. A class that a later
+release adds is "unknown" until the table has it: no error, and the user decides.
+"""
+
+import json
 import re
+from importlib.metadata import version
+from pathlib import Path
 from typing import Final
 
 Name = tuple[str, str]  # module, qualified name
@@ -8,11 +18,15 @@ Name = tuple[str, str]  # module, qualified name
 # Names that the reader of the program treats in a way of their own.
 WRAPPER: Name = ("joblib.numpy_pickle", "NumpyArrayWrapper")
 DTYPE: Name = ("numpy", "dtype")
+NDARRAY: Name = ("numpy", "ndarray")
 PARTIAL: Name = ("functools", "partial")
+GETATTR: Name = ("builtins", "getattr")
 MEMMAP: Name = ("numpy", "memmap")
 CHECK: Name = ("sklearn.utils.validation", "check_array")
 RECONSTRUCTOR: Name = ("copyreg", "_reconstructor")
 OBJECT: Name = ("builtins", "object")
+BUNCH: Name = ("sklearn.utils._bunch", "Bunch")
+TRIPLET: Name = ("sklearn.impute._iterative", "_ImputerTriplet")
 
 
 def words(text: str) -> frozenset[str]:
@@ -20,93 +34,103 @@ def words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_ALLOWED: Final[dict[str, frozenset[str]]] = {
-    module: words(names)
-    for modules, names in {
-        "builtins": "object list dict set frozenset tuple int float complex bool str bytes bytearray slice range",
-        "collections": "OrderedDict defaultdict",
-        "copyreg": "_reconstructor",
-        "_codecs": "encode",
-        "joblib.numpy_pickle": "NumpyArrayWrapper",
-        # Not object_, which gives back what it is given.
-        "numpy": "ndarray dtype bool bool_ int8 int16 int32 int64 intc intp uint8 uint16 uint32 uint64 uintc uintp "
-        "longlong ulonglong float16 float32 float64 longdouble float128 complex64 complex128 str_ bytes_ datetime64 "
-        "timedelta64 generic number integer signedinteger unsignedinteger floating inexact complexfloating flexible "
-        "character abs absolute log log1p log2 log10 exp exp2 expm1 sqrt cbrt square reciprocal sign negative positive "
-        "sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh arccosh arctanh floor ceil rint mean median max min "
-        "sum std var maximum minimum nan_to_num",
-        # Where NumPy before 2.1 says that its elementwise functions are.
-        "numpy.core._multiarray_umath numpy._core._multiarray_umath": "absolute log log1p log2 log10 exp exp2 expm1 "
-        "sqrt cbrt square reciprocal sign negative positive sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh "
-        "arccosh arctanh floor ceil rint maximum minimum",
-        "numpy.core.multiarray numpy._core.multiarray": "_reconstruct scalar",
-        "numpy.core.numeric numpy._core.numeric": "_frombuffer",
-        "numpy.ma": "MaskedArray",
-        "numpy.ma.core": "MaskedArray _mareconstruct",
-        "numpy.random._pickle": "__bit_generator_ctor __generator_ctor __randomstate_ctor",
+def _names(table: dict[str, str]) -> frozenset[Name]:
+    """The names of a table: modules in its keys, what they define in its values."""
+    return frozenset(
+        (module, name) for modules, found in table.items() for module in modules.split() for name in found.split()
+    )
+
+
+_GENERATED: Final = json.loads(Path(__file__).with_name("known.json").read_text(encoding="utf-8"))
+
+
+def _generated(kind: str) -> frozenset[Name]:
+    return frozenset((module, name) for module, names in _GENERATED[kind].items() for name in names)
+
+
+# Classes that are made with no arguments, and whose state is a dictionary of attributes.
+PLAIN: Final = _generated("plain") | _names(
+    {
+        "scipy.interpolate scipy.interpolate._bsplines": "BSpline _BSpline",
+        "scipy.sparse._csr": "csr_matrix csr_array",
+        "scipy.sparse._csc": "csc_matrix csc_array",
+        "scipy.sparse._coo": "coo_matrix coo_array",
+        "scipy.sparse._bsr": "bsr_matrix bsr_array",
+        "scipy.sparse._dia": "dia_matrix dia_array",
+    }
+)
+# Instances that can be called, and the names of methods, which no attribute of a model has.
+CALLABLE: Final = _generated("callable")
+METHODS: Final = frozenset(_GENERATED["methods"][""])
+# Compiled classes, each kind of which has a form of its own.
+# Until release 1.7 compiled losses gave their module as `_loss`. Later it is any file of that name on Python's path.
+_OLD_LOSSES = version("scikit-learn").startswith("1.6.")
+LOSSES: Final = frozenset(each for each in _generated("loss") if _OLD_LOSSES or each[0] != "_loss")
+DISTANCES: Final = _generated("distance")
+NEIGHBORS: Final = _generated("neighbors")
+TREE: Name = ("sklearn.tree._tree", "Tree")
+MASKED: Final = _names({"numpy.ma numpy.ma.core": "MaskedArray"})
+GENERATORS: Final = _names(
+    {
         "numpy.random._mt19937": "MT19937",
         "numpy.random._pcg64": "PCG64 PCG64DXSM",
         "numpy.random._philox": "Philox",
         "numpy.random._sfc64": "SFC64",
-        "numpy.random.bit_generator numpy.random._bit_generator": "SeedSequence __pyx_unpickle_SeedSequence",
-        "scipy.interpolate scipy.interpolate._bsplines": "BSpline _BSpline",
+    }
+)
+SEEDS: Final = _names({"numpy.random.bit_generator numpy.random._bit_generator": "SeedSequence"})
+INDEXES: Final = _names({"pandas pandas.core.indexes.base": "Index", "pandas pandas.core.indexes.range": "RangeIndex"})
+# What may stand as a value: types of elements, and functions that a model is given.
+_ELEMENTWISE = (
+    "absolute log log1p log2 log10 exp exp2 expm1 sqrt cbrt square reciprocal sign negative positive sin cos tan "
+    "arcsin arccos arctan sinh cosh tanh arcsinh arccosh arctanh floor ceil rint maximum minimum"
+)
+TYPES: Final = _names(
+    {
+        "builtins": "object list dict set frozenset tuple int float complex bool str bytes bytearray",
+        # Not object_, which gives back what it is given.
+        "numpy": "bool bool_ int8 int16 int32 int64 intc intp uint8 uint16 uint32 uint64 uintc uintp longlong "
+        "ulonglong float16 float32 float64 longdouble float128 complex64 complex128 str_ bytes_ datetime64 timedelta64 "
+        "generic number integer signedinteger unsignedinteger floating inexact complexfloating flexible character",
+    }
+)
+FUNCTIONS: Final = _generated("function") | _names(
+    {
+        "numpy": _ELEMENTWISE + " abs mean median max min sum std var nan_to_num",
+        # Where NumPy before 2.1 says that its elementwise functions are.
+        "numpy.core._multiarray_umath numpy._core._multiarray_umath": _ELEMENTWISE,
         "scipy._lib.array_api_compat.numpy scipy._lib.array_api_compat.numpy._aliases": "asarray",
-        "sklearn.cluster._kmeans": "_kmeans_single_lloyd _kmeans_single_elkan",
-        "sklearn.compose._column_transformer": "make_column_selector",
-        "sklearn.feature_selection._mutual_info": "mutual_info_classif mutual_info_regression",
-        "sklearn.feature_selection._univariate_selection": "f_classif f_oneway f_regression r_regression chi2",
-        "sklearn.utils sklearn.utils._bunch": "Bunch",
-        "sklearn.utils._metadata_requests": "MetadataRequest MethodMetadataRequest",
+    }
+)
+# What is called, or handed to what is called, and is nowhere else.
+_FORMS: Final = _names(
+    {
+        "builtins": "slice range",
+        "collections": "OrderedDict defaultdict",
+        "copyreg": "_reconstructor",
+        "_codecs": "encode",
+        "functools": "partial",
+        "joblib.numpy_pickle": "NumpyArrayWrapper",
+        "numpy": "ndarray dtype",
+        "numpy.core.multiarray numpy._core.multiarray": "_reconstruct scalar",
+        "numpy.core.numeric numpy._core.numeric": "_frombuffer",
+        "numpy.ma.core": "_mareconstruct",
+        "numpy.random._pickle": "__bit_generator_ctor __generator_ctor __randomstate_ctor",
+        "numpy.random.bit_generator numpy.random._bit_generator": "__pyx_unpickle_SeedSequence",
+        "pandas.core.indexes.base": "_new_Index",
+        "sklearn.impute._iterative": "_ImputerTriplet",
+        "sklearn.metrics._dist_metrics sklearn.neighbors._kd_tree sklearn.neighbors._ball_tree": "newObj",
+        "sklearn.tree._tree": "Tree",
+        "sklearn.utils._bunch": "Bunch",
         "sklearn.utils.validation": "check_array",
-        "pandas": "Categorical CategoricalDtype DataFrame DatetimeIndex Index Int64Dtype MultiIndex RangeIndex Series "
-        "StringDtype NA",
-        "pandas.arrays": "ArrowStringArray DatetimeArray IntegerArray",
-        "pandas._libs.arrays": "__pyx_unpickle_NDArrayBacked",
-        "pandas._libs.internals": "_unpickle_block",
-        "pandas._libs.tslibs.timestamps": "_unpickle_timestamp",
-        "pandas._libs.tslibs.offsets": "Day",
-        "pandas.core.arrays.categorical": "Categorical",
-        "pandas.core.dtypes.dtypes": "CategoricalDtype",
-        "pandas.core.frame": "DataFrame",
-        "pandas.core.series": "Series",
-        "pandas.core.indexes.base": "Index _new_Index",
-        "pandas.core.indexes.range": "RangeIndex",
-        "pandas.core.indexes.multi": "MultiIndex",
-        "pandas.core.indexes.datetimes": "DatetimeIndex _new_DatetimeIndex",
-        "pandas.core.internals.managers": "BlockManager SingleBlockManager",
-    }.items()
-    for module in modules.split()
-}
-# Rules for what scikit-learn moves about between releases: (module, name). Its packages are listed because
-# those left out (callback, datasets, externals, utils, tests) open files, connections and threads.
-_PACKAGES = (
-    "_loss|base|calibration|cluster|compose|covariance|cross_decomposition|decomposition|discriminant_analysis|dummy|"
-    "ensemble|feature_extraction|feature_selection|frozen|gaussian_process|impute|isotonic|kernel_approximation|"
-    "kernel_ridge|linear_model|manifold|metrics|mixture|model_selection|multiclass|multioutput|naive_bayes|neighbors|"
-    "neural_network|pipeline|preprocessing|random_projection|semi_supervised|svm|tree"
-)
-_SKLEARN = rf"sklearn\.(?:{_PACKAGES})(?:\.(?!tests\b|conftest\b)\w+)*"
-_RULES: Final = [
-    (re.compile(module, re.ASCII), re.compile(name, re.ASCII))
-    for module, name in (
-        # CamelCase, or one of the classes that are capitals alone: other capitals are constants.
-        (_SKLEARN, r"_?[A-Z][A-Za-z0-9]*[a-z][A-Za-z0-9]*"),
-        (_SKLEARN, "CCA|DBSCAN|HDBSCAN|MAE|MDS|MSE|NMF|OAS|OPTICS|PCA|PLSSVD|RBF|RFE|RFECV|SVC|SVR|TSNE"),
-        (_SKLEARN, r"__pyx_unpickle_[A-Z]\w*"),
-        # Its compiled losses gave their module without the package until 1.7.
-        (r"_loss", r"(?:__pyx_unpickle_)?Cy[A-Z][A-Za-z]*"),
-        (r"sklearn\.(?:neighbors|metrics)\._?\w+", "newObj"),
-        (r"sklearn\.metrics\._(?:classification|regression|ranking)", r"[a-z]\w*_(?:score|error|loss)"),
-        (r"scipy\.sparse(?:\._?(?:csr|csc|coo|dok|lil|dia|bsr))?", r"(?:csr|csc|coo|dok|lil|dia|bsr)_(?:matrix|array)"),
-    )
-]
-# Names that modules of those packages import from elsewhere.
-_FOREIGN = words(
-    "BytesIO CalledProcessError Client Connection FunctionType GzipFile Listener LinearOperator Memory MethodType "
-    "ModuleType NamedTemporaryFile Parallel Path PathLike Popen Process Queue StringIO TemporaryDirectory Thread "
-    "ThreadpoolController Any Callable CallbackSupportMixin Counter Generic Integral Iterable List Mapping "
-    "MutableMapping NamedTuple NodeData NodeHeapData Number Parameter Protocol Real Sequence TypeVar UserList"
-)
+    }
+) | frozenset((module, f"__pyx_unpickle_{name}") for module, name in LOSSES)
+_KNOWN: Final = (
+    PLAIN | LOSSES | DISTANCES | NEIGHBORS | MASKED | GENERATORS | SEEDS | INDEXES | TYPES | FUNCTIONS | _FORMS
+) - {PARTIAL}
+# Nothing else may be kept in a list, a dictionary or an attribute; repeated splits keep the class of the single ones.
+VALUES: Final = TYPES | FUNCTIONS | _names({"sklearn.model_selection._split": "KFold StratifiedKFold"})
+
 # What gives access to the machine: modules with all below them,
 _DANGEROUS_MODULES = words(
     "_ctypes _frozen_importlib _frozen_importlib_external _imp _io _operator _osx_support _pickle _posixsubprocess "
@@ -135,11 +159,8 @@ _FILES = re.compile(
 
 
 def is_known(module: str, name: str) -> bool:
-    """Whether a name is part of a fitted model of scikit-learn and lets a pickle run no code of its choosing."""
-    if name in _ALLOWED.get(module, ()):
-        return True
-    # scipy.stats is missing on purpose: its distributions, when loaded, execute a text that the pickle holds.
-    return name not in _FOREIGN and any(m.fullmatch(module) and n.fullmatch(name) for m, n in _RULES)
+    """Whether a name is part of what a fitted model of scikit-learn consists of."""
+    return (module, name) in _KNOWN
 
 
 def is_dangerous(module: str, name: str) -> bool:

@@ -4,10 +4,28 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from mlctl.model.pickle_audit.arrays import set_array, set_data_type
 from mlctl.model.pickle_audit.machine import Machine
-from mlctl.model.pickle_audit.names import OBJECT, PARTIAL, WRAPPER
+from mlctl.model.pickle_audit.names import NDARRAY, OBJECT, WRAPPER, Name
 from mlctl.model.pickle_audit.refusal import printable, refuse
-from mlctl.model.pickle_audit.values import OTHER, WRAPPER_ARGUMENTS, DType, Global, Made, Table, Wrapper, set_data_type
+from mlctl.model.pickle_audit.states import build
+from mlctl.model.pickle_audit.values import (
+    OTHER,
+    WRAPPER_ARGUMENTS,
+    Array,
+    DType,
+    Global,
+    List,
+    Made,
+    Odd,
+    Set,
+    Table,
+    Tuple,
+    Wrapper,
+    is_plain,
+)
+
+_PICKLE = "pickle"
 
 
 class Operations(Machine):
@@ -20,6 +38,8 @@ class Operations(Machine):
     def _op_proto(self, value: Any) -> None:
         if value > 5:
             refuse(f"pickle protocol {value} is not known")
+        if self.started:
+            self.odd((_PICKLE, "PROTO"), "in the middle of the file")
         self.protocol = value
 
     def _op_frame(self, value: Any) -> None:
@@ -50,6 +70,7 @@ class Operations(Machine):
         self.marked()
 
     def _op_dup(self, _: Any) -> None:
+        self.odd((_PICKLE, "DUP"), "an operation that pickle does not write")
         self._share(self.stack[-1])
 
     def _op_get(self, value: Any) -> None:
@@ -67,6 +88,9 @@ class Operations(Machine):
     def _op_put(self, value: Any) -> None:
         if type(value) not in (int, bool) or value < 0:
             refuse("a memo entry without a number")
+        if value != len(self.memo):
+            # pickle counts on. A reader in C makes room for all numbers below, and a second value may mislead.
+            self.odd((_PICKLE, "PUT"), "a memo entry out of order")
         self.memo[value] = self.stack[-1]
 
     _op_binput = _op_long_binput = _op_put
@@ -75,33 +99,55 @@ class Operations(Machine):
         self.memo[len(self.memo)] = self.stack[-1]
 
     def _op_empty_list(self, _: Any) -> None:
-        self.stack.append(OTHER)
-
-    _op_empty_set = _op_empty_list
+        self.stack.append(List([]))
 
     def _op_list(self, _: Any) -> None:
-        self.check(*self.marked())
-        self.stack.append(OTHER)
-
-    _op_frozenset = _op_list
+        items = self.marked()
+        self.keep(*items)
+        self.stack.append(List(items))
 
     def _op_append(self, _: Any) -> None:
-        self.check(self.stack.pop())
-        self._changed()
+        self._extend([self.stack.pop()])
 
     def _op_appends(self, _: Any) -> None:
-        self.check(*self.marked())
-        self._changed()
+        self._extend(self.marked())
 
-    _op_additems = _op_appends
+    def _extend(self, items: list[Any]) -> None:
+        self.keep(*items)
+        target = self._changed(List)
+        if type(target) is List:
+            target.items += items
 
-    def _changed(self) -> Any:
-        """The object at the top, which is about to be changed."""
+    def _op_empty_set(self, _: Any) -> None:
+        self.stack.append(Set(frozen=False))
+
+    def _op_additems(self, _: Any) -> None:
+        self._members(self.marked())
+        self._changed(Set)
+
+    def _op_frozenset(self, _: Any) -> None:
+        self._members(self.marked())
+        self.stack.append(Set(frozen=True))
+
+    def _members(self, items: list[Any]) -> None:
+        self.keep(*items)
+        if not all(map(is_plain, items)):
+            self.odd(("builtins", "set"), "a member whose comparison may run code")
+
+    def _changed(self, kind: type) -> Any:
+        """The object at the top, about to be changed by an operation that is for objects of this kind."""
         target = self.stack[-1]
         if type(target) is Global:
             self.trick("change of " + printable(".".join(target.name)))
         elif type(target) in (Wrapper, DType):
             refuse("a change of what a model never changes")
+        elif type(target) is Made and target.kind in ("unknown", "odd"):
+            pass
+        elif type(target) is Set and target.frozen:
+            self.odd(("builtins", "frozenset"), "changed, which no model does")
+        elif type(target) is not kind and not (kind is Table and type(target) is Made and target.kind == "dict"):
+            name = target.origin if type(target) is Made else (_PICKLE, type(target).__name__)
+            self.odd(name, "changed, which no model does")
         return target
 
     def _op_empty_dict(self, _: Any) -> None:
@@ -122,9 +168,15 @@ class Operations(Machine):
     def _fill(self, items: list[Any]) -> None:
         if len(items) % 2:
             refuse("a dictionary with a key and no value")
-        self.check(*items)
-        table = self._changed()
+        for key, value in zip(items[::2], items[1::2], strict=True):
+            # joblib's place-holder of an array keeps the class of the array.
+            self.keep(key, None if key == "subclass" and type(value) is Global and value.name == NDARRAY else value)
+        if not all(map(is_plain, items[::2])):
+            self.odd(("builtins", "dict"), "a key whose comparison may run code")
+        table = self._changed(Table)
         if type(table) is not Table:
+            if type(table) is Made and table.origin[1] == "Bunch" and not all(type(key) is str for key in items[::2]):
+                self.odd(table.origin, "a key that is no text")
             return
         if table.frozen:
             refuse("a change of the fields of a data type")
@@ -135,7 +187,7 @@ class Operations(Machine):
                 table.exact = False
 
     def _op_empty_tuple(self, _: Any) -> None:
-        self.stack.append(())
+        self.stack.append(Tuple([]))
 
     def _op_tuple(self, _: Any) -> None:
         self._push_tuple(self.marked())
@@ -154,7 +206,7 @@ class Operations(Machine):
             self.stack.append(WRAPPER_ARGUMENTS)
             return
         self.check(*items)
-        self.stack.append(tuple(items))
+        self.stack.append(Tuple(items))
 
     def _op_global(self, value: Any) -> None:
         if value is OTHER:
@@ -200,37 +252,53 @@ class Operations(Machine):
     def _op_newobj_ex(self, _: Any) -> None:
         keywords, arguments, kind = self.stack.pop(), self.stack.pop(), self.stack.pop()
         self.check(keywords, kind)
+        self._unwritten(kind, "NEWOBJ_EX")
         self.stack.append(self.call(kind, arguments, new=True))
 
     def _op_inst(self, value: Any) -> None:
         self._op_global(value)
         kind = self.stack.pop()
-        items = self.marked()
-        self.check(kind, *items)
-        self.stack.append(self.call(kind, tuple(items), new=False))
+        self._instance(kind, self.marked(), "INST")
 
     def _op_obj(self, _: Any) -> None:
         kind, *items = self.marked()
+        self._instance(kind, items, "OBJ")
+
+    def _instance(self, kind: Any, items: list[Any], operation: str) -> None:
+        """An instance as Python 2 wrote it: a call."""
         self.check(kind, *items)
-        self.stack.append(self.call(kind, tuple(items), new=False))
+        self._unwritten(kind, operation)
+        self.stack.append(self.call(kind, Tuple(items), new=False))
+
+    def _unwritten(self, kind: Any, operation: str) -> None:
+        if type(kind) is Global:
+            self.odd(kind.name, f"called by {operation}, an operation that no model has")
 
     def _op_build(self, _: Any) -> None:
         state, target = self.stack.pop(), self.stack[-1]
         self.check(state)
         if type(target) is Wrapper:
-            self.read_array(state)
-            self.stack[-1] = OTHER
-            return
-        if type(target) is DType:
+            self.stack[-1] = self.read_array(state)
+        elif type(target) is DType:
             set_data_type(target, state)
-            return
-        if type(target) is Global:
-            self._changed()
-        if type(target) is Made and target.fixed:
+        elif type(target) is Global:
+            self._changed(Made)
+        elif type(target) is Array:
+            self._build(("numpy", "ndarray"), set_array, target, state)
+        elif type(target) is Made and target.kind != "odd":
+            self._build(target.origin, build, target, state)
+        elif type(target) is Made:
             refuse(f"a state for the result of {printable('.'.join(target.origin))}")
-        if type(target) is Made and target.origin == PARTIAL and not self.has_check_array(state):
-            self.unknown.add(PARTIAL)
+        elif target is not OTHER:
+            refuse("a state for what takes none")
         version = state.entries.get("_sklearn_version") if type(state) is Table else None
         if type(version) is str and re.fullmatch(r"[0-9A-Za-z.+]{1,40}", version, re.ASCII):
             # The outermost estimator is built last.
             self.version = version
+
+    def _build(self, name: Name, rule: Callable[[Any, Any], None], target: Any, state: Any) -> None:
+        self.work(state, *(state.items if type(state) is Tuple else ()))
+        try:
+            rule(target, state)
+        except Odd as why:
+            self.odd(name, f"its state: {why}")

@@ -1,17 +1,24 @@
-"""Stand-ins for the values on the stack, and the data types of NumPy among them.
+"""Stand-ins for the values on the stack.
 
-Small ints, bools, None, short texts and tuples stand for themselves.
+Small ints, bools, floats, None and short texts stand for themselves. A value whose content never matters has a
+stand-in without one; no stand-in can be called, and only a Global can stand for a class.
 """
 
-import re
 from typing import Any
 
 from mlctl.model.pickle_audit.names import Name
-from mlctl.model.pickle_audit.refusal import refuse
+
+# How many values of nested tuples, and names in one, are looked at before a tuple counts as unusual.
+_MOST_PARTS = 10_000
+_MOST_NAMES = 16
+
+
+class Odd(Exception):
+    """What is not written by pickle, joblib, NumPy, SciPy or scikit-learn, and why."""
 
 
 class Other:
-    """Anything whose content never matters: lists, sets, floats, bytes, long texts, arrays."""
+    """The outcome of something that was not recognised."""
 
 
 OTHER = Other()
@@ -19,27 +26,94 @@ OTHER = Other()
 WRAPPER_ARGUMENTS = Other()
 
 
+class Number:
+    """An int of many digits."""
+
+
+NUMBER = Number()
+
+
+class Text:
+    """A long text, of ``size`` characters."""
+
+    __slots__ = ("size",)
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+
+class Bytes:
+    """Bytes, or a bytearray with ``mutable``; short ones keep their content."""
+
+    __slots__ = ("content", "mutable", "size")
+
+    def __init__(self, size: int, content: bytes | None = None, *, mutable: bool = False) -> None:
+        self.size = size
+        self.content = content
+        self.mutable = mutable
+
+
 class Global:
     """A name that the pickle took, of a class or a function: nothing is imported."""
+
+    __slots__ = ("name",)
 
     def __init__(self, name: Name) -> None:
         self.name = name
 
 
-class Made:
-    """What a call made. ``fixed``: by a function whose result never gets a state from BUILD in a real file."""
+class Tuple:
+    """A tuple. ``named`` are the names in it and in the tuples in it; None for too many parts to tell."""
 
-    def __init__(self, origin: Name, *, fixed: bool) -> None:
-        self.origin = origin
-        self.fixed = fixed
+    __slots__ = ("hashable", "items", "named", "parts")
+
+    def __init__(self, items: list[Any]) -> None:
+        self.items = items
+        self.named: set[Name] | None
+        self.parts = 1
+        self.hashable = True
+        named: set[Name] = set()
+        nested = False
+        for each in items:
+            if type(each) is Tuple:
+                nested = True
+                self.parts += each.parts
+                if self.parts <= _MOST_PARTS:
+                    named |= each.named or set()
+            else:
+                self.parts += 1
+                if type(each) is Global:
+                    named.add(each.name)
+            self.hashable = self.hashable and is_plain(each)
+        # A flat tuple may be as long as it likes.
+        many = nested and self.parts > _MOST_PARTS
+        self.parts = min(self.parts, _MOST_PARTS + 1)
+        self.hashable = self.hashable and not many
+        self.named = None if many or len(named) > _MOST_NAMES else named
 
 
-class Wrapper:
-    """joblib's place-holder of an array, before its state is known."""
+class List:
+    """A list."""
+
+    __slots__ = ("items",)
+
+    def __init__(self, items: list[Any]) -> None:
+        self.items = items
+
+
+class Set:
+    """A set or a frozenset, whose members were looked at when they went in."""
+
+    __slots__ = ("frozen",)
+
+    def __init__(self, *, frozen: bool) -> None:
+        self.frozen = frozen
 
 
 class Table:
     """A dict. ``exact``: all keys are texts in ``entries``; ``frozen``: something relies on its content."""
+
+    __slots__ = ("entries", "exact", "frozen", "shared")
 
     def __init__(self) -> None:
         self.entries: dict[str, Any] = {}
@@ -48,81 +122,73 @@ class Table:
         self.frozen = False
 
 
+class Made:
+    """What a call made. ``kind`` says which states it takes, "unknown" for what mlctl cannot tell.
+
+    ``built``: it has its state, and takes no second one; ``detail``: what its state is checked against.
+    """
+
+    __slots__ = ("built", "detail", "kind", "origin")
+
+    def __init__(self, origin: Name, kind: str, detail: Any = None, *, built: bool = False) -> None:
+        self.origin = origin
+        self.kind = kind
+        self.detail = detail
+        self.built = built
+
+
+class Wrapper:
+    """joblib's place-holder of an array, before its state is known."""
+
+
+class Scalar:
+    """A single value of a type of NumPy."""
+
+
+SCALAR = Scalar()
+
+
 class DType:
-    """A numpy.dtype: its kind and bytes; ``objects`` is known once its state is set."""
+    """A numpy.dtype: its kind and bytes; ``objects`` is known once its state is set; ``depth`` of those in it."""
+
+    __slots__ = ("depth", "kind", "objects", "size")
 
     def __init__(self, kind: str, size: int) -> None:
         self.kind = kind
         self.size = size
         self.objects: bool | None = None
+        self.depth = 1
 
 
-def _parts(size: int, base: Any) -> list[DType]:
-    """The element of a data type that is an array: base is (element, shape), or None."""
-    if base is None:
-        return []
-    if type(base) is not tuple or len(base) != 2 or type(base[0]) is not DType or base[0].objects is None:
-        refuse("a data type of NumPy with an unusual base")
-    whole = base[0].size
-    for each in base[1] if type(base[1]) is tuple else (None,):
-        if type(each) is not int or not 0 <= each < 2**31:
-            refuse("a data type of NumPy with an unusual base")
-        whole *= each
-    if whole != size:
-        refuse("a data type of NumPy with an unusual base")
-    return [base[0]]
+class Array:
+    """A numpy.ndarray; without a data type until its state is set; ``depth`` of arrays in arrays of objects."""
+
+    __slots__ = ("depth", "dtype", "shape")
+
+    def __init__(self, dtype: DType | None = None, shape: tuple[int, ...] = ()) -> None:
+        self.dtype = dtype
+        self.shape = shape
+        self.depth = 1
+
+    def holds(self, kinds: str, dimensions: int) -> bool:
+        """Whether it has its state, elements of one of these kinds and as many dimensions."""
+        return self.dtype is not None and self.dtype.kind in kinds and len(self.shape) == dimensions
 
 
-def _fields(size: int, names: Any, fields: Any) -> list[DType]:
-    """The data types of the fields of a structure: {name: (data type, offset[, title])}, or None."""
-    if names is None and fields is None:
-        return []
-    odd = "a data type of NumPy with unusual fields"
-    if type(names) is not tuple or type(fields) is not Table or not fields.exact:
-        refuse(odd)
-    if not all(type(name) is str and name in fields.entries for name in names):
-        refuse(odd)
-    fields.frozen = True
-    for field in fields.entries.values():
-        if type(field) is not tuple or len(field) not in (2, 3) or type(field[0]) is not DType:
-            refuse(odd)
-        if type(field[1]) is not int or field[1] < 0 or field[1] + field[0].size > size or field[0].objects is None:
-            refuse(odd)
-    return [field[0] for field in fields.entries.values()]
+def is_plain(value: Any) -> bool:
+    """Whether hashing and comparing it runs no code but Python's own: what keys and members of sets may be."""
+    if type(value) is Tuple:
+        return value.hashable
+    if type(value) is Bytes:
+        return not value.mutable
+    return value is None or type(value) in (bool, int, float, str, Number, Text, Scalar, Global)
 
 
-def data_type(arguments: tuple[Any, ...]) -> DType:
-    """What ``numpy.dtype(*arguments)`` makes: (text, align, copy)."""
-    code = arguments[0] if arguments else None
-    match = re.fullmatch(r"([biufcmMSUVO])(\d{1,9})", code, re.ASCII) if type(code) is str else None
-    if match is None or len(arguments) != 3 or not all(type(each) in (int, bool) for each in arguments[1:]):
-        refuse("a data type of NumPy that is written unusually")
-    kind, size = match[1], int(match[2])
-    return DType(kind, size * 4 if kind == "U" else size)
+def is_number(value: Any) -> bool:
+    """Whether it is an int or a float, of Python or NumPy."""
+    return type(value) in (int, float, Scalar)
 
 
-def set_data_type(dtype: DType, state: Any) -> None:
-    """numpy.dtype.__setstate__: (version, byte order, base, names, fields, size, alignment, flags[, metadata]).
-
-    Only the flags say whether NumPy takes the elements for objects: here they must agree with the fields.
-    NumPy crashes on some states that make no sense, so each part is held to the form that it writes.
-    """
-    odd = "a data type of NumPy with an unusual state"
-    if dtype.objects is not None or type(state) is not tuple or len(state) not in (8, 9):
-        refuse(odd)
-    version, order, base, names, fields, size, alignment, flags = state[:8]
-    if [type(each) for each in (version, order, size, alignment, flags)] != [int, str, int, int, int]:
-        refuse(odd)
-    flexible = dtype.kind in "SUV"
-    if version not in (3, 4) or order not in ("<", ">", "|", "=") or size != (dtype.size if flexible else -1):
-        refuse(odd)
-    if alignment not in ((1, 2, 4, 8, 16, 32) if flexible else (-1,)):
-        refuse(odd)
-    if len(state) == 9 and type(state[8]) is not (tuple if dtype.kind in "mM" else Table):
-        refuse(odd)
-    if dtype.kind != "V" and (base, names, fields) != (None, None, None):
-        refuse(odd)
-    parts = _parts(dtype.size, base) + _fields(dtype.size, names, fields)
-    dtype.objects = dtype.kind == "O" or any(part.objects for part in parts)
-    if bool(flags & 1) != dtype.objects:
-        refuse(odd)
+def counts(*values: Any) -> bool:
+    """Whether each is an int of Python that counts something: 0 or more, and no more than memory holds."""
+    return all(type(each) is int and 0 <= each < 2**40 for each in values)
