@@ -33,6 +33,7 @@ from mlctl.cli import (
     releases,
     rollback,
     status,
+    system_errors,
     train,
     up,
 )
@@ -142,14 +143,9 @@ def _explained(error: Exception) -> MlctlError:
         usage = MlctlError(error.format_message(), code="usage", exit_code=ExitCode.USAGE, hint=_usage_hint(error))
         return _caused_by(usage, error)
     if isinstance(error, OSError):
-        where = f": {error.filename}" if error.filename else ""
-        refused = MlctlError(
-            f"The operating system refused: {error.strerror or error}{where}.",
-            code="os_error",
-            exit_code=ExitCode.UNEXPECTED,
-            hint="Check the path, its permissions and the space on the disk.",
-        )
-        return _caused_by(refused, error)
+        return _caused_by(system_errors.explained(error), error)
+    if isinstance(error, MemoryError):
+        return _caused_by(system_errors.out_of_memory(), error)
     unexpected = MlctlError(
         f"Unexpected {type(error).__name__}: {error}",
         code="unexpected",

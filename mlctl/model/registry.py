@@ -21,7 +21,7 @@ from typing import Any
 from filelock import FileLock
 
 from mlctl.errors import ExitCode, MlctlError
-from mlctl.files import canonical_json, sha256, write_atomic
+from mlctl.files import canonical_json, errors_named, sha256, write_atomic
 from mlctl.model import manifest as manifests
 from mlctl.model.manifest import Manifest
 
@@ -246,6 +246,10 @@ class Registry:
             shutil.rmtree(doomed, ignore_errors=True)
 
     def _write_folder(self, target: Path, files: Mapping[str, bytes]) -> None:
+        with errors_named(self.folder):
+            self._write_whole(target, files)
+
+    def _write_whole(self, target: Path, files: Mapping[str, bytes]) -> None:
         temporary = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=self.folder))
         try:
             for name, data in files.items():
