@@ -1,5 +1,6 @@
 """Bytes on disk: canonical JSON, digests, and files that appear whole or not at all."""
 
+import errno
 import hashlib
 import json
 import os
@@ -47,6 +48,16 @@ def write_atomic(path: Path, data: bytes) -> None:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+
+
+def refuse_unwritable(folder: Path) -> None:
+    """Raise OSError if nothing can be written to ``folder``, which need not exist yet: before long work, not after."""
+    nearest = next(each for each in (folder, *folder.parents) if each.exists())
+    if not nearest.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(nearest))
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        number = errno.EROFS if os.statvfs(nearest).f_flag & os.ST_RDONLY else errno.EACCES
+        raise OSError(number, os.strerror(number), str(folder))
 
 
 @contextmanager

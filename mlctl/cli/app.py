@@ -117,6 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             # A terminal that cannot show a character gets a ?, not an error.
             stream.reconfigure(errors="replace")
     try:
+        system_errors.refuse_undecodable(words)
         code = app(words, prog_name="mlctl", standalone_mode=False)
     except (BrokenPipeError, SystemExit):
         # The reader of a pipe (head, less) has had enough, which rich and typer tell by SystemExit.
@@ -146,6 +147,8 @@ def _explained(error: Exception) -> MlctlError:
         return _caused_by(system_errors.explained(error), error)
     if isinstance(error, MemoryError):
         return _caused_by(system_errors.out_of_memory(), error)
+    if isinstance(error, UnicodeEncodeError):
+        return _caused_by(system_errors.not_encodable(error), error)
     unexpected = MlctlError(
         f"Unexpected {type(error).__name__}: {error}",
         code="unexpected",
