@@ -45,7 +45,7 @@ def _not_text(what: str, text: str) -> MlctlError:
     encoding = sys.getfilesystemencoding()
     is_utf8 = encoding == "utf-8"
     return MlctlError(
-        f"{what} {ascii(text)} cannot be used: names are read and written as {encoding} here.",
+        f"{what} {text!a} cannot be used: names are read and written as {encoding} here.",
         code="not_text",
         exit_code=ExitCode.USAGE,
         hint="Rename it to text in UTF-8." if is_utf8 else "Unset PYTHONUTF8, or set LC_ALL=C.UTF-8.",
