@@ -6,6 +6,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -35,11 +36,12 @@ class Surroundings:
     file_limit: int | None = None
     umask: int | None = None
     closed: Sequence[int] = ()
+    command: Sequence[str] = (COMMAND,)
 
     def run(self, *words: str, stdin: str | None = None) -> Result:
         """Run the command to its end; standard input is empty unless ``stdin`` is given."""
         finished = subprocess.run(
-            [*self.prefix, COMMAND, *words],
+            [*self.prefix, *self.command, *words],
             cwd=self.folder,
             env=self.environment(),
             input="" if stdin is None else stdin,
@@ -52,6 +54,25 @@ class Surroundings:
             preexec_fn=self._prepare(),  # the tests run no threads here
         )
         return Result(finished.returncode, finished.stdout, finished.stderr)
+
+    def kill_at(self, moment: int | float, *words: str) -> None:
+        """Start a command and kill it: after so many events (an int), or so many seconds (a float)."""
+        with subprocess.Popen(
+            [*self.prefix, *self.command, "--log-format", "json", *words],
+            cwd=self.folder,
+            env={**self.environment(), "PYTHONUNBUFFERED": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        ) as process:
+            assert process.stderr is not None
+            if isinstance(moment, float):
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(moment)
+            else:
+                for _ in range(moment):
+                    process.stderr.readline()
+            process.kill()
 
     def ok(self, *words: str) -> Result:
         """Run a command that must succeed."""
