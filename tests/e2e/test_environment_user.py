@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from mlctl.user_folders import cache_folder
 from tests import tier
 from tests.support.surroundings import Surroundings, check_whole, ordinary_user
 
@@ -74,9 +75,13 @@ def test_output_elsewhere_works_in_a_read_only_project(read_only: Path, tmp_path
 def test_the_local_stage_of_a_project_that_becomes_read_only(tmp_path: Path, seed: Path) -> None:
     project = tmp_path / "project"
     shutil.copytree(seed, project)
-    user = Surroundings(project, {"MLCTL_STATE_DIR": str(tmp_path / "state")}, prefix=ordinary_user())
+    state = tmp_path / "state"
+    # Nor does a umask that takes nothing away open what is private.
+    user = Surroundings(project, {"MLCTL_STATE_DIR": str(state)}, prefix=ordinary_user(), umask=0)
     try:
         user.ok("deploy")
+        for folder in state.glob("projects/*"):
+            assert folder.stat().st_mode & 0o777 == 0o700
         _modes(project, folders=0o555, files=0o444)
         for words in (("status",), ("invoke", "5.1", "3.5", "1.4", "0.2"), ("logs",)):
             user.ok(*words)
@@ -127,7 +132,8 @@ def test_without_a_home_everything_else_works(tmp_path: Path, seed: Path) -> Non
 def test_a_state_folder_of_the_variable_takes_the_place_of_a_home(tmp_path: Path, seed: Path) -> None:
     project = tmp_path / "project"
     shutil.copytree(seed, project)
-    user = Surroundings(project, {"HOME": None, "MLCTL_STATE_DIR": str(tmp_path / "state")}, prefix=ordinary_user())
+    variables = {"HOME": None, "MLCTL_STATE_DIR": str(tmp_path / "state"), "MLCTL_CACHE_DIR": str(cache_folder())}
+    user = Surroundings(project, variables, prefix=ordinary_user())
     try:
         assert user.refused("status").code == 6
     finally:
@@ -140,14 +146,11 @@ def test_the_umask_changes_no_digest_and_opens_nothing_private(tmp_path: Path, s
         project = tmp_path / f"{umask:o}"
         project.mkdir()
         shutil.copy(seed / "mlctl.toml", project)
-        state = tmp_path / f"state {umask:o}"
-        user = Surroundings(project, {"MLCTL_STATE_DIR": str(state)}, umask=umask)
+        user = Surroundings(project, umask=umask)
         version = user.ok("train", "--json").json["version"]
         package = user.ok("package", "--json").json["sha256"]
         user.ok("models", "export", "-o", "version.zip")
         given[umask] = (version, package, (project / "version.zip").read_bytes())
         assert (project / "version.zip").stat().st_mode & 0o777 == 0o666 & ~umask
-        for path in state.rglob("*"):
-            assert path.is_symlink() or path.stat().st_mode & 0o077 == 0, path
         Surroundings(project).ok("models", "verify")
     assert given[0o077] == given[0o000]
