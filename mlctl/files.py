@@ -1,14 +1,13 @@
 """Bytes on disk: canonical JSON, digests, and files that appear whole or not at all."""
 
-import errno
 import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from mlctl.disk import names_its_path
 
 
 def canonical_json(value: Any) -> bytes:
@@ -31,42 +30,22 @@ def sha256_of_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+@names_its_path
 def write_atomic(path: Path, data: bytes) -> None:
     """Write ``data`` to ``path`` by way of a temporary file beside it, flushed to disk and renamed."""
-    with errors_named(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Not the name of the file: that may have all the bytes that a name can have.
-        handle, name = tempfile.mkstemp(prefix=".mlctl-new-", dir=path.parent)
-        temporary = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.chmod(0o666 & ~_umask())
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-
-
-def refuse_unwritable(folder: Path) -> None:
-    """Raise OSError if nothing can be written to ``folder``, which need not exist yet: before long work, not after."""
-    nearest = next(each for each in (folder, *folder.parents) if each.exists())
-    if not nearest.is_dir():
-        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(nearest))
-    if not os.access(nearest, os.W_OK | os.X_OK):
-        number = errno.EROFS if os.statvfs(nearest).f_flag & os.ST_RDONLY else errno.EACCES
-        raise OSError(number, os.strerror(number), str(folder))
-
-
-@contextmanager
-def errors_named(path: Path) -> Iterator[None]:
-    """Every OSError of the block names ``path``: a write to a full disk names nothing, others a temporary file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Not the name of the file: that may have all the bytes that a name can have.
+    handle, name = tempfile.mkstemp(prefix=".mlctl-new-", dir=path.parent)
+    temporary = Path(name)
     try:
-        yield
-    except OSError as error:
-        error.filename, error.filename2 = str(path), None
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
         raise
 
 

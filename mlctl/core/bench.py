@@ -12,8 +12,8 @@ from typing import Any
 from mlctl.aws import prices
 from mlctl.aws.prices import Cost, Price, Traffic
 from mlctl.data.values import Label
+from mlctl.disk import errors_named
 from mlctl.errors import MlctlError
-from mlctl.files import errors_named
 from mlctl.model import answers, manifest
 from mlctl.model.answers import Answer, Parity
 from mlctl.model.registry import LATEST, ModelVersion, Registry

@@ -15,8 +15,8 @@ from mlctl.core.keeping import Kept
 from mlctl.data import checks, loading, split
 from mlctl.data.dataset import Dataset
 from mlctl.data.split import Split
+from mlctl.disk import refuse_unwritable
 from mlctl.errors import ExitCode, MlctlError, first_line
-from mlctl.files import refuse_unwritable
 from mlctl.model import gates, metrics, pipeline, preprocess
 from mlctl.model.registry import Origin, Registry
 from mlctl.model.sources import fingerprints

@@ -20,8 +20,9 @@ from typing import Any
 
 from filelock import FileLock
 
+from mlctl.disk import errors_named
 from mlctl.errors import ExitCode, MlctlError
-from mlctl.files import canonical_json, errors_named, sha256, write_atomic
+from mlctl.files import canonical_json, sha256, write_atomic
 from mlctl.model import manifest as manifests
 from mlctl.model.manifest import Manifest
 
@@ -231,7 +232,8 @@ class Registry:
             target = self.folder / manifest.id
             is_new = not target.is_dir()
             if is_new:
-                self._write_folder(target, {**files, manifests.FILE_NAME: manifest.to_bytes()})
+                with errors_named(self.folder):
+                    self._write_folder(target, {**files, manifests.FILE_NAME: manifest.to_bytes()})
             created_at = now if is_new else self._version(manifest.id).created_at
             info = {"created_at": created_at, "trained_at": now, **asdict(origin)}
             write_atomic(self._info_path(manifest.id), canonical_json(info))
@@ -246,10 +248,6 @@ class Registry:
             shutil.rmtree(doomed, ignore_errors=True)
 
     def _write_folder(self, target: Path, files: Mapping[str, bytes]) -> None:
-        with errors_named(self.folder):
-            self._write_whole(target, files)
-
-    def _write_whole(self, target: Path, files: Mapping[str, bytes]) -> None:
         temporary = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=self.folder))
         try:
             for name, data in files.items():

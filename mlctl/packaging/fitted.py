@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mlctl.files import canonical_json, errors_named
+from mlctl.disk import errors_named
+from mlctl.files import canonical_json
 from mlctl.model.answers import Answer, Example
 from mlctl.model.pipeline import Takes
 from mlctl.model.registry import ModelVersion

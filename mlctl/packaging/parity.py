@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from io import BytesIO
 
 from mlctl.data.values import Label, Value
+from mlctl.disk import errors_named
 from mlctl.errors import ExitCode, MlctlError
-from mlctl.files import errors_named
 from mlctl.model.answers import Answer, Example, Parity, agrees
 from mlctl.scratch import scratch_folder
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from mlctl.cli import app, system_errors
+from mlctl.disk import refuse_unwritable
 from mlctl.errors import MlctlError
-from mlctl.files import refuse_unwritable, write_atomic
+from mlctl.files import write_atomic
 from mlctl.packaging import parity
 from mlctl.packaging.build import Package
 from tests.conftest import Cli
