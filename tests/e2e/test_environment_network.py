@@ -93,8 +93,9 @@ def test_no_request_holds_the_users_credentials(tmp_path: Path, seed: Path, word
     project = tmp_path / "project"
     shutil.copytree(seed, project)
     with Listener.running() as listener:
-        # Not retried, as a 500 is.
-        listener.answers = lambda sent: Answer(400, {"__type": "ValidationException", "message": "no"})
+        # Not retried, as a 500 is; IAM is asked for XML.
+        refusal = b"<ErrorResponse><Error><Code>ValidationError</Code><Message>no</Message></Error></ErrorResponse>"
+        listener.answers = lambda sent: Answer(400, refusal)
         user = Surroundings(project, {**_SECRETS, "MLCTL_LOCAL_ENDPOINT": listener.url})
         check_told(user.run(*words))
         assert listener.sent

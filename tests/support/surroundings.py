@@ -108,7 +108,9 @@ class Surroundings:
 
 
 def check_told(result: Result) -> None:
-    """A failure is one ``Error:`` and at most one ``Next:``, with an exit code that is documented."""
+    """A failure, if it is one, is one ``Error:`` and at most one ``Next:``, with an exit code that is documented."""
+    if result.code == ExitCode.OK:
+        return
     assert result.code in set(ExitCode), (result.code, result.err)
     assert "Traceback" not in result.err, result.err
     assert "defect of mlctl" not in result.err, result.err
