@@ -10,10 +10,11 @@ import pytest
 from tests import tier
 from tests.support.surroundings import Surroundings, check_whole
 
-# The command line in a process whose wall clock jumps by some seconds after it was read so many times. Objects that
-# C code makes are of the real class, so isinstance must go on taking those.
+# The command line in a process whose wall clock jumps by some seconds after it was read so many times. Libraries
+# with C code are imported before: that takes the real class alone, and makes objects of it.
 _PROGRAM = """
 import datetime as dates, sys, time
+import pandas, pyarrow, sklearn.pipeline
 jump, calls = float(sys.argv[1]), int(sys.argv[2])
 now, real, reads = time.time, dates.datetime, 0
 def moved():

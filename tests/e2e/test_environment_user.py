@@ -8,7 +8,7 @@ import pytest
 
 from mlctl.user_folders import cache_folder
 from tests import tier
-from tests.support.surroundings import Surroundings, check_whole, ordinary_user
+from tests.support.surroundings import Surroundings, bound_by_permissions, check_whole, ordinary_user
 
 _READING = [
     ("config",),
@@ -77,7 +77,7 @@ def test_the_local_stage_of_a_project_that_becomes_read_only(tmp_path: Path, see
     shutil.copytree(seed, project)
     state = tmp_path / "state"
     # Nor does a umask that takes nothing away open what is private.
-    user = Surroundings(project, {"MLCTL_STATE_DIR": str(state)}, prefix=ordinary_user(), umask=0)
+    user = Surroundings(project, {"MLCTL_STATE_DIR": str(state)}, prefix=bound_by_permissions(), umask=0)
     try:
         user.ok("deploy")
         for folder in state.glob("projects/*"):

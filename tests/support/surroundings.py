@@ -149,6 +149,20 @@ def ordinary_user() -> tuple[str, ...]:
     pytest.skip("root is bound by no permissions, and this system allows no user namespace")
 
 
+@cache
+def bound_by_permissions() -> tuple[str, ...]:
+    """A prefix that runs a command as the same user, without root's right to pass over permissions.
+
+    Other than those of `ordinary_user`, such processes see each other. Skips the test where root cannot give it up.
+    """
+    if os.geteuid() != 0:
+        return ()
+    prefix = ("setpriv", "--bounding-set=-dac_override,-dac_read_search,-fowner")
+    if _works([*prefix, sys.executable, "-c", "pass"]):
+        return prefix
+    pytest.skip("root is bound by no permissions, and cannot give that up here")
+
+
 def _works(command: Sequence[str]) -> bool:
     try:
         return subprocess.run(command, capture_output=True, check=False, timeout=60).returncode == 0
