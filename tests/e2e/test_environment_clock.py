@@ -50,7 +50,7 @@ def _at(project: Path, state: Path, clock: str) -> Surroundings:
     return Surroundings(project, {"MLCTL_STATE_DIR": str(state)}, command=command)
 
 
-@pytest.mark.parametrize("clock", _CLOCKS if tier.current is tier.FULL else ("1970", "2100"))
+@pytest.mark.parametrize("clock", tier.some(list(_CLOCKS), 1))
 def test_the_clock_is_in_nothing_that_is_made(tmp_path: Path, seed: Path, clock: str) -> None:
     project = tmp_path / "project"
     project.mkdir()

@@ -64,7 +64,7 @@ def test_a_stage_of_a_project_in_a_folder_of_any_name(tmp_path: Path, seed: Path
         user.run("local", "stop")
 
 
-@pytest.mark.parametrize("locale", _LOCALES if tier.current is tier.FULL else ("UTF-8", "ASCII"))
+@pytest.mark.parametrize("locale", tier.some(list(reversed(_LOCALES)), 1))
 @pytest.mark.parametrize(
     "name", ["d" * 251, "한" * 83, _AWKWARD, os.fsdecode(b"\xff")], ids=("long", "한국어", "awkward", "bytes")
 )
@@ -99,7 +99,7 @@ _TERMINALS: dict[str, dict[str, str | None]] = {
 }
 
 
-@pytest.mark.parametrize("name", _TERMINALS)
+@pytest.mark.parametrize("name", tier.some(list(_TERMINALS), 2))
 def test_any_terminal_or_none_shows_the_same(seed: Path, name: str) -> None:
     user = Surroundings(seed, _TERMINALS[name])
     assert "RandomForestClassifier" in user.ok("models", "show").out

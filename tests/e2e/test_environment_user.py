@@ -28,7 +28,6 @@ _WRITING = [
     ("export", "--stage", "prod"),
     ("models", "export"),
 ]
-_SOME = None if tier.current is tier.FULL else 4
 
 
 def _modes(folder: Path, *, folders: int, files: int) -> None:
@@ -46,14 +45,14 @@ def read_only(tmp_path_factory: pytest.TempPathFactory, seed: Path) -> Iterator[
     _modes(project, folders=0o755, files=0o644)
 
 
-@pytest.mark.parametrize("words", _READING[:_SOME], ids=" ".join)
+@pytest.mark.parametrize("words", tier.some(_READING, 3), ids=" ".join)
 def test_what_only_reads_works_in_a_read_only_project_for_a_user_without_a_name(
     read_only: Path, words: tuple[str, ...]
 ) -> None:
     Surroundings(read_only, {"HOME": None}, prefix=ordinary_user()).ok(*words)
 
 
-@pytest.mark.parametrize("words", _WRITING[:_SOME], ids=" ".join)
+@pytest.mark.parametrize("words", tier.some(_WRITING, 3), ids=" ".join)
 def test_what_writes_names_the_read_only_folder(read_only: Path, words: tuple[str, ...], exported: Path) -> None:
     words = tuple(str(exported) if word == "FILE" else word for word in words)
     refused = Surroundings(read_only, prefix=ordinary_user()).refused(*words)
@@ -102,7 +101,7 @@ _HOMES: dict[str, dict[str, str | None]] = {
 _USUAL: dict[str, str | None] = {"MLCTL_STATE_DIR": None, "MLCTL_CACHE_DIR": None}
 
 
-@pytest.mark.parametrize("name", _HOMES)
+@pytest.mark.parametrize("name", tier.some(list(_HOMES), 4))
 def test_a_home_that_cannot_be_used_is_told_by_what_needs_one(tmp_path: Path, seed: Path, name: str) -> None:
     project = tmp_path / "project"
     shutil.copytree(seed, project)
