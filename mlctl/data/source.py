@@ -1,5 +1,6 @@
 """Where data comes from: a path, ``s3://``, or standard input; and the table that is read there."""
 
+import os
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
@@ -148,6 +149,8 @@ def _local(source: str, settings: Settings, folder: Path, report: Report) -> Ite
             yield path
     else:
         path = folder / source
+        # A name that the locale has no bytes for would only seem not to be there. Raises UnicodeEncodeError.
+        os.fsencode(path)
         if not path.is_file():
             raise MlctlError(
                 f"{source} is a folder, not a file." if path.is_dir() else f"There is no file {source}.",
