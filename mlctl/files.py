@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from mlctl.disk import names_its_path
 from mlctl.errors import ExitCode, MlctlError
 
 # The beginning of the names of files that are being written, in whatever folder.
@@ -59,6 +60,7 @@ def read_regular(path: Path, *, limit: int | None = None) -> bytes:
     return data
 
 
+@names_its_path
 def write_atomic(path: Path, data: bytes, *, mode: int = 0o666) -> None:
     """Write ``data`` to ``path`` by way of a temporary file beside it, flushed to disk and renamed.
 

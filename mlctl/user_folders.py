@@ -6,6 +6,7 @@ A project folder may come from anywhere, so nothing that mlctl executes, unpickl
 import hashlib
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import platformdirs
@@ -19,17 +20,17 @@ STATE_VARIABLE = "MLCTL_STATE_DIR"
 def cache_folder() -> Path:
     """The folder for what can be made again: ``MLCTL_CACHE_DIR``, or the user's cache folder.
 
-    Raises MlctlError (exit 2) if the variable holds a relative path.
+    Raises MlctlError: exit 2 if the variable holds a relative path, exit 1 if the user has no home folder.
     """
-    return _chosen(CACHE_VARIABLE) or _absolute(platformdirs.user_cache_path("mlctl"))
+    return _chosen(CACHE_VARIABLE) or _usual(platformdirs.user_cache_path)
 
 
 def state_folder() -> Path:
     """The folder for state: ``MLCTL_STATE_DIR``, or the user's state folder.
 
-    Raises MlctlError (exit 2) if the variable holds a relative path.
+    Raises MlctlError: exit 2 if the variable holds a relative path, exit 1 if the user has no home folder.
     """
-    return _chosen(STATE_VARIABLE) or _absolute(platformdirs.user_state_path("mlctl"))
+    return _chosen(STATE_VARIABLE) or _usual(platformdirs.user_state_path)
 
 
 def project_state(project_folder: Path) -> Path:
@@ -74,10 +75,20 @@ def _chosen(variable: str) -> Path | None:
     return path
 
 
-def _absolute(path: Path) -> Path:
-    # Without HOME, and for a user whom the system does not know, "~" stays as it is: a name in the current folder.
+def _usual(folder: Callable[[str], Path]) -> Path:
+    """The folder that the system's conventions name."""
+    try:
+        path = folder("mlctl")
+    except RuntimeError:
+        path = Path()
+    # Older releases of platformdirs leave "~" as it is: that would be a folder of the current one.
     if not path.is_absolute():
-        raise _unusable(path, "cannot be used: this user has no home folder")
+        raise MlctlError(
+            "Your home folder is unknown: HOME is not an absolute path, and the system does not know this user.",
+            code="user_folder_unusable",
+            exit_code=ExitCode.UNEXPECTED,
+            hint=f"Set HOME, or set {STATE_VARIABLE} and {CACHE_VARIABLE} to absolute paths.",
+        )
     return path
 
 

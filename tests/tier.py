@@ -4,7 +4,11 @@ scikit-learn, asked one row at a time, is what most of the time goes to; its ans
 the default tier asks it for fewer rows.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
+
+_Case = TypeVar("_Case")
 
 
 @dataclass(frozen=True)
@@ -21,3 +25,8 @@ DEFAULT = Tier(name="default", parity_rows=250, examples=25, grids_whole=False)
 FULL = Tier(name="full", parity_rows=2000, examples=300, grids_whole=True)
 
 current = DEFAULT
+
+
+def some(cases: Sequence[_Case], count: int) -> Sequence[_Case]:
+    """The first ``count`` of them in the default tier, all of them in the full tier."""
+    return cases if current is FULL else cases[:count]

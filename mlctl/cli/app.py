@@ -32,6 +32,7 @@ from mlctl.cli import (
     releases,
     rollback,
     status,
+    system_errors,
     terminal,
     train,
     up,
@@ -121,6 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     terminal.guard_warnings()
     try:
+        system_errors.refuse_undecodable(words)
         code = app(words, prog_name="mlctl", standalone_mode=False)
     except (BrokenPipeError, SystemExit):
         # The reader of a pipe (head, less) has had enough, which rich and typer tell by SystemExit.
@@ -147,14 +149,11 @@ def _explained(error: Exception) -> MlctlError:
         usage = MlctlError(error.format_message(), code="usage", exit_code=ExitCode.USAGE, hint=_usage_hint(error))
         return _caused_by(usage, error)
     if isinstance(error, OSError):
-        where = f": {error.filename}" if error.filename else ""
-        refused = MlctlError(
-            f"The operating system refused: {error.strerror or error}{where}.",
-            code="os_error",
-            exit_code=ExitCode.UNEXPECTED,
-            hint="Check the path, its permissions and the space on the disk.",
-        )
-        return _caused_by(refused, error)
+        return _caused_by(system_errors.explained(error), error)
+    if isinstance(error, MemoryError):
+        return _caused_by(system_errors.out_of_memory(), error)
+    if isinstance(error, UnicodeEncodeError):
+        return _caused_by(system_errors.not_encodable(error), error)
     unexpected = MlctlError(
         f"Unexpected {type(error).__name__}: {error}",
         code="unexpected",

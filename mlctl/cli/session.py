@@ -64,12 +64,21 @@ class Globals:
     as_json: bool = False
 
 
+def _columns() -> int:
+    """The width that COLUMNS names; 0 where it names none, or none that text could have."""
+    text = os.environ.get("COLUMNS", "")
+    return int(text) if text.isdecimal() else 0
+
+
 class Session:
     """One run of one command. Results go to stdout, progress and prose to stderr."""
 
     def __init__(self, ctx: typer.Context, as_json: bool) -> None:
         self._globals: Globals = ctx.obj
         self.as_json = as_json or self._globals.as_json
+        if not _columns():
+            # rich takes a width of 0 as it is, and shows nothing.
+            os.environ.pop("COLUMNS", None)
 
     @cached_property
     def folder(self) -> Path:
@@ -128,7 +137,7 @@ class Session:
         from mlctl.cli.console import Console
 
         made = Console(highlight=False, emoji=False, soft_wrap=True)
-        if not made.is_terminal and "COLUMNS" not in os.environ:
+        if not made.is_terminal and not _columns():
             made.width = _FILE_WIDTH
         return made
 

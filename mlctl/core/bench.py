@@ -2,7 +2,6 @@
 
 import platform
 import statistics
-import tempfile
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from typing import Any
 from mlctl.aws import prices
 from mlctl.aws.prices import Cost, Price, Traffic
 from mlctl.data.values import Label
+from mlctl.disk import errors_named
 from mlctl.errors import MlctlError
 from mlctl.model import answers, manifest
 from mlctl.model.answers import Answer, Parity
@@ -23,6 +23,7 @@ from mlctl.packaging.build import Package
 from mlctl.packaging.libraries import Weight
 from mlctl.packaging.measuring import Candidate, Probe, Run
 from mlctl.progress import Event, Report, silent
+from mlctl.scratch import scratch_folder
 from mlctl.settings import Settings
 
 # Of warm requests, for each side and all its runs together.
@@ -129,15 +130,15 @@ def run(
     package = None
     if found.manifest.portable["compiled"]:
         package = build.build(found, engine="portable", python=settings.deploy.python, report=report)
-    with tempfile.TemporaryDirectory(prefix="mlctl-bench-") as name:
+    with scratch_folder() as folder:
         sides = []
         if package is not None:
             if settings.deploy.python != python:
                 words = f"The package is for Python {settings.deploy.python}; both sides are measured in {python}."
                 report(Event("warning", "packages", words))
-            sides.append(_portable(found, package, python, Path(name) / "portable", rows))
+            sides.append(_portable(found, package, python, folder / "portable", rows))
         files, without = fitted.files(found, python), libraries.others(needed)
-        sides.append(fitted.candidate(found, files, Path(name) / "sklearn", examples, project_folder, without))
+        sides.append(fitted.candidate(found, files, folder / "sklearn", examples, project_folder, without))
         report(Event("finish", "packages", f"{len(rows)} held-out rows to ask"))
         sides, probes = _probed(sides, report)
         measured = _in_turn(sides, runs, report)
@@ -176,7 +177,7 @@ def run(
 def _portable(found: ModelVersion, package: Package, python: str, folder: Path, rows: Sequence[Any]) -> Candidate:
     # Bytecode counts, so the package for the interpreter that runs it.
     same = package if package.python == python else build.build(found, engine="portable", python=python)
-    with zipfile.ZipFile(BytesIO(same.zip)) as archive:
+    with errors_named(folder), zipfile.ZipFile(BytesIO(same.zip)) as archive:
         archive.extractall(folder)
     return Candidate("portable", folder, rows)
 

@@ -15,9 +15,10 @@ from mlctl.core.keeping import Kept
 from mlctl.data import checks, loading, split
 from mlctl.data.dataset import Dataset
 from mlctl.data.split import Split
+from mlctl.disk import refuse_unwritable
 from mlctl.errors import ExitCode, MlctlError, first_line
 from mlctl.model import gates, metrics, pipeline, preprocess
-from mlctl.model.registry import Origin
+from mlctl.model.registry import Origin, Registry
 from mlctl.model.sources import fingerprints
 from mlctl.portable import support
 from mlctl.progress import Event, Report, silent
@@ -36,6 +37,8 @@ def run(
     """
     # A gate that cannot be is refused now, not after an hour of training.
     gates.refuse_impossible(settings.gates)
+    # Nor does a folder that cannot be written to wait until then.
+    refuse_unwritable(Registry(project_folder, settings.project).folder)
     files = fingerprints(settings, project_folder)
     dataset = loading.load(settings, project_folder, report)
     gates.refuse_impossible(settings.gates, gates.of_task(dataset.task))

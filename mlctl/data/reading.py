@@ -5,7 +5,6 @@ import io
 import json
 import re
 import shutil
-import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ import pyarrow.parquet as pq
 
 from mlctl.data.opening import Advance, Reading, UnreadableColumnError, bad, no_rows, opened, sample
 from mlctl.data.parts import Part, arrow_part, part, without, written
+from mlctl.scratch import scratch_folder
 
 __all__ = ["Reading", "Rows", "delimiter_of", "is_text", "is_tsv", "parts", "sample_of"]
 
@@ -264,11 +264,11 @@ def _unzipped(path: Path, reading: Reading, advance: Advance) -> Iterator[Path]:
     if is_plain:
         yield path
         return
-    with tempfile.NamedTemporaryFile(prefix="mlctl-") as plain:
-        with opened(path, reading, advance) as file:
+    with scratch_folder() as scratch:
+        unzipped = scratch / "table"
+        with opened(path, reading, advance) as file, unzipped.open("wb") as plain:
             shutil.copyfileobj(file, plain)
-        plain.flush()
-        yield Path(plain.name)
+        yield unzipped
 
 
 def _parquet(path: Path, reading: Reading, advance: Advance) -> Iterator[Rows]:

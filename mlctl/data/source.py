@@ -1,8 +1,8 @@
 """Where data comes from: a path, ``s3://``, or standard input; and the table that is read there."""
 
+import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,6 +16,7 @@ from mlctl.data.reading import Reading
 from mlctl.data.values import Kind
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.progress import Event, Report, silent
+from mlctl.scratch import scratch_folder
 from mlctl.settings import Settings
 
 STDIN = "-"
@@ -123,16 +124,16 @@ def _local(source: str, settings: Settings, folder: Path, report: Report) -> Ite
     if source == STDIN:
         if sys.stdin.isatty():
             report(Event("note", "read", "Reading rows from standard input; end with Ctrl-D."))
-        with tempfile.NamedTemporaryFile(prefix="mlctl-") as spooled:
-            shutil.copyfileobj(sys.stdin.buffer, spooled)
-            spooled.flush()
-            yield Path(spooled.name)
+        with scratch_folder() as scratch:
+            path = scratch / "rows"
+            with path.open("wb") as spooled:
+                shutil.copyfileobj(sys.stdin.buffer, spooled)
+            yield path
     elif source.startswith(_S3):
         from mlctl.aws import objects
 
-        with tempfile.NamedTemporaryFile(
-            prefix="mlctl-", suffix="".join(PurePosixPath(source).suffixes[-2:])
-        ) as spooled:
+        with scratch_folder() as scratch:
+            path = scratch / f"object{''.join(PurePosixPath(source).suffixes[-2:])}"
 
             def advance(done: int, size: int) -> None:
                 if done == 0:
@@ -142,12 +143,14 @@ def _local(source: str, settings: Settings, folder: Path, report: Report) -> Ite
                     report(Event("advance", "download", done=done // _MB, total=size // _MB))
 
             deploy = settings.deploy
-            objects.download(source, spooled, region=deploy.region, profile=deploy.profile, advance=advance)
-            spooled.flush()
-            report(Event("finish", "download", f"{Path(spooled.name).stat().st_size / _MB:.1f} MB"))
-            yield Path(spooled.name)
+            with path.open("wb") as spooled:
+                objects.download(source, spooled, region=deploy.region, profile=deploy.profile, advance=advance)
+            report(Event("finish", "download", f"{path.stat().st_size / _MB:.1f} MB"))
+            yield path
     else:
         path = folder / source
+        # A name that the locale has no bytes for would only seem not to be there. Raises UnicodeEncodeError.
+        os.fsencode(path)
         if not path.is_file():
             raise MlctlError(
                 f"{source} is a folder, not a file." if path.is_dir() else f"There is no file {source}.",

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from mlctl.disk import errors_named
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.files import sweep, write_atomic
 from mlctl.model import info as infos
@@ -132,7 +133,8 @@ class Registry:
             write_atomic(path, Info(created_at, now, sequence, origin).to_bytes())
             if not intact:
                 try:
-                    self._write_folder(there.path, {**files, manifests.FILE_NAME: manifest.to_bytes()})
+                    with errors_named(self.folder):
+                        self._write_folder(there.path, {**files, manifests.FILE_NAME: manifest.to_bytes()})
                 except BaseException:
                     if not os.path.lexists(there.path):
                         path.unlink(missing_ok=True)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from mlctl.disk import errors_named
 from mlctl.files import canonical_json
 from mlctl.model.answers import Answer, Example
 from mlctl.model.pipeline import Takes
@@ -58,8 +59,9 @@ def candidate(
     """That side, its files written to ``folder``."""
     for name, data in content.items():
         path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
+        with errors_named(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
     schema = version.read_json("schema.json")
     pipeline: dict[str, Any] = {
         "takes": version.manifest.data["takes"],

@@ -1,18 +1,19 @@
 """Runs the very zip in a clean Python and compares its answers with scikit-learn's."""
 
 import json
+import signal
 import subprocess
 import sys
-import tempfile
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
 
 from mlctl.data.values import Label, Value
+from mlctl.disk import errors_named
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.model.answers import Answer, Example, Parity, agrees
+from mlctl.scratch import scratch_folder
 
 # Runs in the subprocess, in the unpacked zip: no site-packages, no environment, one HTTP event a row. What the
 # handler writes, from its import on, goes nowhere: standard output carries the answers alone, in ASCII.
@@ -54,8 +55,8 @@ def answers_of(
     A row is what a request holds: numbers, text, true and false, null. Raises MlctlError (exit 4) when
     the package does not run there at all.
     """
-    with tempfile.TemporaryDirectory(prefix="mlctl-parity-") as folder:
-        with zipfile.ZipFile(BytesIO(package)) as archive:
+    with scratch_folder() as folder:
+        with errors_named(folder), zipfile.ZipFile(BytesIO(package)) as archive:
             archive.extractall(folder)
         try:
             finished = subprocess.run(
@@ -65,16 +66,27 @@ def answers_of(
                 text=True,
                 encoding="utf-8",
                 errors="replace",
-                cwd=Path(folder),
+                cwd=folder,
                 timeout=_TIMEOUT_SECONDS,
                 check=True,
             )
         except subprocess.CalledProcessError as error:
+            if error.returncode < 0:
+                raise _killed(-error.returncode) from None
             raise _broken((error.stderr.strip().splitlines() or ["no message"])[-1]) from None
         except subprocess.TimeoutExpired:
             raise _broken(f"no answer within {_TIMEOUT_SECONDS} seconds") from None
     answers: list[dict[str, object]] = json.loads(finished.stdout)
     return answers
+
+
+def _killed(number: int) -> MlctlError:
+    return MlctlError(
+        f"The system ended the process that checks the package ({signal.strsignal(number) or number}).",
+        code="check_killed",
+        exit_code=ExitCode.UNEXPECTED,
+        hint="Often that is for lack of memory: end other programs and run the command again.",
+    )
 
 
 def _broken(why: str) -> MlctlError:

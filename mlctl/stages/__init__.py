@@ -105,7 +105,13 @@ def open_stage(project_folder: Path, settings: Settings, name: str, report: Repo
 
 def open_if_running(project_folder: Path, settings: Settings) -> Stage | None:
     """Stage ``local`` when it is up already, for verbs that can do without it."""
-    running = LocalEmulator(project_folder).running()
+    try:
+        running = LocalEmulator(project_folder).running()
+    except MlctlError as error:
+        if error.code != "user_folder_unusable":
+            raise
+        # Without a folder for its state no emulator has been started.
+        running = None
     endpoint = settings.local_endpoint or (running.endpoint if running else None)
     return _local(project_folder, settings, endpoint) if endpoint else None
 

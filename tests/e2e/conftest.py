@@ -12,9 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import joblib
 import psutil
 import pytest
+from sklearn.datasets import load_iris
+from sklearn.tree import DecisionTreeClassifier
 
+from mlctl import settings
+from mlctl.core import train, transfer
 from tests.conftest import SHARED_VARIABLES, Result
 
 
@@ -104,3 +109,29 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     for made in make_project(tmp_path_factory.mktemp("live")):
         made.ok("up")
         yield made
+
+
+@pytest.fixture(scope="session")
+def seed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with one small model version, made in this process. Only to be read and copied."""
+    folder = tmp_path_factory.mktemp("seed") / "project"
+    folder.mkdir()
+    (folder / "mlctl.toml").write_text("[model]\ncv = 2\nparams = { n_estimators = 3 }\n")
+    train.run(folder, settings.load(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def exported(seed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """That version as `mlctl models export` writes it."""
+    path = tmp_path_factory.mktemp("exported") / "version.mlctl.zip"
+    transfer.export(seed, settings.load(seed), output=path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def fitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fitted model of somebody else's, for `mlctl import`."""
+    path = tmp_path_factory.mktemp("fitted") / "tree.joblib"
+    joblib.dump(DecisionTreeClassifier(max_depth=2).fit(*load_iris(return_X_y=True)), path)
+    return path

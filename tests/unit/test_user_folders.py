@@ -50,3 +50,23 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     with pytest.raises(MlctlError, match="cannot be used") as caught:
         user_folders.private_folder(tmp_path / "file" / "folder")
     assert str(tmp_path / "file" / "folder") in caught.value.message
+
+
+@pytest.mark.parametrize("home", [None, "", "relative"])
+@pytest.mark.parametrize("folder", [user_folders.cache_folder, user_folders.state_folder])
+def test_without_a_home_no_folder_of_the_current_one_is_taken(
+    home: str | None, folder: "Callable[[], Path]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("MLCTL_CACHE_DIR", "MLCTL_STATE_DIR", "XDG_CACHE_HOME", "XDG_STATE_HOME", "HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    if home is not None:
+        monkeypatch.setenv("HOME", home)
+
+    def unknown(uid: int) -> None:
+        raise KeyError(uid)
+
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    with pytest.raises(MlctlError, match="Your home folder is unknown") as caught:
+        folder()
+    assert caught.value.exit_code == 1
+    assert "MLCTL_STATE_DIR and MLCTL_CACHE_DIR" in caught.value.hint

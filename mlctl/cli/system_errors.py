@@ -1,0 +1,113 @@
+"""What the operating system refuses, as an error that says what to do about it."""
+
+import errno
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from mlctl import user_folders
+from mlctl.errors import ExitCode, MlctlError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+_TOO_MANY = (errno.EMFILE, errno.ENFILE)
+_NO_MEMORY = "There is not enough memory"
+
+
+def explained(error: OSError) -> MlctlError:
+    """The error for an OSError, with the path that it names; the exit code is 1."""
+    where = f": {_path(error)}" if error.filename else ""
+    return MlctlError(
+        f"The operating system refused: {error.strerror or error}{where}.",
+        code="os_error",
+        exit_code=ExitCode.UNEXPECTED,
+        hint=_hint(error),
+    )
+
+
+def refuse_undecodable(words: Sequence[str]) -> None:
+    """Raise MlctlError (exit 2) for an argument whose bytes are no text in the encoding of this environment."""
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise _not_text("The argument", word) from None
+
+
+def not_encodable(error: UnicodeEncodeError) -> MlctlError:
+    """The error for a name that this environment has no bytes for, or for bytes that are no text (exit 2)."""
+    return _not_text("The name", str(error.object))
+
+
+def _not_text(what: str, text: str) -> MlctlError:
+    encoding = sys.getfilesystemencoding()
+    is_utf8 = encoding == "utf-8"
+    return MlctlError(
+        f"{what} {text!a} cannot be used: names are read and written as {encoding} here.",
+        code="not_text",
+        exit_code=ExitCode.USAGE,
+        hint="Rename it to text in UTF-8." if is_utf8 else "Unset PYTHONUTF8, or set LC_ALL=C.UTF-8.",
+    )
+
+
+def out_of_memory() -> MlctlError:
+    """The error for a MemoryError."""
+    return MlctlError(
+        f"{_NO_MEMORY} for this command.",
+        code="out_of_memory",
+        exit_code=ExitCode.UNEXPECTED,
+        hint="End other programs, or use a machine with more memory; for training, fewer rows or a smaller model.",
+    )
+
+
+def _path(error: OSError) -> str:
+    name = error.filename
+    return os.fsdecode(name) if isinstance(name, str | bytes) else str(name)
+
+
+def _hint(error: OSError) -> str:
+    if error.filename and error.errno != errno.ENAMETOOLONG:
+        variable = _moved_by(Path(_path(error)))
+        if variable:
+            return f"Set {variable} to another folder that you can write to, or free some space there."
+    if error.errno in _FULL:
+        disk = "the disk" if error.filename else "the disk of the temporary folder (TMPDIR names another)"
+        return f"Check the space on {disk}, free some and run the command again; nothing is left half written."
+    if error.errno == errno.EFBIG:
+        return "Raise the limit on the size of a file (`ulimit -f`) and run the command again."
+    if error.errno in _FORBIDDEN and error.filename:
+        return _permission(error, Path(_path(error)))
+    if error.errno == errno.ENAMETOOLONG:
+        return "Use a shorter name or path."
+    if error.errno in _TOO_MANY:
+        return "Raise the limit on open files (`ulimit -n`) and run the command again."
+    if error.errno == errno.ENOMEM:
+        return f"{_NO_MEMORY}: end other programs and run the command again."
+    if "temporary directory" in str(error):
+        return "Set TMPDIR to a folder that you can write to."
+    return "Check the path, its permissions and the space on the disk."
+
+
+def _moved_by(path: Path) -> str:
+    """The variable that moves the user folder which ``path`` belongs to; empty for any other path."""
+    folders = {
+        user_folders.STATE_VARIABLE: user_folders.state_folder,
+        user_folders.CACHE_VARIABLE: user_folders.cache_folder,
+    }
+    for variable, folder in folders.items():
+        with suppress(MlctlError):
+            # A folder above it may be what is refused: that of a home, say.
+            if path.is_relative_to(folder()) or folder().is_relative_to(path):
+                return variable
+    return ""
+
+
+def _permission(error: OSError, path: Path) -> str:
+    if error.errno != errno.EROFS and path.is_file() and not os.access(path, os.R_OK):
+        return "Give yourself read permission for that file."
+    folder = next((each for each in path.parents if each.is_dir()), path.parent)
+    if error.errno == errno.EROFS:
+        return f"{folder} is on a read-only file system; copy the project to one that you can write to."
+    return f"Give yourself write permission for {folder}, or work in a copy of the project."

@@ -1,0 +1,117 @@
+"""What the operating system refuses, told with what to do."""
+
+import errno
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from mlctl.cli import app, system_errors
+from mlctl.disk import refuse_unwritable
+from mlctl.errors import MlctlError
+from mlctl.files import write_atomic
+from mlctl.packaging import parity
+from mlctl.packaging.build import Package
+from tests.conftest import Cli
+
+
+def _error(number: int, path: str | None = None) -> OSError:
+    return OSError(number, os.strerror(number), path) if path else OSError(number, os.strerror(number))
+
+
+@pytest.mark.parametrize(
+    ("number", "path", "hint"),
+    [
+        (errno.ENOSPC, "/project/file", "Check the space on the disk, free some"),
+        (errno.EDQUOT, "/project/file", "Check the space on the disk, free some"),
+        (errno.ENOSPC, None, "the temporary folder (TMPDIR names another)"),
+        (errno.EFBIG, None, "ulimit -f"),
+        (errno.EMFILE, "/project/file", "ulimit -n"),
+        (errno.ENFILE, None, "ulimit -n"),
+        (errno.ENAMETOOLONG, "/" + "x" * 300, "Use a shorter name"),
+        (errno.ENOMEM, None, "not enough memory"),
+        (errno.EROFS, "/project/file", "read-only file system"),
+        (errno.EACCES, "/project/file", "Give yourself write permission for /"),
+        (errno.EPERM, "/project/file", "Give yourself write permission for /"),
+        (errno.EIO, "/project/file", "Check the path, its permissions and the space on the disk."),
+    ],
+)
+def test_each_refusal_says_what_to_do(number: int, path: str | None, hint: str) -> None:
+    explained = system_errors.explained(_error(number, path))
+    assert (explained.code, explained.exit_code) == ("os_error", 1)
+    assert os.strerror(number) in explained.message
+    assert path is None or path in explained.message
+    assert hint in explained.hint
+
+
+@pytest.mark.parametrize("variable", ["MLCTL_STATE_DIR", "MLCTL_CACHE_DIR"])
+def test_a_refusal_in_a_users_folder_names_the_variable_that_moves_it(
+    variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, str(tmp_path / "home" / "mlctl"))
+    for path in (tmp_path / "home" / "mlctl" / "lock", tmp_path / "home"):
+        assert variable in system_errors.explained(_error(errno.EACCES, str(path))).hint
+
+
+def test_a_home_that_is_unknown_does_not_hide_the_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLCTL_STATE_DIR", "relative")
+    assert "write permission" in system_errors.explained(_error(errno.EACCES, "/project/file")).hint
+
+
+def test_no_temporary_folder_is_told() -> None:
+    assert "TMPDIR" in system_errors.explained(OSError(errno.ENOENT, "No usable temporary directory found in []")).hint
+
+
+def test_a_file_that_cannot_be_read_is_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "rows.csv"
+    file.touch()
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    assert "read permission" in system_errors.explained(_error(errno.EACCES, str(file))).hint
+
+
+@pytest.mark.parametrize("raised", [MemoryError(), UnicodeEncodeError("ascii", "größe", 2, 3, "ordinal")])
+def test_what_else_the_system_lacks_is_no_defect(raised: Exception) -> None:
+    explained = app._explained(raised)
+    assert explained.code in ("out_of_memory", "not_text")
+    assert "defect" not in explained.hint
+
+
+def test_an_argument_that_is_no_text_is_refused(cli: Cli) -> None:
+    refused = cli("init", os.fsdecode(b"\xff.csv"))
+    assert refused.code == 2
+    assert r"The argument '\udcff.csv' cannot be used" in refused.err
+
+
+def test_the_name_of_a_file_is_told_and_may_have_255_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / ("x" * 255)
+    write_atomic(path, b"content")
+    assert path.read_bytes() == b"content"
+
+    def full(handle: int) -> None:
+        raise _error(errno.ENOSPC)
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space") as caught:
+        write_atomic(path, b"other")
+    assert caught.value.filename == str(path)
+    assert path.read_bytes() == b"content"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_where_a_folder_should_be_is_found_before_the_work(tmp_path: Path) -> None:
+    refuse_unwritable(tmp_path / "new" / "folder")
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError):
+        refuse_unwritable(tmp_path / "file" / "folder")
+
+
+def test_a_check_that_the_system_ended_is_no_defect(monkeypatch: pytest.MonkeyPatch, iris_package: Package) -> None:
+    def killed(command: list[str], **_: object) -> None:
+        raise subprocess.CalledProcessError(-signal.SIGKILL, command, "", "")
+
+    monkeypatch.setattr("subprocess.run", killed)
+    with pytest.raises(MlctlError, match="The system ended the process") as caught:
+        parity.answers_of(iris_package.zip, [])
+    assert (caught.value.exit_code, "memory" in caught.value.hint) == (1, True)
