@@ -128,7 +128,7 @@ class LogScan:
         if self._token:
             request["nextToken"] = self._token
         answer = self._aws.logs.get_log_events(**request)
-        token = answer["nextForwardToken"]
+        token: str | None = answer["nextForwardToken"]
         events = [{**event, "logStreamName": streams[0]} for event in answer["events"]]
         if token == self._token:
             # The same token again tells the end of a stream.
