@@ -1,6 +1,7 @@
 """An HTTP server on this machine in the place of a deployed API: records what is sent, answers what it is told."""
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -82,3 +83,36 @@ def _handler(listener: Listener) -> type[BaseHTTPRequestHandler]:
             pass
 
     return Handler
+
+
+class SilentServer:
+    """A port that accepts connections and never answers: how a stopped process looks from outside."""
+
+    def __init__(self) -> None:
+        self.connections: list[socket.socket] = []
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+
+    @classmethod
+    @contextmanager
+    def running(cls) -> Iterator[Self]:
+        """The server while the block runs."""
+        made = cls()
+        thread = threading.Thread(target=made._accept)
+        thread.start()
+        try:
+            yield made
+        finally:
+            # Wakes a thread that waits in accept, which closing alone does not.
+            made._socket.shutdown(socket.SHUT_RDWR)
+            thread.join()
+            made._socket.close()
+            for connection in made.connections:
+                connection.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                self.connections.append(self._socket.accept()[0])
+            except OSError:
+                return

@@ -11,6 +11,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, NoCredentialsError
 
+from mlctl.aws.silence import Client, Silence
 from mlctl.errors import ExitCode, MlctlError
 
 if TYPE_CHECKING:
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from types_boto3_sts import STSClient
 
 _EMULATED_REGION = "us-east-1"
+_CONNECT_SECONDS = 10
+_READ_SECONDS = 20
+# Lambda may work for as long as [deploy] timeout allows, which is 29 s, and start before; packages take their time.
+_SLOW_SECONDS = 60
 
 
 class Aws:
@@ -33,6 +38,7 @@ class Aws:
         self._session = session
         self._endpoint = endpoint
         self.pace = pace
+        self.silence = Silence(endpoint)
 
     @classmethod
     def connect(cls, *, region: str | None, profile: str | None) -> "Aws":
@@ -81,47 +87,51 @@ class Aws:
     @cached_property
     def iam(self) -> "IAMClient":
         """IAM."""
-        return self._session.client("iam", endpoint_url=self._endpoint, config=self._config())
+        return self._watched(self._session.client("iam", endpoint_url=self._endpoint, config=self._config()))
 
     @cached_property
     def lambda_(self) -> "LambdaClient":
         """Lambda."""
-        return self._session.client("lambda", endpoint_url=self._endpoint, config=self._config())
+        return self._watched(
+            self._session.client("lambda", endpoint_url=self._endpoint, config=self._config(slow=True))
+        )
 
     @cached_property
     def api(self) -> "ApiGatewayV2Client":
         """API Gateway, HTTP APIs: what may be asked twice."""
-        return self._session.client("apigatewayv2", endpoint_url=self._endpoint, config=self._config())
+        return self._watched(self._session.client("apigatewayv2", endpoint_url=self._endpoint, config=self._config()))
 
     @cached_property
     def api_once(self) -> "ApiGatewayV2Client":
         """The same for what must not be: creating an API twice makes two, so nothing is retried behind our back."""
-        return self._session.client("apigatewayv2", endpoint_url=self._endpoint, config=self._config(retries=False))
+        return self._watched(
+            self._session.client("apigatewayv2", endpoint_url=self._endpoint, config=self._config(retries=False))
+        )
 
     @cached_property
     def logs(self) -> "CloudWatchLogsClient":
         """CloudWatch Logs."""
-        return self._session.client("logs", endpoint_url=self._endpoint, config=self._config())
+        return self._watched(self._session.client("logs", endpoint_url=self._endpoint, config=self._config()))
 
     @cached_property
     def cloudwatch(self) -> "CloudWatchClient":
         """CloudWatch metrics and alarms."""
-        return self._session.client("cloudwatch", endpoint_url=self._endpoint, config=self._config())
+        return self._watched(self._session.client("cloudwatch", endpoint_url=self._endpoint, config=self._config()))
 
     @cached_property
     def s3(self) -> "S3Client":
         """S3."""
-        return self._session.client("s3", endpoint_url=self._endpoint, config=self._config())
+        return self._watched(self._session.client("s3", endpoint_url=self._endpoint, config=self._config(slow=True)))
 
     @cached_property
     def acm(self) -> "ACMClient":
         """Certificates."""
-        return self._session.client("acm", endpoint_url=self._endpoint, config=self._config())
+        return self._watched(self._session.client("acm", endpoint_url=self._endpoint, config=self._config()))
 
     @cached_property
     def sts(self) -> "STSClient":
         """STS."""
-        return self._session.client("sts", endpoint_url=self._endpoint, config=self._config())
+        return self._watched(self._session.client("sts", endpoint_url=self._endpoint, config=self._config()))
 
     def sign(self, method: str, url: str, body: bytes | None) -> dict[str, str]:
         """The headers that let an API with ``auth = "iam"`` know the caller (Signature Version 4, ``execute-api``).
@@ -135,10 +145,14 @@ class Aws:
         SigV4Auth(credentials.get_frozen_credentials(), "execute-api", self.region).add_auth(request)
         return dict(request.headers.items())
 
-    def _config(self, *, retries: bool = True) -> Config:
+    def _watched(self, client: Client) -> Client:
+        return self.silence.watch(client)
+
+    def _config(self, *, retries: bool = True, slow: bool = False) -> Config:
         return Config(
             retries={"mode": "standard", "total_max_attempts": 5 if retries else 1},
             # An emulator on loopback is not behind the user's proxy.
             proxies={} if self._endpoint else None,
-            read_timeout=60,
+            connect_timeout=_CONNECT_SECONDS,
+            read_timeout=_SLOW_SECONDS if slow else _READ_SECONDS,
         )
