@@ -34,7 +34,7 @@ class Silence:
 
     # How long the attempts of one call to AWS may go without an answer.
     seconds = 60.0
-    # How long the emulator may take to say that it is there. It answers one request after the other, so under load late.
+    # How long the emulator may take to say that it is there: under load it answers late.
     probe_seconds = 10.0
 
     def __init__(self, emulator: str | None, *, clock: Callable[[], float] = time.monotonic) -> None:
