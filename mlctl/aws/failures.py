@@ -80,7 +80,7 @@ def _failure(event: Any) -> Iterator[Failure]:
     """The event as a failure, if it is one: emulators do not filter by fields."""
     try:
         line = json.loads(event["message"])
-    except ValueError:
+    except (ValueError, RecursionError):
         return
     if not isinstance(line, dict):
         return

@@ -200,6 +200,6 @@ def _is_server_error(message: str) -> bool:
     """Whether a line tells of a status of 500 or above: emulators do not filter by fields."""
     try:
         status = json.loads(message)["status"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return False
     return isinstance(status, int) and status >= 500

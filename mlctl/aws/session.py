@@ -11,6 +11,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, NoCredentialsError
 
+from mlctl.aws import answers
 from mlctl.aws.silence import Client, Silence
 from mlctl.errors import ExitCode, MlctlError
 
@@ -146,6 +147,7 @@ class Aws:
         return dict(request.headers.items())
 
     def _watched(self, client: Client) -> Client:
+        answers.watch(client)
         return self.silence.watch(client)
 
     def _config(self, *, retries: bool = True, slow: bool = False) -> Config:

@@ -40,7 +40,8 @@ def package(
     settings = session.settings(flags=engine_flags(engine))
     from mlctl.core import package as core
 
-    packaged = core.run(session.folder, settings, version=version, output=output)
+    with session.progress() as report:
+        packaged = core.run(session.folder, settings, version=version, output=output, report=report)
     session.emit(_document(packaged), lambda console: _render(console, packaged))
 
 

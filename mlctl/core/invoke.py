@@ -109,7 +109,7 @@ def run(
     response = api.ask("POST", "/predict", json.dumps(payload(schema)).encode())
     try:
         document = json.loads(response.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     return Invoked(base_url=api.url, response=response, document=document, schema=schema)
 
@@ -124,7 +124,7 @@ def _schema(api: asking.Api, project_folder: Path, settings: Settings) -> dict[s
     except MlctlError:
         try:
             found = json.loads(api.ask("GET", "/model").body)["schema"]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             found = {}
     return found
 
@@ -180,7 +180,7 @@ def payload_from_text(
     if stripped[0] in "[{":
         try:
             return _payload_from_json(_parsed(stripped))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise _bad_rows(f"{source} is not valid JSON: {error}.") from None
     delimiter = data.delimiter or _delimiter(stripped.splitlines()[0], features)
     reader = csv.reader(io.StringIO(stripped), delimiter=delimiter, skipinitialspace=delimiter != "\t")

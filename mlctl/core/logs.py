@@ -118,7 +118,7 @@ def parse(event: LogEvent) -> Line:
     message = event.message.rstrip("\n")
     try:
         fields = json.loads(message)
-    except ValueError:
+    except (ValueError, RecursionError):
         fields = None
     if isinstance(fields, dict):
         kind: Literal["structured", "platform"] = (

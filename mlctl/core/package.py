@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlctl.core import rows
 from mlctl.files import write_atomic
 from mlctl.model.registry import LATEST, Registry
 from mlctl.packaging import build
 from mlctl.packaging.build import Package
+from mlctl.progress import Report, silent
 from mlctl.settings import Settings
 
 FOLDER = Path(".mlctl") / "packages"
@@ -20,13 +22,21 @@ class Packaged:
     path: Path
 
 
-def run(project_folder: Path, settings: Settings, *, version: str = LATEST, output: Path | None = None) -> Packaged:
+def run(
+    project_folder: Path,
+    settings: Settings,
+    *,
+    version: str = LATEST,
+    output: Path | None = None,
+    report: Report = silent,
+) -> Packaged:
     """Build the package of ``version``, prove it, and write it to ``output`` or under ``.mlctl/packages``.
 
     Raises MlctlError as ``mlctl.packaging.build.build`` does.
     """
     found = Registry(project_folder, settings.project).get(version)
     package = build.build(found, engine=settings.deploy.engine, python=settings.deploy.python)
+    rows.warn(report, package.row_seconds, settings.deploy)
     name = f"{settings.project}-{found.id[:12]}-{package.engine}-py{package.python}.zip"
     path = output or project_folder / FOLDER / name
     write_atomic(path, package.zip)
