@@ -92,7 +92,6 @@ def request(
     url: str,
     body: bytes | None = None,
     headers: Mapping[str, str] | None = None,
-    *,
     limit: int = BODY_BYTES,
     seconds: float = WHOLE_SECONDS,
 ) -> Response:

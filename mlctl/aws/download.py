@@ -26,9 +26,8 @@ def live_package(aws: Aws, names: Names) -> tuple[ReleaseState, bytes] | None:
     except ClientError as error:
         raise_unless_absent(error)
         return None
-    answer = request(
-        "GET", found["Code"]["Location"], limit=found["Configuration"]["CodeSize"], seconds=_DOWNLOAD_SECONDS
-    )
+    size = found["Configuration"]["CodeSize"]
+    answer = request("GET", found["Code"]["Location"], None, None, size, _DOWNLOAD_SECONDS)
     digest = base64.b64encode(hashlib.sha256(answer.body).digest()).decode()
     if answer.status != 200 or digest != found["Configuration"]["CodeSha256"]:
         raise MlctlError(
