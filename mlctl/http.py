@@ -1,9 +1,13 @@
 """One HTTP request to a deployed API."""
 
+import contextlib
+import http.client
+import socket
+import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +17,12 @@ from mlctl.hosts import is_loopback_url, keeps_secrets
 # What lets whoever reads it act as the caller.
 _SECRET_HEADERS = {"authorization", "x-amz-security-token", "x-api-key"}
 _TIMEOUT_SECONDS = 35  # an HTTP API answers within 30
+# From the first byte sent to the last one received, over a slow line too.
+WHOLE_SECONDS = 120.0
+# API Gateway passes on 10 MB at most, and Lambda answers with 6:
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
+BODY_BYTES = 16_000_000
+_SHOWN_CHARACTERS = 200
 
 
 @dataclass(frozen=True)
@@ -28,36 +38,94 @@ class Response:
 class _Stay(urllib.request.HTTPRedirectHandler):
     """Follows no redirect: urllib would show a token or a signature to whatever host it is sent to."""
 
-    def redirect_request(self, *_: Any) -> None:
-        """None: the redirect itself is the answer."""
+    def http_error_302(self, *_: Any) -> None:
+        """None: the redirect itself is the answer, wherever it leads."""
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302  # type: ignore[assignment]  # as it
 
 
-def request(method: str, url: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Response:
+class _Deadline(urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
+    """Opens connections that are cut when the whole exchange takes too long: a timeout is for one read alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.passed = False
+        self._sockets: list[socket.socket] = []
+
+    def http_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
+        """Open a plain connection."""
+        return self.do_open(self._kept(http.client.HTTPConnection), request)
+
+    def https_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
+        """Open a connection with TLS."""
+        return self.do_open(self._kept(http.client.HTTPSConnection), request)
+
+    @contextlib.contextmanager
+    def running(self, seconds: float) -> Iterator[None]:
+        """The time runs while the block does."""
+        timer = threading.Timer(seconds, self._cut)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _kept(self, kind: type[http.client.HTTPConnection]) -> Any:
+        sockets = self._sockets
+
+        class Kept(kind):  # type: ignore[valid-type,misc]  # one of two classes
+            def connect(self) -> None:
+                super().connect()
+                sockets.append(self.sock)
+
+        return Kept
+
+    def _cut(self) -> None:
+        self.passed = True
+        for each in self._sockets:
+            with contextlib.suppress(OSError):
+                # Of the base class: that of a TLS socket would take the layer away from whoever reads.
+                socket.socket.shutdown(each, socket.SHUT_RDWR)
+
+
+def request(
+    method: str,
+    url: str,
+    body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+    limit: int = BODY_BYTES,
+    seconds: float = WHOLE_SECONDS,
+) -> Response:
     """Send one request and return the response, whatever its status; ``headers`` go with it.
 
-    Raises MlctlError: exit 2 when a token or signature would go unencrypted to another machine, exit 5 when nothing
-    answers at ``url``.
+    ``limit``: the most bytes that the body may have. ``seconds``: how long all of it may take.
+
+    Raises MlctlError: exit 2 when a token or signature would go unencrypted to another machine; exit 5,
+    ``api_unreachable`` when nothing answers at ``url`` or not to the end in time, ``api_error`` when what answers is
+    no HTTP, breaks off or is larger than any API's answer.
     """
     _check(url, headers or {})
     # A server on this machine is not behind the user's proxy.
-    opener = urllib.request.build_opener(_Stay, *([urllib.request.ProxyHandler({})] if is_loopback_url(url) else []))
+    deadline = _Deadline()
+    direct = [urllib.request.ProxyHandler({})] if is_loopback_url(url) else []
+    opener = urllib.request.build_opener(_Stay, deadline, *direct)
     sent = {**({"content-type": "application/json"} if body is not None else {}), **(headers or {})}
     started = time.perf_counter()
+    # The URL is that of an API which AWS or the emulator named, never a file's.
+    prepared = urllib.request.Request(url, data=body, headers=sent, method=method)  # noqa: S310  # see above
     try:
-        prepared = urllib.request.Request(url, data=body, headers=sent, method=method)  # noqa: S310  # see _check
-        with opener.open(prepared, timeout=_TIMEOUT_SECONDS) as answer:
-            status, received, content = answer.status, answer.headers, answer.read()
-    except urllib.error.HTTPError as error:
-        status, received, content = error.code, error.headers, error.read()
-        error.close()
-    except (urllib.error.URLError, OSError) as error:
-        reason = getattr(error, "reason", error)
-        raise MlctlError(
-            f"The API at {url} does not answer: {reason}.",
-            code="api_unreachable",
-            exit_code=ExitCode.AWS,
-            hint="`mlctl status` tells whether it is deployed.",
-        ) from None
+        with deadline.running(seconds):
+            try:
+                with opener.open(prepared, timeout=_TIMEOUT_SECONDS) as answer:
+                    status, received, content = answer.status, answer.headers, _body(answer, limit)
+            except urllib.error.HTTPError as error:
+                with error:
+                    status, received, content = error.code, error.headers, _body(error, limit)
+        if deadline.passed:
+            raise TimeoutError  # what was cut may look whole
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise _failed(url, error, late=seconds if deadline.passed else None) from None
     return Response(
         status=status,
         headers={name.lower(): value for name, value in received.items()},
@@ -82,3 +150,33 @@ def _check(url: str, headers: Mapping[str, str]) -> None:
             exit_code=ExitCode.USAGE,
             hint="Use an endpoint with https, or one on this machine.",
         )
+
+
+def _body(answer: Any, limit: int) -> bytes:
+    """All of a body. Raises ValueError for one that is too large, HTTPException for one that breaks off."""
+    content = bytes(answer.read(limit + 1))
+    if len(content) > limit:
+        raise ValueError(f"its answer is larger than {limit:,} bytes")
+    missing = getattr(answer, "length", None)
+    if missing:
+        raise http.client.IncompleteRead(content, missing)
+    return content
+
+
+def _failed(url: str, error: Exception, *, late: float | None) -> MlctlError:
+    cause = error.reason if isinstance(error, urllib.error.URLError) else error
+    if late is not None or isinstance(cause, OSError | str):
+        why = f"no whole answer within {late:g} seconds" if late is not None else cause
+        return MlctlError(
+            f"The API at {url} does not answer: {why}.",
+            code="api_unreachable",
+            exit_code=ExitCode.AWS,
+            hint="`mlctl status` tells whether it is deployed.",
+        )
+    said = " ".join(f"{'' if isinstance(cause, ValueError) else f'{type(cause).__name__}: '}{cause}".split())
+    return MlctlError(
+        f"What answers at {url} is not the API: {said[:_SHOWN_CHARACTERS]}.",
+        code="api_error",
+        exit_code=ExitCode.AWS,
+        hint="Another program or a proxy may answer in its place; `mlctl status` shows the stage.",
+    )

@@ -1,9 +1,10 @@
 """An HTTP server on this machine in the place of a deployed API: records what is sent, answers what it is told."""
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -82,3 +83,66 @@ def _handler(listener: Listener) -> type[BaseHTTPRequestHandler]:
             pass
 
     return Handler
+
+
+class SilentServer:
+    """A port that accepts connections and never answers: how a stopped process looks from outside.
+
+    With ``said`` it sends those bytes to whoever sends something, and with ``again`` these for ever, until it is told
+    to end. It closes a connection then, unless ``hold``.
+    """
+
+    def __init__(self) -> None:
+        self.connections: list[socket.socket] = []
+        self.said = self.again = b""
+        self.pause_seconds = 0.0
+        self.hold = True
+        self._ended = threading.Event()
+        self._talks: list[threading.Thread] = []
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+
+    @classmethod
+    @contextmanager
+    def running(cls) -> Iterator[Self]:
+        """The server while the block runs."""
+        made = cls()
+        thread = threading.Thread(target=made._accept)
+        thread.start()
+        try:
+            yield made
+        finally:
+            made._ended.set()
+            # Wakes a thread that waits in accept, which closing alone does not.
+            made._socket.shutdown(socket.SHUT_RDWR)
+            thread.join()
+            made._socket.close()
+            for connection in made.connections:
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+            for talk in made._talks:
+                talk.join()
+            for connection in made.connections:
+                connection.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection = self._socket.accept()[0]
+            except OSError:
+                return
+            self.connections.append(connection)
+            self._talks.append(threading.Thread(target=self._talk, args=(connection,)))
+            self._talks[-1].start()
+
+    def _talk(self, connection: socket.socket) -> None:
+        with suppress(OSError):
+            if self.hold and not (self.said or self.again):
+                return
+            connection.recv(65536)
+            connection.sendall(self.said)
+            while self.again and not self._ended.is_set():
+                connection.sendall(self.again)
+                self._ended.wait(self.pause_seconds)
+            if not self.hold:
+                connection.shutdown(socket.SHUT_RDWR)

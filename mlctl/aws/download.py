@@ -13,6 +13,8 @@ from mlctl.aws.state import ReleaseState
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.http import request
 
+_DOWNLOAD_SECONDS = 900.0
+
 
 def live_package(aws: Aws, names: Names) -> tuple[ReleaseState, bytes] | None:
     """The live release and the bytes of its package; None when nothing is live.
@@ -24,7 +26,8 @@ def live_package(aws: Aws, names: Names) -> tuple[ReleaseState, bytes] | None:
     except ClientError as error:
         raise_unless_absent(error)
         return None
-    answer = request("GET", found["Code"]["Location"])
+    size = found["Configuration"]["CodeSize"]
+    answer = request("GET", found["Code"]["Location"], None, None, size, _DOWNLOAD_SECONDS)
     digest = base64.b64encode(hashlib.sha256(answer.body).digest()).decode()
     if answer.status != 200 or digest != found["Configuration"]["CodeSha256"]:
         raise MlctlError(

@@ -7,10 +7,12 @@ from typing import Any
 
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
+from botocore.parsers import ResponseParserError
 
+from mlctl.aws.answers import ForeignAnswerError
 from mlctl.aws.permissions import actions_of
 from mlctl.aws.refusals import AGAIN, FORBIDDEN, LAYERS, REFUSALS, SDK, UNTOLD, Words
-from mlctl.errors import ExitCode, MlctlError
+from mlctl.errors import ExitCode, MlctlError, first_line
 
 _ABSENT = {
     "ResourceNotFoundException",
@@ -62,6 +64,8 @@ def explained() -> Iterator[None]:
         raise _transferred(error) from error
     except BotoCoreError as error:
         raise _sdk(error) from error
+    except ResponseParserError as error:
+        raise _foreign(first_line(error)) from error
 
 
 def refusal(error: ClientError) -> MlctlError:
@@ -166,6 +170,11 @@ def _sdk(error: BotoCoreError | Boto3Error) -> MlctlError:
     kinds = [kind.__name__ for kind in type(error).__mro__]
     words = next(SDK[kind] for kind in kinds if kind in SDK)
     return _told(words, str(error))
+
+
+def _foreign(why: str) -> MlctlError:
+    """What only botocore's parsers notice: they raise errors that are none of botocore's own."""
+    return _sdk(ForeignAnswerError(operation="A call", why=why))
 
 
 def _told(words: Words, message: str, **groups: str) -> MlctlError:

@@ -3,21 +3,21 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import ClientError
 
 from mlctl.aws.errors import raise_unless_absent
+from mlctl.aws.log_pages import PAGE_SIZE, LogScan
 from mlctl.aws.session import Aws
-
-if TYPE_CHECKING:
-    from types_boto3_logs.type_defs import FilterLogEventsRequestTypeDef
 
 SPAN_MS = 3_600_000
 SHOWN = 3
 # The newest lines are asked for first: a page may hold none at all, and the budget must not be spent on old ones.
 _SPANS_MS = ((0, 600_000), (600_000, SPAN_MS))
 _PAGES = 5
+# An emulator does not filter, so its pages are of all that happened; they cost neither money nor much time.
+_CUT_PAGES = 100
 
 # The statuses of an invocation that the handler could not answer, and so not log: Lambda ended it.
 # https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html#platform-report
@@ -46,32 +46,32 @@ class Failures:
     complete: bool
 
 
-def failures(aws: Aws, group: str, now_ms: int) -> Failures:
+def failures(aws: Aws, group: str, now_ms: int, *, page_size: int = PAGE_SIZE) -> Failures:
     """The failures that a log group holds of the hour before ``now_ms``; none where there is no such group.
 
-    At most ten calls. Raises botocore's ClientError where AWS refuses them.
+    At most ten calls of AWS. Raises botocore's ClientError where AWS refuses them.
     """
     found: list[Failure] = []
     complete = True
     for newest, oldest in _SPANS_MS:
-        request: FilterLogEventsRequestTypeDef = {
-            "logGroupName": group,
-            "startTime": max(now_ms - oldest, 0),
-            "endTime": now_ms - newest - (1 if newest else 0),
-            "filterPattern": f"{{ {_PATTERN} }}",
-        }
-        for _ in range(_PAGES):
+        scan = LogScan(
+            aws,
+            group,
+            start=max(now_ms - oldest, 0),
+            end=now_ms - newest - (1 if newest else 0),
+            pattern=f"{{ {_PATTERN} }}",
+            page_size=page_size,
+        )
+        pages = cut_pages = 0
+        while not scan.finished and pages < _PAGES and cut_pages < _CUT_PAGES:
             try:
-                page = aws.logs.filter_log_events(**request)
+                page = scan.page()
             except ClientError as error:
                 raise_unless_absent(error)
                 return Failures(0, (), complete=True)
-            found += [failure for event in page["events"] for failure in _failure(event)]
-            if not page.get("nextToken"):
-                break
-            request["nextToken"] = page["nextToken"]
-        else:
-            complete = False
+            found += [failure for event in page for failure in _failure(event)]
+            cut_pages, pages = cut_pages + scan.cut, pages + (not scan.cut)
+        complete = complete and scan.finished
     newest_first = sorted(found, key=lambda failure: failure.timestamp, reverse=True)
     return Failures(count=len(found), recent=tuple(newest_first[:SHOWN]), complete=complete)
 
@@ -80,7 +80,7 @@ def _failure(event: Any) -> Iterator[Failure]:
     """The event as a failure, if it is one: emulators do not filter by fields."""
     try:
         line = json.loads(event["message"])
-    except ValueError:
+    except (ValueError, RecursionError):
         return
     if not isinstance(line, dict):
         return

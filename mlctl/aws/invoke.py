@@ -13,7 +13,7 @@ from mlctl.aws.session import Aws
 
 @dataclass(frozen=True)
 class Invocation:
-    """What a version returned; ``error`` is set when the function failed, though AWS answered 200."""
+    """What a version returned; ``error``: the function failed or returned no JSON, though AWS answered 200."""
 
     payload: Any
     error: str | None
@@ -33,8 +33,12 @@ def invoke(aws: Aws, names: Names, release: str, event: dict[str, Any], sleep: S
         lambda: aws.lambda_.invoke(FunctionName=names.function, Qualifier=release, Payload=payload, LogType="Tail"),
         sleep,
     )
+    try:
+        returned, error = json.loads(response["Payload"].read() or b"null"), response.get("FunctionError")
+    except (ValueError, RecursionError):
+        returned, error = None, "its answer is no JSON"
     return Invocation(
-        payload=json.loads(response["Payload"].read() or b"null"),
-        error=response.get("FunctionError"),
+        payload=returned,
+        error=error,
         log_tail=base64.b64decode(response.get("LogResult", "")).decode(errors="replace"),
     )

@@ -1,17 +1,13 @@
 """Log events from CloudWatch Logs, each exactly once."""
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from mlctl.aws.errors import code_of
+from mlctl.aws.log_pages import PAGE_SIZE, Given, LogScan
 from mlctl.aws.session import Aws
-
-if TYPE_CHECKING:
-    from collections.abc import Hashable
 
 # CloudWatch shows an event some seconds after it happened, and not in the order of their times.
 LATE_MS = 60_000
@@ -29,49 +25,48 @@ class LogEvent:
 class LogReader:
     """Reads a log group again and again, and gives each event once.
 
-    Every read asks for the last LATE_MS again, because events arrive late. What was given already
-    is known by its ``eventId``, or, where the service gives none, by stream, time, text and how
-    many the same came before it: two equal lines of one millisecond are two events.
+    Every read asks for the last LATE_MS again, because events arrive late; what was given of those is remembered, and
+    no more than that.
     """
 
-    def __init__(self, aws: Aws, group: str, since: int) -> None:
+    def __init__(self, aws: Aws, group: str, since: int, *, page_size: int = PAGE_SIZE) -> None:
         self._aws = aws
         self._group = group
         self._since = since
-        self._given: dict[Hashable, int] = {}
+        self._page_size = page_size
+        self._given = Given()
+        self._is_first = True
 
     def read(self) -> Iterator[LogEvent]:
         """The events that have not been given yet, in the order of their times; none while there is no group.
 
-        The stable sort keeps lines of one millisecond in the order in which they were written.
+        They are given page by page, so a log of any size needs the memory of a page and of LATE_MS. CloudWatch sorts
+        events over all pages; the stable sort keeps lines of one millisecond in the order in which they were written.
         """
-        try:
-            found = sorted(self._fetch(), key=lambda event: event["timestamp"])
-        except ClientError as error:
-            if code_of(error) == "ResourceNotFoundException":
-                return
-            raise
-        seen: Counter[Hashable] = Counter()
+        scan = LogScan(self._aws, self._group, start=self._since, page_size=self._page_size)
+        self._given.begin_pass()
         newest = self._since
-        for event in found:
-            plain = (event["logStreamName"], event["timestamp"], event["message"])
-            seen[plain] += 1
-            key: Hashable = event.get("eventId") or (*plain, seen[plain])
-            newest = max(newest, event["timestamp"] - LATE_MS)
-            if key not in self._given:
-                self._given[key] = event["timestamp"]
-                yield LogEvent(timestamp=event["timestamp"], stream=event["logStreamName"], message=event["message"])
+        while not scan.finished:
+            try:
+                page = scan.page()
+            except ClientError as error:
+                if code_of(error) == "ResourceNotFoundException":
+                    return
+                raise
+            for event in sorted(page, key=lambda event: event["timestamp"]):
+                newest = max(newest, event["timestamp"] - LATE_MS)
+                if self._given.is_new(event):
+                    yield LogEvent(
+                        timestamp=event["timestamp"], stream=event["logStreamName"], message=event["message"]
+                    )
+            if self._is_first:
+                # Nothing of before has been given: within a pass no event comes twice.
+                self._given.forget_before(newest)
+        self._is_first = False
         self._since = newest
-        self._given = {key: at for key, at in self._given.items() if at >= self._since}
+        self._given.forget_before(newest)
 
     def exists(self) -> bool:
         """Whether the log group is there."""
         pages = self._aws.logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=self._group)
         return any(group["logGroupName"] == self._group for page in pages for group in page["logGroups"])
-
-    def _fetch(self) -> Iterator[Any]:
-        pages = self._aws.logs.get_paginator("filter_log_events").paginate(
-            logGroupName=self._group, startTime=max(self._since, 0)
-        )
-        for page in pages:
-            yield from page["events"]

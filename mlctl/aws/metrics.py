@@ -12,16 +12,14 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NotConnected
 
 from mlctl.aws.errors import code_of, raise_unless_absent
+from mlctl.aws.log_pages import PAGE_SIZE, Given, LogScan
 from mlctl.aws.logs import LATE_MS
 from mlctl.aws.names import ALIAS, Names
 from mlctl.aws.refusals import FORBIDDEN
 from mlctl.aws.session import Aws
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
-
     from types_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
-    from types_boto3_logs.type_defs import FilterLogEventsRequestTypeDef
 
 # Lambda tells its metrics once a minute: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics.html
 _MINUTE = 60
@@ -65,15 +63,16 @@ class ServerErrors:
     canary is read from its beginning each time. Lines that ``[deploy] log_level`` keeps out of the log are not counted.
     """
 
-    def __init__(self, aws: Aws, group: str, since: int) -> None:
+    def __init__(self, aws: Aws, group: str, since: int, *, page_size: int = PAGE_SIZE) -> None:
         self.complete = True
         self.refused = False
         self._aws = aws
         self._group = group
+        self._page_size = page_size
         self._from_ms = since * 1000
         self._began_ms = 0
-        self._token: str | None = None
-        self._counted: dict[Hashable, int] = {}
+        self._scan: LogScan | None = None
+        self._counted = Given()
         self._found: Counter[str] = Counter()
 
     def count(self, now: float) -> Counter[str]:
@@ -101,32 +100,29 @@ class ServerErrors:
 
     def _page(self, now: float) -> bool:
         """Count one page; whether it was the last of a pass through the log."""
-        request: FilterLogEventsRequestTypeDef = {
-            "logGroupName": self._group,
-            "startTime": self._from_ms,
-            "filterPattern": "{ $.status >= 500 }",
-        }
-        if self._token:
-            request["nextToken"] = self._token
-        else:
+        if self._scan is None:
             self._began_ms = int(now * 1000)
-        page = self._aws.logs.filter_log_events(**request)
-        for event in page["events"]:
+            self._counted.begin_pass()
+            self._scan = LogScan(
+                self._aws,
+                self._group,
+                start=self._from_ms,
+                pattern="{ $.status >= 500 }",
+                page_size=self._page_size,
+            )
+        for event in self._scan.page():
             self._count(event)
-        self._token = page.get("nextToken")
-        if self._token:
+        if not self._scan.finished:
             return False
+        self._scan = None
         # What happened before the pass began may still come late; what is older than that has come.
         self._from_ms = max(self._from_ms, self._began_ms - LATE_MS)
-        self._counted = {key: at for key, at in self._counted.items() if at >= self._from_ms}
+        self._counted.forget_before(self._from_ms)
         return True
 
     def _count(self, event: Any) -> None:
-        stream, message, at = event["logStreamName"], event["message"], event["timestamp"]
-        version = _STREAM_VERSION.match(stream)
-        key: Hashable = event.get("eventId") or (stream, at, message)
-        if version and key not in self._counted and _is_server_error(message):
-            self._counted[key] = at
+        version = _STREAM_VERSION.match(event["logStreamName"])
+        if version and _is_server_error(event["message"]) and self._counted.is_new(event):
             self._found[version[1]] += 1
 
 
@@ -204,6 +200,6 @@ def _is_server_error(message: str) -> bool:
     """Whether a line tells of a status of 500 or above: emulators do not filter by fields."""
     try:
         status = json.loads(message)["status"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return False
     return isinstance(status, int) and status >= 500

@@ -164,6 +164,9 @@ OPERATIONS: Mapping[str, Mapping[str, tuple[Need, ...]]] = {
         **_same("logs", "account", "DescribeLogGroups"),
         **_same("logs", "log group", "DeleteLogGroup", "FilterLogEvents", "ListTagsForResource", "PutRetentionPolicy"),
         **_same("logs", "log group", "TagResource"),
+        # Of an emulator only, whose FilterLogEvents gives no tokens.
+        "DescribeLogStreams": (),
+        "GetLogEvents": (),
         "CreateLogGroup": (Need("logs:CreateLogGroup", "log group"), Need("logs:TagResource", "log group")),
     },
     "apigatewayv2": {

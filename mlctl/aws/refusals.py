@@ -293,6 +293,11 @@ SDK: Mapping[str, Words] = {
         "The certificate of AWS cannot be checked: {message}",
         "A proxy of your network may hold a certificate of its own: name it in AWS_CA_BUNDLE.",
     ),
+    "ForeignAnswerError": Words(
+        "aws_foreign_answer",
+        "Something else answers in the place of AWS: {message}",
+        "A proxy or another program may stand there. On stage local: check local_endpoint, or `mlctl local status`.",
+    ),
     "ConnectionError": Words("aws_unreachable", "AWS does not answer: {message}", _CONNECTION),
     "BotoCoreError": Words("aws_failed", "The call to AWS failed: {message}", "Run the same command again."),
     "Boto3Error": Words("aws_failed", "The call to AWS failed: {message}", "Run the same command again."),

@@ -1,7 +1,7 @@
 """AWS clients for one account and region, or for an emulator of it."""
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.auth import SigV4Auth
@@ -9,8 +9,10 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.exceptions import NoCredentialsError
 
+from mlctl.aws import answers
 from mlctl.aws.configuration import configured, open_session
 from mlctl.aws.isolated import isolated_session
+from mlctl.aws.silence import Silence
 from mlctl.errors import ExitCode, MlctlError
 
 if TYPE_CHECKING:
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
     from types_boto3_sts import STSClient
 
 _EMULATED_REGION = "us-east-1"
+_CONNECT_SECONDS = 10
+_READ_SECONDS = 20
+# Lambda may work for as long as [deploy] timeout allows, which is 29 s, and start before; packages take their time.
+_SLOW_SECONDS = 60
 
 
 class Aws:
@@ -33,6 +39,7 @@ class Aws:
         self._session = session
         self._endpoint = endpoint
         self.pace = pace
+        self.silence = Silence(endpoint)
 
     @classmethod
     def connect(cls, *, region: str | None, profile: str | None) -> "Aws":
@@ -69,56 +76,56 @@ class Aws:
     @cached_property
     def iam(self) -> "IAMClient":
         """IAM."""
-        with configured():
-            return self._session.client("iam", endpoint_url=self._endpoint, config=self._config())
+        client: IAMClient = self._client("iam")
+        return client
 
     @cached_property
     def lambda_(self) -> "LambdaClient":
         """Lambda."""
-        with configured():
-            return self._session.client("lambda", endpoint_url=self._endpoint, config=self._config())
+        client: LambdaClient = self._client("lambda", slow=True)
+        return client
 
     @cached_property
     def api(self) -> "ApiGatewayV2Client":
         """API Gateway, HTTP APIs: what may be asked twice."""
-        with configured():
-            return self._session.client("apigatewayv2", endpoint_url=self._endpoint, config=self._config())
+        client: ApiGatewayV2Client = self._client("apigatewayv2")
+        return client
 
     @cached_property
     def api_once(self) -> "ApiGatewayV2Client":
         """The same for what must not be: creating an API twice makes two, so nothing is retried behind our back."""
-        with configured():
-            return self._session.client("apigatewayv2", endpoint_url=self._endpoint, config=self._config(retries=False))
+        client: ApiGatewayV2Client = self._client("apigatewayv2", retries=False)
+        return client
 
     @cached_property
     def logs(self) -> "CloudWatchLogsClient":
         """CloudWatch Logs."""
-        with configured():
-            return self._session.client("logs", endpoint_url=self._endpoint, config=self._config())
+        client: CloudWatchLogsClient = self._client("logs")
+        return client
 
     @cached_property
     def cloudwatch(self) -> "CloudWatchClient":
         """CloudWatch metrics and alarms."""
-        with configured():
-            return self._session.client("cloudwatch", endpoint_url=self._endpoint, config=self._config())
+        client: CloudWatchClient = self._client("cloudwatch")
+        return client
 
     @cached_property
     def s3(self) -> "S3Client":
         """S3."""
-        with configured():
-            return self._session.client("s3", endpoint_url=self._endpoint, config=self._config())
+        client: S3Client = self._client("s3", slow=True)
+        return client
 
     @cached_property
     def acm(self) -> "ACMClient":
         """Certificates."""
-        with configured():
-            return self._session.client("acm", endpoint_url=self._endpoint, config=self._config())
+        client: ACMClient = self._client("acm")
+        return client
 
     @cached_property
     def sts(self) -> "STSClient":
         """STS."""
-        with configured():
-            return self._session.client("sts", endpoint_url=self._endpoint, config=self._config())
+        client: STSClient = self._client("sts")
+        return client
 
     def sign(self, method: str, url: str, body: bytes | None) -> dict[str, str]:
         """The headers that let an API with ``auth = "iam"`` know the caller (Signature Version 4, ``execute-api``).
@@ -133,10 +140,19 @@ class Aws:
         SigV4Auth(credentials.get_frozen_credentials(), "execute-api", self.region).add_auth(request)
         return dict(request.headers.items())
 
-    def _config(self, *, retries: bool = True) -> Config:
+    def _client(self, service: str, *, retries: bool = True, slow: bool = False) -> Any:
+        # The overloads of boto3's stubs take literal names only; the properties say which client it is.
+        make: Any = self._session.client
+        with configured():
+            client = make(service, endpoint_url=self._endpoint, config=self._config(retries=retries, slow=slow))
+        answers.watch(client)
+        return self.silence.watch(client)
+
+    def _config(self, *, retries: bool = True, slow: bool = False) -> Config:
         return Config(
             retries={"mode": "standard", "total_max_attempts": 5 if retries else 1},
             # An emulator on loopback is not behind the user's proxy.
             proxies={} if self._endpoint else None,
-            read_timeout=60,
+            connect_timeout=_CONNECT_SECONDS,
+            read_timeout=_SLOW_SECONDS if slow else _READ_SECONDS,
         )

@@ -1,6 +1,6 @@
 """``mlctl``: the commands, and what happens to their errors."""
 
-import io
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
-from typer.exceptions import TyperException
 
 from mlctl import __version__
 from mlctl.cli import (
@@ -37,8 +36,10 @@ from mlctl.cli import (
     train,
     up,
 )
+from mlctl.cli.failures import explained, interrupted, output_failed
 from mlctl.cli.help import GroupedHelp, help_without_command
 from mlctl.cli.session import Globals, LogFormat
+from mlctl.cli.streams import abandon_output, fault_of_output, standard_streams
 from mlctl.errors import ExitCode, MlctlError
 
 app = typer.Typer(
@@ -116,74 +117,49 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "--debug" in words:
         # Wherever it stands: it is added to a command that has just failed.
         words = ["--debug", *(word for word in words if word != "--debug")]
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # A terminal that cannot show a character gets a ?, not an error.
-            stream.reconfigure(errors="replace")
-    terminal.guard_warnings()
+    with standard_streams():
+        terminal.guard_warnings()
+        code, failure = _run(words)
+        unwritten = fault_of_output()
+        if unwritten is not None:
+            abandon_output()
+            as_json = False
+            # Whoever reads a pipe (head, less) may have had enough of it: that is no failure.
+            if not isinstance(unwritten, BrokenPipeError):
+                failure = output_failed(unwritten)
+        return code if failure is None else _fail(failure, as_json, debug="--debug" in words)
+
+
+def _run(words: list[str]) -> tuple[int, MlctlError | None]:
+    """The exit code of a command that did what it should, or what kept it from it."""
     try:
         system_errors.refuse_undecodable(words)
         code = app(words, prog_name="mlctl", standalone_mode=False)
     except (BrokenPipeError, SystemExit):
-        # The reader of a pipe (head, less) has had enough, which rich and typer tell by SystemExit.
-        # Python must not try to flush into it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return ExitCode.OK
+        # The reader of a pipe has had enough, which rich and typer tell by SystemExit.
+        abandon_output()
+        return ExitCode.OK, None
     except (KeyboardInterrupt, typer.Abort):
-        failure = _interrupted()
+        return ExitCode.INTERRUPTED, interrupted()
     except Exception as error:  # the last barrier: a line for a person, the trace on request
-        failure = _explained(error)
-    else:
-        if code != ExitCode.INTERRUPTED:
-            return int(code or ExitCode.OK)
-        # Typer turns Ctrl-C into this code and says nothing.
-        failure = _interrupted()
-    return _fail(failure, as_json, debug="--debug" in words)
-
-
-def _explained(error: Exception) -> MlctlError:
-    """Any exception as one that a user can act on."""
-    if isinstance(error, MlctlError):
-        return error
-    if isinstance(error, TyperException):
-        usage = MlctlError(error.format_message(), code="usage", exit_code=ExitCode.USAGE, hint=_usage_hint(error))
-        return _caused_by(usage, error)
-    if isinstance(error, OSError):
-        return _caused_by(system_errors.explained(error), error)
-    if isinstance(error, MemoryError):
-        return _caused_by(system_errors.out_of_memory(), error)
-    if isinstance(error, UnicodeEncodeError):
-        return _caused_by(system_errors.not_encodable(error), error)
-    unexpected = MlctlError(
-        f"Unexpected {type(error).__name__}: {error}",
-        code="unexpected",
-        exit_code=ExitCode.UNEXPECTED,
-        hint="This is a defect of mlctl. `mlctl --debug …` shows the trace; please report it.",
-    )
-    return _caused_by(unexpected, error)
-
-
-def _caused_by(failure: MlctlError, error: Exception) -> MlctlError:
-    failure.__cause__ = error
-    return failure
-
-
-def _interrupted() -> MlctlError:
-    return MlctlError("Interrupted.", code="interrupted", exit_code=ExitCode.INTERRUPTED)
+        failure = explained(error)
+        return failure.exit_code, failure
+    # Typer turns Ctrl-C into this code and says nothing.
+    return int(code or ExitCode.OK), interrupted() if code == ExitCode.INTERRUPTED else None
 
 
 def _fail(error: MlctlError, as_json: bool, *, debug: bool) -> int:
     if debug:
         terminal.echo_trace(error)
+    # Neither stream may be writable; the exit code still tells.
+    with contextlib.suppress(OSError):
+        terminal.echo_error(error.lines, error.hint, coloured=not os.environ.get("NO_COLOR"))
     if as_json:
-        terminal.echo_json({"error": error.to_document()})
-    terminal.echo_error(error.lines, error.hint, coloured=not os.environ.get("NO_COLOR"))
+        try:
+            terminal.echo_json({"error": error.to_document()})
+        except OSError:
+            abandon_output()
     return int(error.exit_code)
-
-
-def _usage_hint(error: TyperException) -> str:
-    context = getattr(error, "ctx", None)
-    return f"`{context.command_path} --help` shows how it is used." if context else "`mlctl --help` lists the commands."
 
 
 def run() -> NoReturn:

@@ -163,7 +163,7 @@ def _gateway_words(response: Response) -> str | None:
         return None
     try:
         document = json.loads(response.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     if isinstance(document, dict):
         said = str(document.get("message") or document.get("Message") or "")

@@ -15,6 +15,7 @@ from mlctl.aws.errors import explained
 from mlctl.aws.ownership import check_ownership, overtaken
 from mlctl.aws.plan import Plan, Step, existing_release, plan
 from mlctl.aws.state import Actual, Canary, Desired
+from mlctl.core import rows
 from mlctl.core import shipment as shipments
 from mlctl.core.golden import Golden
 from mlctl.core.shipment import Shipment
@@ -93,6 +94,9 @@ def _deployed(
         raise _no_canary_here()
     shipment = options.shipment or shipments.built(found, settings, report)
     shipments.check_size(shipment)
+    if stage_name != LOCAL:
+        # The emulator gives a function all of this machine's CPU, whatever its memory.
+        rows.warn(report, shipment.row_seconds, settings.deploy)
     stage = open_stage(project_folder, settings, stage_name, report)
     with explained(), _turn(stage, options, report) as before:
         wanted = desired(stage.names, read.identity(stage.aws), stage.settings.deploy, shipment.code, options.canary)

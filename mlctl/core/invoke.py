@@ -58,7 +58,7 @@ def run(
     response = api.ask("POST", "/predict", json.dumps(payload(schema)).encode())
     try:
         document = json.loads(response.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     return Invoked(base_url=api.url, response=response, document=document, schema=schema)
 
@@ -73,7 +73,7 @@ def _schema(api: asking.Api, project_folder: Path, settings: Settings) -> dict[s
     except MlctlError:
         try:
             found = json.loads(api.ask("GET", "/model").body)["schema"]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             found = {}
     return found if isinstance(found, dict) else {}
 

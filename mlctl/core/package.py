@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlctl.core import rows
 from mlctl.files import refuse_links_out, write_atomic
 from mlctl.model.registry import LATEST, Registry
 from mlctl.packaging import build
@@ -35,6 +36,7 @@ def run(
     """
     found = Registry(project_folder, settings.project, report).get(version)
     package = build.build(found, engine=settings.deploy.engine, python=settings.deploy.python, report=report)
+    rows.warn(report, package.row_seconds, settings.deploy)
     name = f"{settings.project}-{found.id[:12]}-{package.engine}-py{package.python}.zip"
     path = output or project_folder / FOLDER / name
     refuse_links_out(project_folder, path)

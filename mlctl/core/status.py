@@ -165,7 +165,7 @@ def _health(api: asking.Api, versions: set[str]) -> tuple[bool, str]:
         return False, f"{error.message}{hint}".rstrip(".")
     try:
         answered = json.loads(response.body)["model_version"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return False, "GET /health does not answer as mlctl's handler does"
     if response.status != 200 or answered not in versions:
         return False, f"GET /health answers {response.status} with model version {str(answered)[:12]}"

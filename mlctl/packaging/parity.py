@@ -16,23 +16,40 @@ from mlctl.model.answers import Answer, Example, Parity, agrees
 from mlctl.scratch import scratch_folder
 
 # Runs in the subprocess, in the unpacked zip: no site-packages, no environment, one HTTP event a row. What the
-# handler writes, from its import on, goes nowhere: standard output carries the answers alone, in ASCII.
+# handler writes, from its import on, goes nowhere: standard output carries the answers alone, in ASCII. Then rows of a
+# second's work in one request, for the time that one takes.
 _RUNNER = """
-import json, sys
+import json, sys, time
 class Nowhere:
     def write(self, text): return len(text)
     def flush(self): pass
 answers, out, sys.stdout = [], sys.stdout, Nowhere()
 sys.path.insert(0, ".")
 from handler.app import lambda_handler
-for row in json.load(sys.stdin):
-    http = {"http": {"method": "POST"}}
+rows, http = json.load(sys.stdin), {"http": {"method": "POST"}}
+began = time.perf_counter()
+for row in rows:
     event = {"rawPath": "/predict", "requestContext": http, "body": json.dumps({"features": row})}
     response = lambda_handler(event, None)
     answers.append({"status": response["statusCode"], "body": json.loads(response["body"])})
-json.dump(answers, out)
+some = rows[: max(1, int(len(rows) / max(time.perf_counter() - began, 1e-9)))]
+instances = json.dumps({"instances": some})
+seconds = []
+for _ in range(2):
+    started = time.perf_counter()
+    response = lambda_handler({"rawPath": "/predict", "requestContext": http, "body": instances}, None)
+    seconds.append(time.perf_counter() - started)
+json.dump({"answers": answers, "row_seconds": min(seconds) / len(some) if response["statusCode"] == 200 else None}, out)
 """
 _TIMEOUT_SECONDS = 600
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What a package answered, and how long a row of a large request takes here, in seconds; None if it failed."""
+
+    answers: tuple[dict[str, object], ...]
+    row_seconds: float | None
 
 
 @dataclass(frozen=True)
@@ -47,9 +64,7 @@ class Difference:
         return f"row {self.row}: scikit-learn says {self.expected}, the package {self.answered}"
 
 
-def answers_of(
-    package: bytes, rows: Sequence[Sequence[Value]], *, python: str = sys.executable
-) -> list[dict[str, object]]:
+def ask(package: bytes, rows: Sequence[Sequence[Value]], *, python: str = sys.executable) -> Proof:
     """What the zip answers to each row: ``{"status", "body"}``, from ``python -I -S`` in an empty folder.
 
     A row is what a request holds: numbers, text, true and false, null. Raises MlctlError (exit 4) when
@@ -76,8 +91,15 @@ def answers_of(
             raise _broken((error.stderr.strip().splitlines() or ["no message"])[-1]) from None
         except subprocess.TimeoutExpired:
             raise _broken(f"no answer within {_TIMEOUT_SECONDS} seconds") from None
-    answers: list[dict[str, object]] = json.loads(finished.stdout)
-    return answers
+    found = json.loads(finished.stdout)
+    return Proof(tuple(found["answers"]), found["row_seconds"])
+
+
+def answers_of(
+    package: bytes, rows: Sequence[Sequence[Value]], *, python: str = sys.executable
+) -> list[dict[str, object]]:
+    """What ``ask`` tells of the answers."""
+    return list(ask(package, rows, python=python).answers)
 
 
 def _killed(number: int) -> MlctlError:
@@ -103,6 +125,13 @@ def first_difference(
 ) -> Difference | None:
     """The first row whose answer breaks ``parity``, or None when all agree."""
     answers = answers_of(package, [example.features for example in examples])
+    return difference_of(answers, examples, labels, parity)
+
+
+def difference_of(
+    answers: Sequence[dict[str, object]], examples: Sequence[Example], labels: Sequence[Label], parity: Parity
+) -> Difference | None:
+    """The same of answers that were given already."""
     for number, (answer, example) in enumerate(zip(answers, examples, strict=True)):
         if answer["status"] != 200 or not agrees(answer["body"], example.answer, labels, parity):
             return Difference(row=number, expected=example.answer, answered=_in_short(answer["body"]))

@@ -4,6 +4,7 @@ Stage ``local`` is the AWS code path pointed at an embedded emulator; nothing el
 """
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from filelock import FileLock
@@ -119,7 +120,26 @@ def open_if_running(project_folder: Path, settings: Settings) -> Stage | None:
 def _local(project_folder: Path, settings: Settings, endpoint: str) -> Stage:
     endpoint = endpoint.rstrip("/")
     aws = Aws.emulated(endpoint, region=settings.deploy.region)
+    aws.silence.unanswered = partial(_unanswered, project_folder, endpoint)
     return Stage(name=LOCAL, project_folder=project_folder, settings=settings, aws=aws, endpoint=endpoint)
+
+
+def _unanswered(project_folder: Path, endpoint: str) -> MlctlError:
+    """The error of an emulator that accepts requests and does not answer them (exit 5)."""
+    running = LocalEmulator(project_folder).running()
+    if running is None or running.endpoint != endpoint:
+        return MlctlError(
+            f"The emulator at {endpoint} does not answer.",
+            code="emulator_unanswered",
+            exit_code=ExitCode.AWS,
+            hint="Restart it, or unset local_endpoint (MLCTL_LOCAL_ENDPOINT) and mlctl starts its own.",
+        )
+    return MlctlError(
+        f"The local emulator (process {running.pid}) does not answer.",
+        code="emulator_unanswered",
+        exit_code=ExitCode.AWS,
+        hint=f"`mlctl local stop` ends it, or `kill -9 {running.pid}` where that does not; then `mlctl deploy` again.",
+    )
 
 
 def check_name(project: str, stage: str) -> None:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import joblib
 import psutil
@@ -15,6 +16,7 @@ import pytest
 from sklearn.datasets import load_iris
 from sklearn.tree import DecisionTreeClassifier
 
+from mlctl.aws.session import Aws
 from tests.e2e.conftest import Project, free_port
 
 
@@ -155,6 +157,44 @@ def test_two_trainings_at_once(empty: Project) -> None:
     assert {each["version"] for each in empty.ok("models")} == set(versions)
     for version in set(versions):
         assert empty.ok("models", "verify", version)["intact"] is True
+
+
+def test_an_emulator_that_hangs_holds_up_no_command(empty: Project) -> None:
+    empty.ok("up", "-p", "n_estimators=3")
+    process = psutil.Process(empty.ok("local", "status")["pid"])
+    process.suspend()
+    try:
+        for words in (("status",), ("logs",), ("invoke", "1", "2", "3", "4")):
+            began = time.monotonic()
+            hung = empty.run(*words)
+            assert hung.code == 5
+            assert f"The local emulator (process {process.pid}) does not answer." in hung.err
+            assert "`mlctl local stop`" in hung.err
+            # One wait of ten seconds, where it was five minutes.
+            assert time.monotonic() - began < 30
+    finally:
+        process.resume()
+    assert empty.ok("status")["healthy"] is True
+
+
+def test_all_of_a_large_log_is_shown_once(empty: Project) -> None:
+    empty.ok("up", "-p", "n_estimators=3")
+    clients = Aws.emulated(empty.ok("local", "status")["endpoint"], region=None)
+    group = "/aws/lambda/iris-local"
+    count, moment = 25_000, int(time.time() * 1000)
+    for stream in "ab":
+        clients.logs.create_log_stream(logGroupName=group, logStreamName=stream)
+    for first in range(0, count, 1000):
+        # The last 12,000 in one millisecond: more than a page of FilterLogEvents.
+        events: Any = [
+            {"timestamp": moment + min(number // 500, 26), "message": json.dumps({"number": number})}
+            for number in range(first, first + 1000)
+        ]
+        clients.logs.put_log_events(logGroupName=group, logStreamName="ab"[first // 1000 % 2], logEvents=events)
+    shown = [json.loads(line) for line in empty.run("logs", "--json").out.splitlines()]
+    numbers = [line["number"] for line in shown if "number" in line]
+    assert len(numbers) == count
+    assert set(numbers) == set(range(count))
 
 
 def test_two_first_starts_at_once_make_one_emulator(empty: Project) -> None:

@@ -6,7 +6,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from mlctl.aws.failures import failures
+from mlctl.aws.log_pages import LogScan
 from mlctl.aws.logs import LATE_MS, LogEvent, LogReader
+from mlctl.aws.metrics import ServerErrors
 from mlctl.cli.logs import _text
 from mlctl.core.logs import Filter, Line, parse, seconds
 from mlctl.errors import MlctlError
@@ -14,11 +17,13 @@ from tests import hostile
 
 
 class FakeLogs:
-    """FilterLogEvents over a list: pages of two, from startTime on, with or without event ids."""
+    """A log group as AWS gives it (tokens, pages of two, some of them empty) or as the emulator does (see there)."""
 
-    def __init__(self, with_ids: bool) -> None:
+    def __init__(self, with_ids: bool, *, cap: int = 0) -> None:
         self.events: list[dict[str, Any]] | None = []
+        self.calls: list[str] = []
         self._with_ids = with_ids
+        self._cap = cap
 
     def add(self, timestamp: int, message: str, stream: str = "a") -> None:
         assert self.events is not None
@@ -31,20 +36,50 @@ class FakeLogs:
     def logs(self) -> "FakeLogs":
         return self
 
-    def get_paginator(self, _: str) -> "FakeLogs":
-        return self
-
-    def paginate(self, logGroupName: str, startTime: int) -> Any:
+    def filter_log_events(self, **request: Any) -> dict[str, Any]:
+        self.calls.append("FilterLogEvents")
         if self.events is None:
             error: Any = {"Error": {"Code": "ResourceNotFoundException"}}
             raise ClientError(error, "FilterLogEvents")
-        found = [event for event in self.events if event["timestamp"] >= startTime]
-        for start in range(0, max(len(found), 1), 2):
-            yield {"events": found[start : start + 2]}
+        end = request.get("endTime", 2**63)
+        kept = [event for event in self.events if request["startTime"] <= event["timestamp"] <= end]
+        kept.sort(key=lambda event: event["timestamp"])
+        if self._cap:
+            # ministack: the oldest ones, streams side by side, and never a token.
+            assert "nextToken" not in request
+            return {"events": kept[: min(self._cap, request["limit"])], "searchedLogStreams": []}
+        page = int(request.get("nextToken", 0))
+        number, is_empty = divmod(page, 2)
+        more = {"nextToken": str(page + 1)} if (number + 1) * 2 < len(kept) or is_empty else {}
+        return {"events": [] if is_empty else kept[number * 2 : number * 2 + 2], **more}
+
+    def get_paginator(self, name: str) -> "FakeLogs":
+        assert name == "describe_log_streams"
+        return self
+
+    def paginate(self, logGroupName: str) -> Any:
+        self.calls.append("DescribeLogStreams")
+        for name in sorted({event["logStreamName"] for event in self.events or ()}):
+            times = [event["timestamp"] for event in self.events or () if event["logStreamName"] == name]
+            stream = {"logStreamName": name, "firstEventTimestamp": min(times), "lastEventTimestamp": max(times)}
+            yield {"logStreams": [stream]}
+
+    def get_log_events(self, **request: Any) -> dict[str, Any]:
+        self.calls.append("GetLogEvents")
+        kept = [
+            {"timestamp": event["timestamp"], "message": event["message"]}
+            for event in self.events or ()
+            if event["logStreamName"] == request["logStreamName"]
+            and request["startTime"] <= event["timestamp"] < request["endTime"]
+        ]
+        start = int(request.get("nextToken", 0))
+        page = kept[start : start + min(self._cap, request["limit"])]
+        return {"events": page, "nextForwardToken": str(start + len(page))}
 
 
-def reader(fake: FakeLogs, since: int = 0) -> LogReader:
-    return LogReader(fake, "group", since)  # type: ignore[arg-type]  # the one call it makes is faked
+def reader(fake: FakeLogs, since: int = 0, page_size: int = 10_000) -> LogReader:
+    # The calls that it makes are faked.
+    return LogReader(fake, "group", since, page_size=page_size)  # type: ignore[arg-type]
 
 
 def messages(reader: LogReader) -> list[str]:
@@ -52,9 +87,10 @@ def messages(reader: LogReader) -> list[str]:
 
 
 @pytest.mark.parametrize("with_ids", [True, False])
-def test_nothing_is_lost_or_repeated(with_ids: bool) -> None:
-    fake = FakeLogs(with_ids)
-    read = reader(fake)
+@pytest.mark.parametrize("cap", [0, 2, 3, 4, 10_000])
+def test_nothing_is_lost_or_repeated(with_ids: bool, cap: int) -> None:
+    fake = FakeLogs(with_ids, cap=cap)
+    read = reader(fake, page_size=cap or 10_000)
     fake.add(1000, "one")
     fake.add(1000, "same")
     fake.add(1000, "same")
@@ -69,6 +105,97 @@ def test_nothing_is_lost_or_repeated(with_ids: bool) -> None:
     fake.add(1000 + 3 * LATE_MS, "much later")
     assert messages(read) == ["much later"]
     assert messages(read) == []
+
+
+def test_a_full_page_without_a_token_is_not_the_last() -> None:
+    fake = FakeLogs(with_ids=False, cap=10)
+    for number in range(95):
+        # Four lines a millisecond: pages end within one.
+        fake.add(1000 + number // 4, f"line {number}", stream=f"s{number % 7}")
+    assert messages(reader(fake, page_size=10)) == [f"line {number}" for number in range(95)]
+    assert set(fake.calls) == {"FilterLogEvents"}
+
+
+def test_a_millisecond_with_more_lines_than_a_page_is_read_stream_by_stream() -> None:
+    fake = FakeLogs(with_ids=True, cap=10)
+    expected = [(1000, "before"), (1002, "after")]
+    fake.add(1000, "before")
+    for number in range(64):
+        # Equal lines, too: each is an event of its own.
+        fake.add(1001, f"line {number // 2}", stream="abc"[number % 3])
+        expected.append((1001, f"line {number // 2}"))
+    fake.add(1002, "after")
+    read = reader(fake, page_size=10)
+    events = [(event.timestamp, event.message) for event in read.read()]
+    assert [timestamp for timestamp, _ in events] == sorted(timestamp for timestamp, _ in expected)
+    assert sorted(events) == sorted(expected)
+    assert {"DescribeLogStreams", "GetLogEvents"} <= set(fake.calls)
+    assert messages(read) == []
+    fake.add(1001, "line 0", stream="a")
+    assert messages(read) == ["line 0"]
+
+
+def test_lines_are_given_before_the_log_is_read_to_its_end() -> None:
+    fake = FakeLogs(with_ids=False, cap=10)
+    for number in range(100):
+        fake.add(number, str(number))
+    assert next(reader(fake, page_size=10).read()).message == "0"
+    assert len(fake.calls) == 1
+
+
+def test_what_was_given_is_remembered_for_a_minute_only_within_one_reading_too() -> None:
+    fake = FakeLogs(with_ids=False, cap=10)
+    for number in range(100):
+        fake.add(number * LATE_MS // 4, str(number))
+    read = reader(fake, page_size=10)
+    most = 0
+    for _ in read.read():
+        most = max(most, len(read._given))
+    assert most <= 4 + 1 + 10
+    assert len(read._given) <= 5
+
+
+def test_a_page_that_failed_is_asked_for_again() -> None:
+    fake = FakeLogs(with_ids=False, cap=3)
+    for number in range(20):
+        fake.add(1000 + number // 5, str(number), stream="ab"[number % 2])
+    scan = LogScan(fake, "group", start=0, page_size=3)  # type: ignore[arg-type]  # the calls that it makes are faked
+    found: list[str] = []
+    answers = {name: getattr(fake, name) for name in ("filter_log_events", "get_log_events")}
+
+    def fail(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": "ThrottlingException"}}, "FilterLogEvents")
+
+    while not scan.finished:
+        for name in answers:
+            setattr(fake, name, fail)
+        with pytest.raises(ClientError):
+            scan.page()
+        for name, answer in answers.items():
+            setattr(fake, name, answer)
+        found += [event["message"] for event in scan.page()]
+        if scan._streams == []:
+            # Nothing is asked for at the end of the streams of a millisecond.
+            found += [event["message"] for event in scan.page()]
+    assert sorted(map(int, found)) == list(range(20))
+
+
+def test_failures_beyond_the_first_page_of_an_emulator_are_counted() -> None:
+    fake = FakeLogs(with_ids=False, cap=10)
+    for number in range(500):
+        level = "ERROR" if number % 50 == 49 else "INFO"
+        fake.add(number, json.dumps({"level": level, "message": str(number)}))
+    found = failures(fake, "group", 600, page_size=10)  # type: ignore[arg-type]  # the calls that it makes are faked
+    assert (found.count, found.complete) == (10, True)
+    assert [failure.message for failure in found.recent] == ["499", "449", "399"]
+
+
+def test_server_errors_beyond_the_first_page_of_an_emulator_are_counted() -> None:
+    fake = FakeLogs(with_ids=False, cap=20)
+    for number in range(95):
+        fake.add(1000 + number, json.dumps({"status": 500 if number % 10 == 9 else 200}), stream="2030/01/01/[8]a")
+    log = ServerErrors(fake, "group", 0, page_size=20)  # type: ignore[arg-type]  # the calls that it makes are faked
+    assert (log.count(2)["8"], log.complete) == (9, True)
 
 
 def test_what_lies_before_the_start_is_not_read() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mlctl.cli import app, system_errors
+from mlctl.cli import failures, system_errors
 from mlctl.disk import refuse_unwritable
 from mlctl.errors import MlctlError
 from mlctl.files import write_atomic
@@ -73,7 +73,7 @@ def test_a_file_that_cannot_be_read_is_told_apart(tmp_path: Path, monkeypatch: p
 
 @pytest.mark.parametrize("raised", [MemoryError(), UnicodeEncodeError("ascii", "größe", 2, 3, "ordinal")])
 def test_what_else_the_system_lacks_is_no_defect(raised: Exception) -> None:
-    explained = app._explained(raised)
+    explained = failures.explained(raised)
     assert explained.code in ("out_of_memory", "not_text")
     assert "defect" not in explained.hint
 
