@@ -39,7 +39,8 @@ def stop(ctx: typer.Context, as_json: JsonFlag = False) -> None:
     session = Session(ctx, as_json)
     from mlctl.core import local as core
 
-    found = core.stop(session.folder)
+    with session.progress() as report:
+        found = core.stop(session.folder, report)
     text = "Stopped; its state is kept for the next start." if found.changed else "It was not running."
     session.emit(_document(found), lambda console: console.print(text))
 

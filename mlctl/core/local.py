@@ -1,5 +1,6 @@
 """``mlctl local``: the emulator behind stage ``local``."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,7 +8,7 @@ from mlctl.aws.session import EMULATED_REGION
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.progress import Event, Report, silent
 from mlctl.settings import Settings
-from mlctl.stages.emulator import Emulator, LocalEmulator
+from mlctl.stages.emulator import Emulator, LocalEmulator, abandoned
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,17 @@ def start(project_folder: Path, settings: Settings, report: Report = silent) -> 
     return _status(local, emulator, changed=before != emulator)
 
 
-def stop(project_folder: Path) -> LocalStatus:
-    """End the emulator; it keeps what is deployed.
+def stop(project_folder: Path, report: Report = silent) -> LocalStatus:
+    """End the emulator; it keeps what is deployed. Emulators of projects whose folder is gone are ended too.
 
     Raises MlctlError (exit 1) when it does not end, or when it could not write its state.
     """
     local = LocalEmulator(project_folder)
+    for other in abandoned():
+        with suppress(MlctlError):
+            other.stop()
+            text = f"Stopped the emulator of {other.project_folder} too: that folder is gone."
+            report(Event("note", "emulator", text))
     stopped = local.stop()
     if not stopped.kept_state:
         raise MlctlError(

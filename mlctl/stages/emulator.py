@@ -23,7 +23,7 @@ from mlctl.stages.locking import held, is_stopped
 from mlctl.stages.record import HOST, Emulator
 from mlctl.user_folders import private_folder, project_state, state_folder
 
-__all__ = ["Emulator", "LocalEmulator", "Stopped", "secret_of"]
+__all__ = ["Emulator", "LocalEmulator", "Stopped", "abandoned", "secret_of"]
 
 FOLDER = "local"
 # Where the releases before this one kept the state: in the project's folder, which may come from anywhere.
@@ -31,6 +31,7 @@ OLD_FOLDER = Path(".mlctl") / "local"
 PROCESS = Path(__file__).with_name("guarded.py")
 PREFERRED_PORT = 4566
 _RECORD = "emulator.json"
+_PROJECT = "project"
 _SERVICES = "acm,apigateway,cloudwatch,iam,lambda,logs,s3,sts"
 _START_SECONDS = 30.0
 _STOP_SECONDS = 15.0
@@ -49,7 +50,7 @@ class LocalEmulator:
     """The emulator of one project, with its state in ``folder``, in the user's own state folder."""
 
     def __init__(self, project_folder: Path) -> None:
-        self._project = project_folder
+        self.project_folder = project_folder
         self.folder = project_state(project_folder) / FOLDER
         self._record = self.folder / _RECORD
         self._port = self.folder / "port"
@@ -62,7 +63,7 @@ class LocalEmulator:
     @property
     def ignored(self) -> str | None:
         """A sentence about the state that an older release left in the project's folder; None without one."""
-        if not os.path.lexists(self._project / OLD_FOLDER):
+        if not os.path.lexists(self.project_folder / OLD_FOLDER):
             return None
         return (
             f"Ignoring {OLD_FOLDER} in this project: the emulator's state is kept in {self.folder}, "
@@ -211,6 +212,7 @@ class LocalEmulator:
             record.write(self._record, emulator)
             _tell(child, secret)
             self._wait_until_ready(child, emulator)
+            write_atomic(self.folder / _PROJECT, os.fsencode(self.project_folder.resolve()), mode=0o600)
             write_atomic(self._port, f"{port}\n".encode(), mode=0o600)
         except BaseException:
             child.kill()
@@ -222,7 +224,7 @@ class LocalEmulator:
     def _environment(self, port: int) -> dict[str, str]:
         """Nothing of the caller's environment but the way to programs: functions inherit it."""
         return {
-            "PATH": search_path(self._project),
+            "PATH": search_path(self.project_folder),
             "LANG": "C.UTF-8",
             "TMPDIR": str(self._temporary),
             "BIND_HOST": HOST,
@@ -258,6 +260,16 @@ def secret_of(endpoint: str) -> str | None:
         if emulator and emulator.endpoint == endpoint:
             return emulator.secret
     return None
+
+
+def abandoned() -> Iterator[LocalEmulator]:
+    """The running emulators of projects whose folder is gone: the state of a project does not move with it."""
+    for folder in _folders():
+        name = record.read_private(folder / _PROJECT)
+        if name and not os.path.lexists(name) and _running(folder):
+            local = LocalEmulator(Path(os.fsdecode(name)))
+            if local.folder == folder:
+                yield local
 
 
 def _folders() -> Iterator[Path]:

@@ -35,7 +35,9 @@ ANYBODY = b"test"
 _DEPLOYED = re.compile(r"/_aws/execute-api/[a-z0-9]+/")
 _VIRTUAL_HOST = re.compile(r"([a-z0-9]+)\.execute-api\.localhost")
 _PORT = re.compile(r"(?::[0-9]{1,5})?")
-_CREDENTIAL = re.compile(rb"Credential=([^/,\s]+)/")
+# Signature Version 4, and Version 2, with which boto3 still signs the URLs of S3 by default.
+_CREDENTIAL = re.compile(rb"Credential=([^/,\s]+)/|^AWS ([^:\s]+):")
+_IN_QUERY = ("X-Amz-Credential", "AWSAccessKeyId")
 _HOW = (
     "This is an emulator of mlctl: it needs the credentials that `mlctl local status --json` shows "
     "(export them as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY)."
@@ -115,9 +117,9 @@ def _offered(query: bytes, headers: Headers) -> Iterator[bytes]:
         if name == SECRET_HEADER:
             yield value
         elif name == b"authorization":
-            yield from _CREDENTIAL.findall(value)
+            yield from (match[1] or match[2] for match in _CREDENTIAL.finditer(value))
     for parameter, text in parse_qsl(query.decode("latin-1"), encoding="latin-1"):
-        if parameter == "X-Amz-Credential":
+        if parameter in _IN_QUERY:
             yield text.partition("/")[0].encode("latin-1")
 
 

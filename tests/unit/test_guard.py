@@ -120,6 +120,8 @@ def test_everything_but_a_deployed_api_needs_the_secret_and_no_origin(path: str)
     [
         ((SIGNED,), b""),
         (((b"x-mlctl-secret", SECRET.encode()),), b""),
+        (((b"authorization", f"AWS {SECRET}:c2lnbmF0dXJl".encode()),), b""),
+        ((), f"AWSAccessKeyId={SECRET}&Signature=c2ln&Expires=1".encode()),
         ((), f"X-Amz-Algorithm=A&X-Amz-Credential={SECRET}%2F20260101%2Fus-east-1%2Fs3%2Faws4_request".encode()),
     ],
 )

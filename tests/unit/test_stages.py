@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -16,7 +17,7 @@ import pytest
 from mlctl import settings
 from mlctl.aws.session import Aws
 from mlctl.errors import MlctlError
-from mlctl.stages import LOCAL, Stage, guarded, isolation, locking, record
+from mlctl.stages import LOCAL, Stage, guarded, isolation, locking, probe, record
 from mlctl.stages.emulator import LocalEmulator
 from mlctl.user_folders import private_folder, project_state
 
@@ -239,3 +240,12 @@ def test_a_save_with_an_error_leaves_no_marker(tmp_path: Path) -> None:
         assert marker.exists()
     finally:
         log.removeHandler(saving)
+
+
+def test_a_port_that_accepts_and_never_answers_is_not_well() -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        port = silent.getsockname()[1]
+        assert probe.answers(record.Emulator(os.getpid(), port, SECRET), seconds=0.2) is False
+    assert probe.answers(record.Emulator(os.getpid(), port, SECRET)) is False
