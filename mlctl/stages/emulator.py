@@ -4,35 +4,37 @@ import os
 import secrets
 import shutil
 import socket
-import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import psutil
 
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.files import write_atomic
 from mlctl.progress import Event, Report, silent
-from mlctl.stages import probe, record
+from mlctl.stages import probe, process, record
 from mlctl.stages.environment import python_for_emulator
-from mlctl.stages.isolation import ISOLATED, PRIVATE_UMASK, search_path
+from mlctl.stages.isolation import search_path
 from mlctl.stages.locking import held, is_stopped
 from mlctl.stages.record import HOST, Emulator
 from mlctl.user_folders import private_folder, project_state, state_folder
+
+if TYPE_CHECKING:
+    import subprocess
 
 __all__ = ["Emulator", "LocalEmulator", "Stopped", "abandoned", "secret_of"]
 
 FOLDER = "local"
 # Where the releases before this one kept the state: in the project's folder, which may come from anywhere.
 OLD_FOLDER = Path(".mlctl") / "local"
-PROCESS = Path(__file__).with_name("guarded.py")
 PREFERRED_PORT = 4566
 _RECORD = "emulator.json"
 _PROJECT = "project"
-_SERVICES = "acm,apigateway,cloudwatch,iam,lambda,logs,s3,sts"
 _START_SECONDS = 30.0
 _STOP_SECONDS = 15.0
 _POLL_SECONDS = 0.05
@@ -55,10 +57,10 @@ class LocalEmulator:
         self._record = self.folder / _RECORD
         self._port = self.folder / "port"
         self._lost = self.folder / "lost"
-        self._state = self.folder / "state"
+        self._state = self.folder / process.STATE
         self._saved = self.folder / "saved"
-        self._temporary = self.folder / "tmp"
-        self._log = self.folder / "emulator.log"
+        self._temporary = self.folder / process.TEMPORARY
+        self._log = self.folder / process.LOG
 
     @property
     def ignored(self) -> str | None:
@@ -153,21 +155,21 @@ class LocalEmulator:
         self._record.unlink()
 
     def _end(self, emulator: Emulator) -> None:
-        process = _process(self.folder, emulator)
-        if process is None:
+        running = process.of(self.folder, emulator)
+        if running is None:
             return
         if is_stopped(emulator.pid):
             raise _stuck(emulator)
-        process.terminate()
+        running.terminate()
         try:
-            process.wait(_STOP_SECONDS)
+            running.wait(_STOP_SECONDS)
         except psutil.TimeoutExpired:
             raise _stuck(emulator) from None
 
     def _bound(self, wanted: int | None) -> socket.socket:
         """A listening socket: nobody else can take the port between now and the start of the emulator."""
         if wanted is not None:
-            listening = _listen(wanted)
+            listening = process.listen(wanted)
             if listening is None:
                 by = "the emulator of another project" if probe.is_emulator(wanted) else "another program"
                 raise MlctlError(
@@ -178,7 +180,7 @@ class LocalEmulator:
                 )
             return listening
         remembered = record.whole_number(record.read_private(self._port), 1, 65535) or PREFERRED_PORT
-        listening = _listen(remembered) or _listen(0)
+        listening = process.listen(remembered) or process.listen(0)
         if listening is None:
             raise MlctlError(
                 f"No port of {HOST} is free.",
@@ -192,25 +194,11 @@ class LocalEmulator:
         for folder in (self._temporary, self._state):
             private_folder(folder)
         secret = f"mlctl{secrets.token_hex(24)}"
-        log = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-        try:
-            child = subprocess.Popen(
-                [python, ISOLATED, PROCESS, str(listening.fileno())],
-                env=self._environment(port),
-                cwd=self.folder,
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                pass_fds=(listening.fileno(),),
-                umask=PRIVATE_UMASK,
-                start_new_session=True,  # Ctrl-C in the terminal is for mlctl alone
-            )
-        finally:
-            os.close(log)
+        child = process.start(python, listening, self.folder, search_path(self.project_folder))
         emulator = Emulator(pid=child.pid, port=port, secret=secret)
         try:
             record.write(self._record, emulator)
-            _tell(child, secret)
+            process.tell(child, secret)
             self._wait_until_ready(child, emulator)
             write_atomic(self.folder / _PROJECT, os.fsencode(self.project_folder.resolve()), mode=0o600)
             write_atomic(self._port, f"{port}\n".encode(), mode=0o600)
@@ -220,23 +208,6 @@ class LocalEmulator:
             self._record.unlink(missing_ok=True)
             raise
         return emulator
-
-    def _environment(self, port: int) -> dict[str, str]:
-        """Nothing of the caller's environment but the way to programs: functions inherit it."""
-        return {
-            "PATH": search_path(self.project_folder),
-            "LANG": "C.UTF-8",
-            "TMPDIR": str(self._temporary),
-            "BIND_HOST": HOST,
-            "GATEWAY_PORT": str(port),
-            "SERVICES": _SERVICES,
-            "SFTP_ENABLED": "0",
-            "IOT_MTLS_ENABLED": "0",
-            "PERSIST_STATE": "1",
-            "STATE_DIR": str(self._state),
-            "S3_DATA_DIR": str(self._state / "s3"),
-            "S3_PERSIST": "1",
-        }
 
     def _wait_until_ready(self, child: "subprocess.Popen[bytes]", emulator: Emulator) -> None:
         deadline = time.monotonic() + _START_SECONDS
@@ -255,9 +226,14 @@ class LocalEmulator:
 
 def secret_of(endpoint: str) -> str | None:
     """The secret of the emulator at ``endpoint``, if it is one of this user's that mlctl started for any project."""
+    try:
+        url = urlsplit(endpoint)
+        place = (url.scheme, url.hostname in (HOST, "localhost"), url.port)
+    except ValueError:
+        return None
     for folder in _folders():
         emulator = _running(folder)
-        if emulator and emulator.endpoint == endpoint:
+        if emulator and place == ("http", True, emulator.port):
             return emulator.secret
     return None
 
@@ -279,40 +255,7 @@ def _folders() -> Iterator[Path]:
 
 def _running(folder: Path) -> Emulator | None:
     emulator = record.read(folder / _RECORD)
-    return emulator if emulator and _process(folder, emulator) else None
-
-
-def _process(folder: Path, emulator: Emulator) -> psutil.Process | None:
-    """The emulator's process; None when it is gone, or when its pid belongs to another by now."""
-    try:
-        process = psutil.Process(emulator.pid)
-        if process.status() == psutil.STATUS_ZOMBIE or process.uids().effective != os.geteuid():
-            return None
-        # Its functions inherit the environment, but execute other files.
-        executes = {Path(word).name for word in process.cmdline()}
-        ours = process.environ().get("STATE_DIR") == str(folder / "state") and PROCESS.name in executes
-    except (psutil.Error, OSError):
-        return None
-    return process if ours else None
-
-
-def _tell(child: "subprocess.Popen[bytes]", secret: str) -> None:
-    # A child that has ended before it reads is noticed when it does not answer.
-    with suppress(BrokenPipeError), child.stdin or nullcontext() as pipe:
-        if pipe:
-            pipe.write(f"{secret}\n".encode())
-
-
-def _listen(port: int) -> socket.socket | None:
-    listening = socket.socket()
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((HOST, port))
-        listening.listen()
-    except OSError:
-        listening.close()
-        return None
-    return listening
+    return emulator if emulator and process.of(folder, emulator) else None
 
 
 def _stuck(emulator: Emulator) -> MlctlError:

@@ -18,7 +18,7 @@ from mlctl import settings
 from mlctl.aws.session import Aws
 from mlctl.errors import MlctlError
 from mlctl.stages import LOCAL, Stage, guarded, isolation, locking, probe, record
-from mlctl.stages.emulator import LocalEmulator
+from mlctl.stages.emulator import LocalEmulator, secret_of
 from mlctl.user_folders import private_folder, project_state
 
 SECRET = "mlctl" + "0" * 48
@@ -249,3 +249,11 @@ def test_a_port_that_accepts_and_never_answers_is_not_well() -> None:
         port = silent.getsockname()[1]
         assert probe.answers(record.Emulator(os.getpid(), port, SECRET), seconds=0.2) is False
     assert probe.answers(record.Emulator(os.getpid(), port, SECRET)) is False
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["http://127.0.0.1:1", "http://page.example", "http://[", "http://127.0.0.1:x", ""]
+)
+def test_no_secret_is_sent_where_no_emulator_of_ours_listens(project: Path, endpoint: str) -> None:
+    record.write(put_record(project, b""), record.Emulator(os.getpid(), 1, SECRET))
+    assert secret_of(endpoint) is None
