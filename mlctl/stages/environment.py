@@ -50,7 +50,7 @@ def _make(folder: Path, python: Path) -> None:
     _execute(sys.executable, "venv", "--symlinks", str(folder), folder=folder.parent)
     options = ["--quiet", "--no-input", "--disable-pip-version-check", "--require-hashes", "--only-binary=:all:"]
     _execute(str(python), "pip", "install", *options, "--requirement", str(REQUIREMENTS), folder=folder)
-    (folder / _COMPLETE).touch()
+    (folder / _COMPLETE).touch(mode=0o600)
 
 
 def _execute(python: str, *module: str, folder: Path) -> None:

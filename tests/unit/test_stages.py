@@ -17,7 +17,8 @@ import pytest
 from mlctl import settings
 from mlctl.aws.session import Aws
 from mlctl.errors import MlctlError
-from mlctl.stages import LOCAL, Stage, guarded, isolation, locking, probe, record
+from mlctl.progress import silent
+from mlctl.stages import LOCAL, Stage, environment, guarded, isolation, locking, probe, record
 from mlctl.stages.emulator import LocalEmulator, secret_of
 from mlctl.user_folders import private_folder, project_state
 
@@ -179,9 +180,9 @@ def test_pip_is_given_the_index_and_nothing_that_executes(monkeypatch: pytest.Mo
         monkeypatch.setenv(name, value)
     for name in gone:
         monkeypatch.setenv(name, "x")
-    environment = isolation.installing_environment()
-    assert {name: environment[name] for name in kept} == kept
-    assert not set(gone) & environment.keys()
+    given = isolation.installing_environment()
+    assert {name: given[name] for name in kept} == kept
+    assert not set(gone) & given.keys()
 
 
 def test_a_snapshot_is_iterated_while_threads_add() -> None:
@@ -214,9 +215,9 @@ def test_functions_are_isolated_and_their_variables_load_nothing(tmp_path: Path)
     (tmp_path / "json.py").write_text("raise SystemExit('executed')")
     script = tmp_path / "script.py"
     script.write_text("import json, os, sys; print(json.dumps([sys.flags.isolated, sorted(os.environ)]))")
-    environment = {"PYTHONPATH": str(tmp_path), "LD_PRELOAD": "x.so", "MODEL": "1"}
+    variables = {"PYTHONPATH": str(tmp_path), "LD_PRELOAD": "x.so", "MODEL": "1"}
     ran = isolated.run(
-        ["python3", str(script)], env=environment, cwd=tmp_path, capture_output=True, text=True, check=True
+        ["python3", str(script)], env=variables, cwd=tmp_path, capture_output=True, text=True, check=True
     )
     flags, names = json.loads(ran.stdout)
     assert flags == 1
@@ -243,10 +244,10 @@ def test_a_save_with_an_error_leaves_no_marker(tmp_path: Path) -> None:
 
 
 def test_a_port_that_accepts_and_never_answers_is_not_well() -> None:
-    with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))
-        silent.listen()
-        port = silent.getsockname()[1]
+    with socket.socket() as quiet:
+        quiet.bind(("127.0.0.1", 0))
+        quiet.listen()
+        port = quiet.getsockname()[1]
         assert probe.answers(record.Emulator(os.getpid(), port, SECRET), seconds=0.2) is False
     assert probe.answers(record.Emulator(os.getpid(), port, SECRET)) is False
 
@@ -257,3 +258,28 @@ def test_a_port_that_accepts_and_never_answers_is_not_well() -> None:
 def test_no_secret_is_sent_where_no_emulator_of_ours_listens(project: Path, endpoint: str) -> None:
     record.write(put_record(project, b""), record.Emulator(os.getpid(), 1, SECRET))
     assert secret_of(endpoint) is None
+
+
+def test_the_environment_is_made_isolated_and_outside_the_project(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[tuple[list[str], dict[str, Any]]] = []
+
+    def execute(command: list[str], **options: Any) -> None:
+        calls.append((command, options))
+        if "venv" in command:
+            (Path(command[-1]) / "bin").mkdir(parents=True)
+
+    monkeypatch.setattr(subprocess, "run", execute)
+    monkeypatch.setenv("MLCTL_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("PYTHONPATH", str(project))
+    python = environment.python_for_emulator(silent)
+    assert python.is_relative_to(tmp_path / "cache")
+    assert [(command[1:4], options["umask"]) for command, options in calls] == [
+        (["-I", "-m", "venv"], 0o077),
+        (["-I", "-m", "pip"], 0o077),
+    ]
+    for _, options in calls:
+        assert Path(options["cwd"]).is_relative_to(tmp_path / "cache")
+        assert "PYTHONPATH" not in options["env"]
+    assert (tmp_path / "cache" / "emulator").stat().st_mode & 0o777 == 0o700
