@@ -146,6 +146,8 @@ class LocalEmulator:
     def _clear_after_end(self) -> None:
         """What an emulator that has ended leaves: its temporary files, and its state where that is not whole."""
         shutil.rmtree(self._temporary, ignore_errors=True)
+        for half_written in self.folder.glob(f".{_RECORD}.*"):
+            half_written.unlink()
         if not os.path.lexists(self._record):
             return
         if not self._saved.exists():
