@@ -76,6 +76,9 @@ def _isolated(execute: Callable[..., Any]) -> Callable[..., Any]:
         if command[0] in (sys.executable, "python3"):
             command = [sys.executable, "-I", *command[1:]]
         environment = options.pop("env", None) or dict(os.environ)
+        if "PYTHONHOME" in environment:
+            # Lambda's interpreter does not start with one either; this one would execute what lies there.
+            command = [sys.executable, "-I", "-c", "raise SystemExit('PYTHONHOME is set: Python cannot start.')"]
         harmless = {name: value for name, value in environment.items() if not name.startswith(_LOADING)}
         return execute(command, env=harmless | {"PATH": os.environ["PATH"]}, **options)
 

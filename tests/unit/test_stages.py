@@ -224,6 +224,11 @@ def test_functions_are_isolated_and_their_variables_load_nothing(tmp_path: Path)
     assert "MODEL" in names
     assert not {"PYTHONPATH", "LD_PRELOAD"} & set(names)
     assert isolated.PIPE == subprocess.PIPE
+    at_home = isolated.run(
+        ["python3", str(script)], env={"PYTHONHOME": str(tmp_path)}, capture_output=True, check=False
+    )
+    assert (at_home.returncode, at_home.stdout) == (1, b"")
+    assert b"PYTHONHOME is set" in at_home.stderr
 
 
 def test_a_save_with_an_error_leaves_no_marker(tmp_path: Path) -> None:
