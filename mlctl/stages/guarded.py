@@ -133,18 +133,19 @@ def main() -> None:
     config.loglevel = "INFO"
     saving = Saving(Path(os.environ["STATE_DIR"]).with_name("saved"))
     vars(emulator)["save_all"] = saving.checked(emulator.save_all)
-    _put_right(guard)
+    _put_right(guard, secret)
     _allow_many_files()
     application = guard.Guard(_beginning(emulator.app, saving), secret)
     asyncio.run(importlib.import_module("hypercorn.asyncio").serve(application, config))
 
 
-def _put_right(guard: ModuleType) -> None:
+def _put_right(guard: ModuleType, secret: str) -> None:
     keep_log_streams_whole(importlib.import_module("ministack.services.cloudwatch_logs"))
-    isolate_functions(
-        importlib.import_module("ministack.core.lambda_runtime"),
-        importlib.import_module("ministack.services.lambda_svc"),
-    )
+    functions = importlib.import_module("ministack.services.lambda_svc")
+    isolate_functions(importlib.import_module("ministack.core.lambda_runtime"), functions)
+    location = functions._presigned_code_url
+    # Like that of AWS, the URL of a function's package carries the right to fetch it.
+    vars(functions)["_presigned_code_url"] = lambda name: f"{location(name)}&X-Amz-Credential={secret}"
     # Its own knows neither "https://*" nor that a request without an origin gets no such headers.
     vars(importlib.import_module("ministack.services.apigateway"))["_cors_response_headers"] = guard.cors_headers
 
