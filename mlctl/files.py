@@ -61,11 +61,11 @@ def read_regular(path: Path, *, limit: int | None = None) -> bytes:
 
 
 @names_its_path
-def write_atomic(path: Path, data: bytes, *, mode: int = 0o666) -> None:
+def write_atomic(path: Path, data: bytes, *, mode: int | None = None) -> None:
     """Write ``data`` to ``path`` by way of a temporary file beside it, flushed to disk and renamed.
 
-    ``mode``: less what the umask takes away. A symbolic link at ``path`` is replaced, not followed. Temporary files
-    of killed writers are removed.
+    ``mode`` is that of the file, whatever the umask; without it, the umask decides. A symbolic link at ``path`` is
+    replaced, not followed. Temporary files of killed writers are removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     sweep(path.parent)
@@ -76,7 +76,7 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o666) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-            os.fchmod(file.fileno(), mode & ~_umask())
+            os.fchmod(file.fileno(), 0o666 & ~_umask() if mode is None else mode)
             temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)

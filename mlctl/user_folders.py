@@ -46,8 +46,9 @@ def private_folder(path: Path) -> Path:
     users may write to it.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.mkdir(exist_ok=True, mode=0o700)
+        # `parents=True` would make the folders above with the mode that the umask leaves: others could move this one.
+        for folder in (*reversed(path.parents), path):
+            folder.mkdir(exist_ok=True, mode=0o700)
         # The umask of the caller must not matter, nor the mode of a folder made by an older release.
         found = path.stat()
         if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) != 0o700:

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
     from types_boto3_sts import STSClient
 
-_EMULATED_REGION = "us-east-1"
+EMULATED_REGION = "us-east-1"
+_ANY_KEY = "test"
 _CONNECT_SECONDS = 10
 _READ_SECONDS = 20
 # Lambda may work for as long as [deploy] timeout allows, which is 29 s, and start before; packages take their time.
@@ -58,13 +59,17 @@ class Aws:
         return cls(session, None)
 
     @classmethod
-    def emulated(cls, endpoint: str, *, region: str | None) -> "Aws":
-        """An emulator at ``endpoint``, with credentials that mean nothing anywhere else."""
+    def emulated(cls, endpoint: str, *, region: str | None, secret: str | None = None) -> "Aws":
+        """An emulator at ``endpoint``, with credentials that mean nothing anywhere else.
+
+        ``secret`` is what the guard of mlctl's own emulator asks for; other emulators take any credentials.
+        """
         session = boto3.Session(
             botocore_session=isolated_session(),
-            aws_access_key_id="test",
-            aws_secret_access_key="test",  # noqa: S106  # means nothing: the emulator takes any
-            region_name=region or _EMULATED_REGION,
+            # The access key id is what a request shows of its credentials; the signature is not checked.
+            aws_access_key_id=secret or _ANY_KEY,
+            aws_secret_access_key=secret or _ANY_KEY,
+            region_name=region or EMULATED_REGION,
         )
         return cls(session, endpoint, pace=0.05)
 

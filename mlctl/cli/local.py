@@ -1,5 +1,6 @@
 """``mlctl local start``, ``stop``, ``status``."""
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -39,28 +40,40 @@ def stop(ctx: typer.Context, as_json: JsonFlag = False) -> None:
     session = Session(ctx, as_json)
     from mlctl.core import local as core
 
-    found = core.stop(session.folder)
+    with session.progress() as report:
+        found = core.stop(session.folder, report)
     text = "Stopped; its state is kept for the next start." if found.changed else "It was not running."
     session.emit(_document(found), lambda console: console.print(escape(text)))
 
 
 @app.command("status")
 def status(ctx: typer.Context, as_json: JsonFlag = False) -> None:
-    """Tell whether the emulator is running; starts nothing."""
+    """Tell whether the emulator is running; starts nothing. With --json, show the credentials for your own tools."""
     session = Session(ctx, as_json)
+    settings = session.settings(stage="local")
     from mlctl.core import local as core
 
-    found = core.status(session.folder)
-    text = f"Running at {found.endpoint}, process {found.pid}." if found.running else "Not running."
+    with session.progress() as report:
+        found = core.status(session.folder, settings, report)
+    lines = ["Not running."]
+    if found.running:
+        lines = [
+            f"Running at {found.endpoint}, process {found.pid}.",
+            "`mlctl local status --json` shows the credentials for your own tools.",
+        ]
     if found.lost_state:
-        text += " An emulator was killed and its state is lost; `mlctl deploy` rebuilds it."
-    session.emit(_document(found), lambda console: console.print(escape(text)))
+        lines[0] += " An emulator was killed and its state is lost; `mlctl deploy` rebuilds it."
+    session.emit(_document(found), lambda console: console.print("\n".join(map(escape, lines))))
 
 
 def _document(found: "LocalStatus") -> dict[str, Any]:
-    return {
+    document: dict[str, Any] = {
         "running": found.running,
         "endpoint": found.endpoint,
         "pid": found.pid,
         "lost_state": found.lost_state,
     }
+    if found.credentials:
+        # Only where they are asked for: the output of `start` may end in a log.
+        document |= asdict(found.credentials)
+    return document

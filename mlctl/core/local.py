@@ -1,11 +1,23 @@
 """``mlctl local``: the emulator behind stage ``local``."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlctl.progress import Report, silent
+from mlctl.aws.session import EMULATED_REGION
+from mlctl.errors import ExitCode, MlctlError
+from mlctl.progress import Event, Report, silent
 from mlctl.settings import Settings
-from mlctl.stages.emulator import LocalEmulator
+from mlctl.stages.emulator import Emulator, LocalEmulator, abandoned
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What other tools than mlctl need to use the emulator."""
+
+    access_key_id: str
+    secret_access_key: str
+    region: str
 
 
 @dataclass(frozen=True)
@@ -17,6 +29,7 @@ class LocalStatus:
     endpoint: str | None = None
     pid: int | None = None
     lost_state: bool = False
+    credentials: Credentials | None = None
 
 
 def start(project_folder: Path, settings: Settings, report: Report = silent) -> LocalStatus:
@@ -24,28 +37,54 @@ def start(project_folder: Path, settings: Settings, report: Report = silent) -> 
     local = LocalEmulator(project_folder)
     before = local.running()
     emulator = local.start(settings.local_port, report)
+    return _status(local, emulator, changed=before != emulator)
+
+
+def stop(project_folder: Path, report: Report = silent) -> LocalStatus:
+    """End the emulator; it keeps what is deployed. Emulators of projects whose folder is gone are ended too.
+
+    Raises MlctlError (exit 1) when it does not end, or when it could not write its state.
+    """
+    local = LocalEmulator(project_folder)
+    for other in abandoned():
+        with suppress(MlctlError):
+            other.stop()
+            text = f"Stopped the emulator of {other.project_folder} too: that folder is gone."
+            report(Event("note", "emulator", text))
+    stopped = local.stop()
+    if not stopped.kept_state:
+        raise MlctlError(
+            "The local emulator has ended, but could not save its state: what was deployed to it is lost.",
+            code="emulator_state_lost",
+            exit_code=ExitCode.UNEXPECTED,
+            hint=f"Check the space on the disk of {local.folder}, then run `mlctl deploy` to rebuild the stage.",
+        )
+    return LocalStatus(running=False, changed=stopped.was_running, lost_state=local.lost_state)
+
+
+def status(project_folder: Path, settings: Settings, report: Report = silent) -> LocalStatus:
+    """Whether the emulator is running, and the credentials for it; starts nothing.
+
+    Raises MlctlError (exit 1) when its process is alive but does not answer.
+    """
+    local = LocalEmulator(project_folder)
+    if local.ignored:
+        report(Event("warning", "emulator", local.ignored))
+    emulator = local.answering()
+    if emulator is None:
+        return LocalStatus(running=False, lost_state=local.lost_state)
+    region = settings.deploy.region or EMULATED_REGION
+    return _status(local, emulator, credentials=Credentials(emulator.secret, emulator.secret, region))
+
+
+def _status(
+    local: LocalEmulator, emulator: Emulator, *, changed: bool = False, credentials: Credentials | None = None
+) -> LocalStatus:
     return LocalStatus(
         running=True,
-        changed=before != emulator,
+        changed=changed,
         endpoint=emulator.endpoint,
         pid=emulator.pid,
         lost_state=local.lost_state,
-    )
-
-
-def stop(project_folder: Path) -> LocalStatus:
-    """End the emulator; it keeps what is deployed."""
-    local = LocalEmulator(project_folder)
-    return LocalStatus(running=False, changed=local.stop(), lost_state=local.lost_state)
-
-
-def status(project_folder: Path) -> LocalStatus:
-    """Whether the emulator is running; starts nothing."""
-    local = LocalEmulator(project_folder)
-    emulator = local.running()
-    return LocalStatus(
-        running=emulator is not None,
-        endpoint=emulator.endpoint if emulator else None,
-        pid=emulator.pid if emulator else None,
-        lost_state=local.lost_state,
+        credentials=credentials,
     )

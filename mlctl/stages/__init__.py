@@ -16,7 +16,8 @@ from mlctl.aws.session import Aws
 from mlctl.errors import ExitCode, MlctlError, did_you_mean
 from mlctl.progress import Report, silent
 from mlctl.settings import Settings
-from mlctl.stages.emulator import LocalEmulator
+from mlctl.stages.emulator import LocalEmulator, secret_of
+from mlctl.user_folders import private_folder, project_state
 
 LOCAL = "local"
 
@@ -72,10 +73,8 @@ class Stage:
         return "" if self.name == LOCAL else f" --stage {self.name}"
 
     def lock(self) -> FileLock:
-        """A lock between the processes on this machine that change this stage."""
-        folder = self.project_folder / ".mlctl"
-        folder.mkdir(parents=True, exist_ok=True)
-        return FileLock(folder / f"{self.name}.lock")
+        """A lock between this user's processes on this machine that change this stage."""
+        return FileLock(private_folder(project_state(self.project_folder)) / f"{self.name}.lock", mode=0o600)
 
     def settled(self) -> None:
         """Called after a deploy or a destroy: what an emulator lost, if it did, is missed no longer."""
@@ -98,28 +97,34 @@ def open_stage(project_folder: Path, settings: Settings, name: str, report: Repo
                 error.message += did_you_mean(name, (LOCAL, *settings.stage))
             raise
         return Stage(name=name, project_folder=project_folder, settings=settings, aws=aws, endpoint=None)
-    endpoint = settings.local_endpoint
-    if endpoint is None:
-        endpoint = LocalEmulator(project_folder).start(settings.local_port, report).endpoint
-    return _local(project_folder, settings, endpoint)
+    if settings.local_endpoint is not None:
+        return _others(project_folder, settings, settings.local_endpoint)
+    emulator = LocalEmulator(project_folder).start(settings.local_port, report)
+    return _local(project_folder, settings, emulator.endpoint, emulator.secret)
 
 
 def open_if_running(project_folder: Path, settings: Settings) -> Stage | None:
     """Stage ``local`` when it is up already, for verbs that can do without it."""
+    if settings.local_endpoint is not None:
+        return _others(project_folder, settings, settings.local_endpoint)
     try:
-        running = LocalEmulator(project_folder).running()
+        running = LocalEmulator(project_folder).answering()
     except MlctlError as error:
         if error.code != "user_folder_unusable":
             raise
         # Without a folder for its state no emulator has been started.
-        running = None
-    endpoint = settings.local_endpoint or (running.endpoint if running else None)
-    return _local(project_folder, settings, endpoint) if endpoint else None
+        return None
+    return _local(project_folder, settings, running.endpoint, running.secret) if running else None
 
 
-def _local(project_folder: Path, settings: Settings, endpoint: str) -> Stage:
+def _others(project_folder: Path, settings: Settings, endpoint: str) -> Stage:
+    """An emulator that the settings name: the user's own, or that of another project of this user."""
     endpoint = endpoint.rstrip("/")
-    aws = Aws.emulated(endpoint, region=settings.deploy.region)
+    return _local(project_folder, settings, endpoint, secret_of(endpoint))
+
+
+def _local(project_folder: Path, settings: Settings, endpoint: str, secret: str | None) -> Stage:
+    aws = Aws.emulated(endpoint, region=settings.deploy.region, secret=secret)
     aws.silence.unanswered = partial(_unanswered, project_folder, endpoint)
     return Stage(name=LOCAL, project_folder=project_folder, settings=settings, aws=aws, endpoint=endpoint)
 

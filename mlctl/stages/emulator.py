@@ -1,61 +1,90 @@
 """The embedded AWS emulator: start, find, stop. Nothing outside this package knows that it exists."""
 
-import json
 import os
+import secrets
 import shutil
 import socket
-import subprocess
 import time
-import urllib.error
-import urllib.request
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import psutil
-from filelock import FileLock
 
 from mlctl.errors import ExitCode, MlctlError
-from mlctl.files import canonical_json, write_atomic
+from mlctl.files import write_atomic
 from mlctl.progress import Event, Report, silent
+from mlctl.stages import probe, process, record
 from mlctl.stages.environment import python_for_emulator
+from mlctl.stages.isolation import search_path
+from mlctl.stages.locking import held, is_stopped
+from mlctl.stages.record import HOST, Emulator
+from mlctl.user_folders import private_folder, project_state, state_folder
 
-FOLDER = Path(".mlctl") / "local"
+if TYPE_CHECKING:
+    import subprocess
+
+__all__ = ["Emulator", "LocalEmulator", "Stopped", "abandoned", "secret_of"]
+
+FOLDER = "local"
+# Where the releases before this one kept the state: in the project's folder, which may come from anywhere.
+OLD_FOLDER = Path(".mlctl") / "local"
 PREFERRED_PORT = 4566
-HOST = "127.0.0.1"
-_SERVICES = "acm,apigateway,cloudwatch,iam,lambda,logs,s3,sts"
+_RECORD = "emulator.json"
+_PROJECT = "project"
 _START_SECONDS = 30.0
 _STOP_SECONDS = 15.0
 _POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
-class Emulator:
-    """A running emulator: its process, and the port that it listens on."""
+class Stopped:
+    """What a stop did: whether an emulator was running, and whether it kept its state."""
 
-    pid: int
-    port: int
-
-    @property
-    def endpoint(self) -> str:
-        """The URL that AWS clients are pointed at."""
-        return f"http://{HOST}:{self.port}"
+    was_running: bool
+    kept_state: bool = True
 
 
 class LocalEmulator:
-    """The emulator of one project, with its state under ``.mlctl/local``."""
+    """The emulator of one project, with its state in ``folder``, in the user's own state folder."""
 
     def __init__(self, project_folder: Path) -> None:
-        self._folder = project_folder / FOLDER
-        self._record = self._folder / "emulator.json"
-        self._port = self._folder / "port"
-        self._lost = self._folder / "lost"
-        self._state = self._folder / "state"
-        self._log = self._folder / "emulator.log"
+        self.project_folder = project_folder
+        self.folder = project_state(project_folder) / FOLDER
+        self._record = self.folder / _RECORD
+        self._port = self.folder / "port"
+        self._lost = self.folder / "lost"
+        self._state = self.folder / process.STATE
+        self._saved = self.folder / "saved"
+        self._temporary = self.folder / process.TEMPORARY
+        self._log = self.folder / process.LOG
+
+    @property
+    def ignored(self) -> str | None:
+        """A sentence about the state that an older release left in the project's folder; None without one."""
+        if not os.path.lexists(self.project_folder / OLD_FOLDER):
+            return None
+        return (
+            f"Ignoring {OLD_FOLDER} in this project: the emulator's state is kept in {self.folder}, "
+            "out of reach of whoever made the project. You can delete it."
+        )
 
     def running(self) -> Emulator | None:
         """The emulator, if its process is alive."""
-        recorded = self._recorded()
-        return recorded if recorded and self._process(recorded) else None
+        return _running(self.folder)
+
+    def answering(self) -> Emulator | None:
+        """The same; raises MlctlError (exit 1) when the process is alive but does not answer."""
+        emulator = self.running()
+        if emulator and (is_stopped(emulator.pid) or not probe.answers(emulator)):
+            # It may just have ended.
+            if self.running() is None:
+                return None
+            raise _stuck(emulator)
+        return emulator
 
     @property
     def used(self) -> bool:
@@ -65,7 +94,7 @@ class LocalEmulator:
     @property
     def lost_state(self) -> bool:
         """Whether an emulator was killed and what was deployed to it went with it."""
-        killed = self._recorded() is not None and self.running() is None and not self._saved_in_order()
+        killed = os.path.lexists(self._record) and self.running() is None and not self._saved.exists()
         return killed or self._lost.exists()
 
     def forget_loss(self) -> None:
@@ -75,143 +104,117 @@ class LocalEmulator:
     def start(self, wanted_port: int | None = None, report: Report = silent) -> Emulator:
         """The running emulator, started first where it is not; on ``wanted_port`` if given.
 
-        Raises MlctlError: exit 2 when that port is taken, exit 1 when the emulator does not come up.
+        Raises MlctlError: exit 2 when that port is taken, exit 1 when the emulator does not come up or does not
+        answer.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(self._folder / ".lock"):
-            found = self.running()
+        with self._locked():
+            found = self.answering()
             if found and wanted_port in (None, found.port):
                 return found
-            port = self._choose_port(wanted_port)
-            if found:
-                self._end(found)
-            elif self._recorded() is not None:
-                self._clear_after_death()
-            python = python_for_emulator(report)
-            report(Event("start", "emulator", f"Starting the local AWS emulator on port {port}"))
-            started = self._spawn(python, port)
+            with self._bound(wanted_port) as listening:
+                if found:
+                    self._end(found)
+                self._clear_after_end()
+                if self.ignored:
+                    report(Event("note", "emulator", self.ignored))
+                python = python_for_emulator(report)
+                port = listening.getsockname()[1]
+                report(Event("start", "emulator", f"Starting the local AWS emulator on port {port}"))
+                started = self._spawn(python, listening, port)
             report(Event("finish", "emulator", "ready"))
             return started
 
-    def stop(self) -> bool:
-        """End the emulator in order, so that it keeps its state; False when none was running."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(self._folder / ".lock"):
+    def stop(self) -> Stopped:
+        """End the emulator in order, so that it keeps its state.
+
+        Raises MlctlError (exit 1) when it does not end.
+        """
+        if not self.folder.exists():
+            return Stopped(was_running=False)
+        with self._locked():
             found = self.running()
             if found:
                 self._end(found)
-            return found is not None
+            kept = self._saved.exists() or not found
+            self._clear_after_end()
+            return Stopped(was_running=found is not None, kept_state=kept)
 
-    def _recorded(self) -> Emulator | None:
-        try:
-            return Emulator(**json.loads(self._record.read_bytes()))
-        except (OSError, ValueError, TypeError):
-            return None
+    def _locked(self) -> AbstractContextManager[None]:
+        private_folder(self.folder.parent)
+        return held(private_folder(self.folder) / "lock")
 
-    def _process(self, emulator: Emulator) -> psutil.Process | None:
-        """The emulator's process; None when it is gone, or when its pid belongs to another by now."""
-        try:
-            process = psutil.Process(emulator.pid)
-            if process.status() == psutil.STATUS_ZOMBIE:
-                return None
-            try:
-                ours = process.environ().get("STATE_DIR") == str(self._state.resolve())
-            except psutil.AccessDenied:
-                ours = "ministack" in process.cmdline()
-        except psutil.Error:
-            return None
-        return process if ours else None
-
-    def _saved_in_order(self) -> bool:
-        """Whether the emulator wrote its state after it was started: it does so only when it ends in order."""
-        files = list(self._state.glob("*.json"))
-        return bool(files) and all(file.stat().st_mtime >= self._record.stat().st_mtime for file in files)
-
-    def _clear_after_death(self) -> None:
-        if not self._saved_in_order():
-            # Killed: what it saved at its last orderly end is older than what was deployed since.
+    def _clear_after_end(self) -> None:
+        """What an emulator that has ended leaves: its temporary files, and its state where that is not whole."""
+        shutil.rmtree(self._temporary, ignore_errors=True)
+        for half_written in self.folder.glob(f".{_RECORD}.*"):
+            half_written.unlink()
+        if not os.path.lexists(self._record):
+            return
+        if not self._saved.exists():
+            # Killed, or the disk was full: what it saved at its last orderly end is older than what was deployed since.
             shutil.rmtree(self._state, ignore_errors=True)
-            self._lost.touch()
+            self._lost.touch(mode=0o600)
         self._record.unlink()
 
     def _end(self, emulator: Emulator) -> None:
-        process = self._process(emulator)
-        if process:
-            process.terminate()
-            try:
-                process.wait(_STOP_SECONDS)
-            except psutil.TimeoutExpired:
-                raise MlctlError(
-                    f"The local emulator (process {emulator.pid}) does not end.",
-                    code="emulator_stuck",
-                    exit_code=ExitCode.UNEXPECTED,
-                    hint=f"End process {emulator.pid} yourself; `mlctl deploy` then rebuilds the stage.",
-                ) from None
-        self._record.unlink(missing_ok=True)
+        running = process.of(self.folder, emulator)
+        if running is None:
+            return
+        if is_stopped(emulator.pid):
+            raise _stuck(emulator)
+        running.terminate()
+        try:
+            running.wait(_STOP_SECONDS)
+        except psutil.TimeoutExpired:
+            raise _stuck(emulator) from None
 
-    def _choose_port(self, wanted: int | None) -> int:
+    def _bound(self, wanted: int | None) -> socket.socket:
+        """A listening socket: nobody else can take the port between now and the start of the emulator."""
         if wanted is not None:
-            if not _is_free(wanted):
-                by = "the emulator of another project" if _answers(wanted) else "another program"
+            listening = process.listen(wanted)
+            if listening is None:
+                by = "the emulator of another project" if probe.is_emulator(wanted) else "another program"
                 raise MlctlError(
                     f"Port {wanted} is already in use by {by}.",
                     code="port_taken",
                     exit_code=ExitCode.USAGE,
                     hint="Set MLCTL_LOCAL_PORT to a free port, or unset it and mlctl finds one.",
                 )
-            return wanted
-        try:
-            remembered = int(self._port.read_text())
-        except (OSError, ValueError):
-            remembered = PREFERRED_PORT
-        return remembered if _is_free(remembered) else _any_free_port()
-
-    def _spawn(self, python: Path, port: int) -> Emulator:
-        temporary = self._folder / "tmp"
-        shutil.rmtree(temporary, ignore_errors=True)
-        for folder in (temporary, self._state):
-            folder.mkdir(parents=True, exist_ok=True)
-        with self._log.open("wb") as log:
-            child = subprocess.Popen(
-                [python, "-m", "ministack"],
-                env=self._environment(port, temporary),
-                cwd=self._folder,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C in the terminal is for mlctl alone
+            return listening
+        remembered = record.whole_number(record.read_private(self._port), 1, 65535) or PREFERRED_PORT
+        listening = process.listen(remembered) or process.listen(0)
+        if listening is None:
+            raise MlctlError(
+                f"No port of {HOST} is free.",
+                code="port_taken",
+                exit_code=ExitCode.USAGE,
+                hint="Set MLCTL_LOCAL_PORT to a port that can be used.",
             )
-        emulator = Emulator(pid=child.pid, port=port)
+        return listening
+
+    def _spawn(self, python: Path, listening: socket.socket, port: int) -> Emulator:
+        for folder in (self._temporary, self._state):
+            private_folder(folder)
+        secret = f"mlctl{secrets.token_hex(24)}"
+        child = process.start(python, listening, self.folder, search_path(self.project_folder))
+        emulator = Emulator(pid=child.pid, port=port, secret=secret)
         try:
-            write_atomic(self._record, canonical_json(asdict(emulator)))
+            record.write(self._record, emulator)
+            process.tell(child, secret)
             self._wait_until_ready(child, emulator)
+            write_atomic(self.folder / _PROJECT, os.fsencode(self.project_folder.resolve()), mode=0o600)
+            write_atomic(self._port, f"{port}\n".encode(), mode=0o600)
         except BaseException:
             child.kill()
             child.wait()
             self._record.unlink(missing_ok=True)
             raise
-        write_atomic(self._port, f"{port}\n".encode())
         return emulator
-
-    def _environment(self, port: int, temporary: Path) -> dict[str, str]:
-        """Nothing of the caller's environment but the way to programs: functions inherit it."""
-        return {
-            "PATH": os.environ.get("PATH", os.defpath),
-            "LANG": "C.UTF-8",
-            "TMPDIR": str(temporary.resolve()),
-            "BIND_HOST": HOST,
-            "GATEWAY_PORT": str(port),
-            "SERVICES": _SERVICES,
-            "PERSIST_STATE": "1",
-            "STATE_DIR": str(self._state.resolve()),
-            "S3_DATA_DIR": str((self._state / "s3").resolve()),
-            "S3_PERSIST": "1",
-        }
 
     def _wait_until_ready(self, child: "subprocess.Popen[bytes]", emulator: Emulator) -> None:
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline and child.poll() is None:
-            if _answers(emulator.port):
+            if probe.answers(emulator, seconds=1):
                 return
             time.sleep(_POLL_SECONDS)
         lines = self._log.read_text(errors="replace").strip().splitlines()
@@ -223,26 +226,48 @@ class LocalEmulator:
         )
 
 
-def _answers(port: int) -> bool:
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+def secret_of(endpoint: str) -> str | None:
+    """The secret of the emulator at ``endpoint``, if it is one of this user's that mlctl started for any project."""
     try:
-        with opener.open(f"http://{HOST}:{port}/_ministack/health", timeout=1) as response:
-            return bool(response.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
+        url = urlsplit(endpoint)
+        place = (url.scheme, url.hostname in (HOST, "localhost"), url.port)
+    except ValueError:
+        return None
+    for folder in _folders():
+        emulator = _running(folder)
+        if emulator and place == ("http", True, emulator.port):
+            return emulator.secret
+    return None
 
 
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-    return True
+def abandoned() -> Iterator[LocalEmulator]:
+    """The running emulators of projects whose folder is gone: the state of a project does not move with it."""
+    for folder in _folders():
+        name = record.read_private(folder / _PROJECT)
+        if name and not os.path.lexists(name) and _running(folder):
+            local = LocalEmulator(Path(os.fsdecode(name)))
+            if local.folder == folder:
+                yield local
 
 
-def _any_free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+def _folders() -> Iterator[Path]:
+    with suppress(OSError):
+        yield from (path.parent for path in sorted((state_folder() / "projects").glob(f"*/{FOLDER}/{_RECORD}")))
+
+
+def _running(folder: Path) -> Emulator | None:
+    emulator = record.read(folder / _RECORD)
+    return emulator if emulator and process.of(folder, emulator) else None
+
+
+def _stuck(emulator: Emulator) -> MlctlError:
+    if is_stopped(emulator.pid):
+        why, first = "is stopped", f"Let it go on (`kill -CONT {emulator.pid}`), or end it (`kill -9 {emulator.pid}`)"
+    else:
+        why, first = "does not answer", f"End it (`kill -9 {emulator.pid}`)"
+    return MlctlError(
+        f"The local emulator (process {emulator.pid}) {why}.",
+        code="emulator_stuck",
+        exit_code=ExitCode.UNEXPECTED,
+        hint=f"{first}; `mlctl deploy` then rebuilds the stage.",
+    )

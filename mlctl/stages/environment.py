@@ -9,14 +9,13 @@ import hashlib
 import shutil
 import subprocess
 import sys
-import venv
 from pathlib import Path
-
-from filelock import FileLock
 
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.progress import Event, Report
-from mlctl.user_folders import cache_folder
+from mlctl.stages.isolation import ISOLATED, PRIVATE_UMASK, installing_environment
+from mlctl.stages.locking import held
+from mlctl.user_folders import cache_folder, private_folder
 
 REQUIREMENTS = Path(__file__).with_name("emulator-requirements.txt")
 _COMPLETE = ".complete"
@@ -29,11 +28,11 @@ def python_for_emulator(report: Report) -> Path:
     """
     locked = REQUIREMENTS.read_bytes()
     name = f"py{sys.version_info.major}.{sys.version_info.minor}-{hashlib.sha256(locked).hexdigest()[:12]}"
-    folder = cache_folder() / "emulator" / name
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    # What is in there is executed: nobody else may write to it.
+    folder = private_folder(cache_folder() / "emulator") / name
     python = folder / "bin" / "python"
     # Two first uses at once: the second waits, and finds it made.
-    with FileLock(folder.with_suffix(".lock")):
+    with held(folder.with_name(f"{name}.lock")):
         if (folder / _COMPLETE).is_file() and python.exists():
             return python
         report(Event("start", "environment", "Preparing the local AWS emulator (once on this machine)"))
@@ -48,11 +47,23 @@ def python_for_emulator(report: Report) -> Path:
 
 def _make(folder: Path, python: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
-    venv.create(folder, symlinks=True, with_pip=True)
-    command = [str(python), "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]
-    command += ["--require-hashes", "--only-binary=:all:", "--requirement", str(REQUIREMENTS)]
-    subprocess.run(command, check=True, capture_output=True, text=True)
-    (folder / _COMPLETE).touch()
+    _execute(sys.executable, "venv", "--symlinks", str(folder), folder=folder.parent)
+    options = ["--quiet", "--no-input", "--disable-pip-version-check", "--require-hashes", "--only-binary=:all:"]
+    _execute(str(python), "pip", "install", *options, "--requirement", str(REQUIREMENTS), folder=folder)
+    (folder / _COMPLETE).touch(mode=0o600)
+
+
+def _execute(python: str, *module: str, folder: Path) -> None:
+    """Execute a module of that Python, away from the current folder, which may be a project from anywhere."""
+    subprocess.run(
+        [python, ISOLATED, "-m", *module],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env=installing_environment(),
+        umask=PRIVATE_UMASK,
+    )
 
 
 def _explain(error: subprocess.CalledProcessError | OSError) -> MlctlError:

@@ -20,6 +20,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from mlctl import settings
 from mlctl.core import train, transfer
+from mlctl.user_folders import project_state
 from tests.conftest import SHARED_VARIABLES, Result
 
 
@@ -78,9 +79,14 @@ class Project:
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  # no thread runs yet
         )
 
+    @property
+    def emulator_folder(self) -> Path:
+        """The emulator's own folder, in the user's state folder."""
+        return project_state(self.folder) / "local"
+
     def kill_emulator(self) -> None:
         """What the machine's out-of-memory killer would do."""
-        record = json.loads((self.folder / ".mlctl" / "local" / "emulator.json").read_text())
+        record = json.loads((self.emulator_folder / "emulator.json").read_text())
         process = psutil.Process(record["pid"])
         family = [process, *process.children(recursive=True)]
         for each in family:

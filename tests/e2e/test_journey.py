@@ -195,6 +195,6 @@ def test_an_emulator_of_ones_own(live: Project, empty: Project) -> None:
     endpoint = live.ok("local", "status")["endpoint"]
     up = empty.ok("up", "-p", "n_estimators=5", MLCTL_LOCAL_ENDPOINT=endpoint, MLCTL_PROJECT="other")
     assert up["url"].startswith(endpoint)
-    assert not (empty.folder / ".mlctl" / "local").exists()
+    assert not empty.emulator_folder.exists()
     assert empty.ok("status", MLCTL_LOCAL_ENDPOINT=endpoint, MLCTL_PROJECT="other")["healthy"] is True
     assert empty.run("destroy", "--yes", MLCTL_LOCAL_ENDPOINT=endpoint, MLCTL_PROJECT="other").code == 0

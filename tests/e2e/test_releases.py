@@ -108,10 +108,12 @@ def test_a_deploy_killed_at_any_moment_is_finished_by_the_next(empty: Project, p
 
 def test_promote_and_canary_on_stages_of_aws_that_the_emulator_plays(empty: Project) -> None:
     empty.ok("train", "-p", "n_estimators=5")
+    empty.ok("local", "start")
+    local = empty.ok("local", "status")
     env = {
-        "AWS_ENDPOINT_URL": empty.ok("local", "start")["endpoint"],
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_ENDPOINT_URL": local["endpoint"],
+        "AWS_ACCESS_KEY_ID": local["access_key_id"],
+        "AWS_SECRET_ACCESS_KEY": local["secret_access_key"],
         "AWS_REGION": "eu-west-1",
         "NO_PROXY": "127.0.0.1",
     }
