@@ -15,7 +15,7 @@ from mlctl.settings_deploy import Alarms, CanaryLimits, Cors, DeploySettings, Do
 from tests.conftest import ROOT
 
 READMES = ("README.md", "README.es.md")
-DOCS = ("docs/ARCHITECTURE.md", "docs/CONCEPTS.md", "docs/FORMAT.md", "docs/RELEASES.md")
+DOCS = ("SECURITY.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))))
 
 
 def text(name: str) -> str:
