@@ -31,7 +31,6 @@ from mlctl.cli import (
     releases,
     rollback,
     status,
-    system_errors,
     terminal,
     train,
     up,
@@ -133,7 +132,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(words: list[str]) -> tuple[int, MlctlError | None]:
     """The exit code of a command that did what it should, or what kept it from it."""
     try:
-        system_errors.refuse_undecodable(words)
         code = app(words, prog_name="mlctl", standalone_mode=False)
     except (BrokenPipeError, SystemExit):
         # The reader of a pipe has had enough, which rich and typer tell by SystemExit.

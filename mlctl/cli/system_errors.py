@@ -3,7 +3,6 @@
 import errno
 import os
 import sys
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -27,28 +26,14 @@ def explained(error: OSError) -> MlctlError:
     )
 
 
-def refuse_undecodable(words: Sequence[str]) -> None:
-    """Raise MlctlError (exit 2) for an argument whose bytes are no text in the encoding of this environment."""
-    for word in words:
-        try:
-            word.encode()
-        except UnicodeEncodeError:
-            raise _not_text("The argument", word) from None
-
-
 def not_encodable(error: UnicodeEncodeError) -> MlctlError:
     """The error for a name that this environment has no bytes for, or for bytes that are no text (exit 2)."""
-    return _not_text("The name", str(error.object))
-
-
-def _not_text(what: str, text: str) -> MlctlError:
     encoding = sys.getfilesystemencoding()
-    is_utf8 = encoding == "utf-8"
     return MlctlError(
-        f"{what} {text!a} cannot be used: names are read and written as {encoding} here.",
+        f"The name {str(error.object)!a} cannot be used: names are read and written as {encoding} here.",
         code="not_text",
         exit_code=ExitCode.USAGE,
-        hint="Rename it to text in UTF-8." if is_utf8 else "Unset PYTHONUTF8, or set LC_ALL=C.UTF-8.",
+        hint="Rename it to text in UTF-8." if encoding == "utf-8" else "Unset PYTHONUTF8, or set LC_ALL=C.UTF-8.",
     )
 
 

@@ -24,6 +24,7 @@ from mlctl.errors import ExitCode
 from mlctl.model import answers
 from mlctl.model.registry import ModelVersion, Registry
 from mlctl.packaging import build
+from mlctl.progress import Report, silent
 from tests.cloud.cloud import Cloud
 from tests.cloud.execution import Spell
 from tests.cloud.faults import KINDS, Fault, Killed, Kind
@@ -254,10 +255,10 @@ def hurry() -> Iterator[None]:
     real: Callable[..., build.Package] = build.build
     now = 1_900_000_000.0
 
-    def once(version: ModelVersion, *, engine: str, python: str) -> build.Package:
+    def once(version: ModelVersion, *, engine: str, python: str, report: Report = silent) -> build.Package:
         key = (version.id, engine, python)
         if key not in built:
-            built[key] = real(version, engine=engine, python=python)
+            built[key] = real(version, engine=engine, python=python, report=report)
         return built[key]
 
     def sleep(seconds: float) -> None:

@@ -14,7 +14,6 @@ from mlctl.errors import MlctlError
 from mlctl.files import write_atomic
 from mlctl.packaging import parity
 from mlctl.packaging.build import Package
-from tests.conftest import Cli
 
 
 def _error(number: int, path: str | None = None) -> OSError:
@@ -76,12 +75,6 @@ def test_what_else_the_system_lacks_is_no_defect(raised: Exception) -> None:
     explained = failures.explained(raised)
     assert explained.code in ("out_of_memory", "not_text")
     assert "defect" not in explained.hint
-
-
-def test_an_argument_that_is_no_text_is_refused(cli: Cli) -> None:
-    refused = cli("init", os.fsdecode(b"\xff.csv"))
-    assert refused.code == 2
-    assert r"The argument '\udcff.csv' cannot be used" in refused.err
 
 
 def test_the_name_of_a_file_is_told_and_may_have_255_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -160,7 +160,7 @@ def test_a_user_without_a_home_folder_has_no_state_in_the_project(
     monkeypatch.delenv("MLCTL_STATE_DIR")
     monkeypatch.delenv("XDG_STATE_HOME", raising=False)
     monkeypatch.setattr("platformdirs.user_state_path", lambda name: Path("~/.local/state") / name)
-    with pytest.raises(MlctlError, match="this user has no home folder"):
+    with pytest.raises(MlctlError, match="Your home folder is unknown"):
         state_folder()
     assert iris.trusted is False
 
