@@ -9,7 +9,12 @@ import os
 import sys
 
 if __name__ == "__main__":
-    if not sys.flags.safe_path and sys.path[:1] in ([""], [os.getcwd()]):  # noqa: PTH109  # pathlib is not imported yet
+    try:
+        here = os.getcwd()  # noqa: PTH109  # pathlib is not imported yet
+    except OSError:
+        # A folder that is gone; Python then puts an empty text there.
+        here = ""
+    if not sys.flags.safe_path and sys.path[:1] in ([""], [here]):
         del sys.path[0]
     from mlctl.cli.app import main
 
