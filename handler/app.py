@@ -13,7 +13,7 @@ import sys
 import time
 from json.encoder import encode_basestring_ascii as quoted
 
-from handler.body import Refused, read_body
+from handler.body import MAX_RESPONSE_CHARACTERS, Refused, read_body, response_too_large
 from handler.features import read_rows
 from handler.service import Service
 
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     Json = dict[str, Any]
-
-# A synchronous Lambda response may hold 6 MB; headers and the JSON escaping of the body need room.
-MAX_RESPONSE_CHARACTERS = 5_000_000
 
 # Lambda sets the variable to the function's ApplicationLogLevel. Its runtime applies that to the logging module alone,
 # which costs a cold start some milliseconds: the lines here are printed, and left out here.
@@ -47,9 +44,7 @@ def lambda_handler(event: Any, context: Any) -> Json:
         status, payload, headers = _answer(method, path, event, started)
         body = json.dumps(payload)
         if len(body) > MAX_RESPONSE_CHARACTERS:
-            raise Refused(
-                413, "response_too_large", "The answer would be too large. Send fewer instances in one request."
-            )
+            raise response_too_large()
     except Refused as refusal:
         status, headers = refusal.status, refusal.headers
         payload = {"error": refusal.as_dict(), "request_id": request_id}

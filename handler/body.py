@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     Json = dict[str, Any]
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
+# A synchronous Lambda response may hold 6 MB; headers and the JSON escaping of the body need room.
+MAX_RESPONSE_CHARACTERS = 5_000_000
 # Of the names that stand more than once, those that a refusal lists.
 MAX_NAMES = 20
 
@@ -67,8 +69,7 @@ def read_body(event: Json) -> Json:
     try:
         document: Any = _decode(body)
     except (ValueError, RecursionError) as error:
-        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise Refused(400, "malformed_json", f"The body is not JSON: {reason[:200]}.") from None
+        raise Refused(400, "malformed_json", f"The body is not JSON: {_reason(error)[:200]}.") from None
     if not isinstance(document, dict):
         raise Refused(400, "malformed_request", 'The body must be a JSON object such as {"features": [...]}.')
     if type(document) is Repeated:
@@ -76,6 +77,19 @@ def read_body(event: Json) -> Json:
         message = f'"{names[0]}" is given more than once in the body.'
         raise Refused(422, "invalid_request", message, [{"field": name} for name in names])
     return document
+
+
+def response_too_large() -> Refused:
+    """The refusal of a request whose answer Lambda would not pass on."""
+    message = "The answer would be too large. Send fewer instances in one request."
+    return Refused(413, "response_too_large", message)
+
+
+def _reason(error: ValueError | RecursionError) -> str:
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    # What else int() raises speaks of a limit of Python.
+    return str(error) if isinstance(error, json.JSONDecodeError) else "a number in it has too many digits"
 
 
 def _object(pairs: list[tuple[str, Any]]) -> Json:

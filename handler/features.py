@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from handler.body import Refused, Repeated
+from handler.body import MAX_RESPONSE_CHARACTERS, Refused, Repeated, response_too_large
 from handler.numbers import FLOAT32_LIMIT, no_number, outside, range_of
 
 # Not from typing: importing it would cost a cold start some milliseconds.
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 MAX_ROWS = 10_000
 MAX_PROBLEMS = 20
+# A warning takes 70 characters of the answer at least: with more of them than this, no answer fits. They are counted
+# while rows are read, because a request of 4 MB could otherwise fill the memory of the function with them.
+MAX_WARNINGS = MAX_RESPONSE_CHARACTERS // 70
 
 
 class Schema:
@@ -63,9 +66,14 @@ def read_rows(document: Json, schema: Schema) -> tuple[list[Row], bool]:
         raise Refused(413, "too_many_instances", f"{len(instances)} instances in one request; at most {MAX_ROWS}.")
     problems: list[Json] = []
     rows: list[Row] = []
+    n_warnings = 0
     for index, instance in enumerate(instances):
         found: list[Json] = []
-        rows.append(_read_row(instance, schema, found))
+        row = _read_row(instance, schema, found)
+        rows.append(row)
+        n_warnings += len(row[1])
+        if n_warnings > MAX_WARNINGS:
+            raise response_too_large()
         for problem in found:
             problems.append(problem if single else {"instance": index, **problem})
         if len(problems) >= MAX_PROBLEMS:
@@ -151,6 +159,8 @@ def _in_order(instance: Json, schema: Schema, problems: list[Json]) -> list[Any]
     for name in instance:
         if name not in schema.positions:
             problems.append({"feature": name[:100], "problem": "is not a feature of this model"})
+            if len(problems) == MAX_PROBLEMS:
+                break
     ordered = []
     for position, name in enumerate(schema.names):
         if name in instance:

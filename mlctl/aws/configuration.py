@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import boto3
+import botocore.session
 from botocore.exceptions import BotoCoreError, ProfileNotFound
 
+from mlctl.aws import answers
 from mlctl.aws.errors import explained
 from mlctl.errors import ExitCode, MlctlError, first_line
 
@@ -19,7 +21,11 @@ def open_session(region: str | None, profile: str | None) -> boto3.Session:
     try:
         with configured():
             # AWS_REGION is what the other SDKs read; botocore knows AWS_DEFAULT_REGION only.
-            session = boto3.Session(region_name=region or os.environ.get("AWS_REGION"), profile_name=profile)
+            base = botocore.session.get_session()
+            answers.guard(base)
+            session = boto3.Session(
+                botocore_session=base, region_name=region or os.environ.get("AWS_REGION"), profile_name=profile
+            )
             # Read now: AWS_PROFILE is looked up only when something of the configuration is asked for.
             _ = session.region_name
             return session

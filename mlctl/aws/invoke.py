@@ -6,9 +6,16 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from botocore.exceptions import BotoCoreError
+
+from mlctl.aws.answers import foreign, interpreting
 from mlctl.aws.names import Names
 from mlctl.aws.patience import Sleep, patiently
 from mlctl.aws.session import Aws
+
+# Lambda answers a synchronous call with 6 MB at most:
+# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+_LARGEST_PAYLOAD = 8_000_000
 
 
 @dataclass(frozen=True)
@@ -34,11 +41,20 @@ def invoke(aws: Aws, names: Names, release: str, event: dict[str, Any], sleep: S
         sleep,
     )
     try:
-        returned, error = json.loads(response["Payload"].read() or b"null"), response.get("FunctionError")
+        content = response["Payload"].read(_LARGEST_PAYLOAD + 1)
+        if len(content) > _LARGEST_PAYLOAD:
+            raise foreign("Invoke", "it is larger than any function's")
+        # Nothing more, but only the end tells whether all of it came.
+        content += response["Payload"].read()
+        returned, error = json.loads(content or b"null"), response.get("FunctionError")
+    except BotoCoreError:
+        raise
     except (ValueError, RecursionError):
         returned, error = None, "its answer is no JSON"
+    with interpreting("Invoke"):
+        log_tail = base64.b64decode(response.get("LogResult", "")).decode(errors="replace")
     return Invocation(
         payload=returned,
         error=error,
-        log_tail=base64.b64decode(response.get("LogResult", "")).decode(errors="replace"),
+        log_tail=log_tail,
     )

@@ -9,6 +9,8 @@ from botocore.loaders import Loader
 from botocore.session import Session
 from botocore.tokens import TokenProviderChain
 
+from mlctl.aws import answers
+
 # What a variable falls back to here, where botocore's own default would read a file or the environment after all.
 _DEFAULTS = {
     "config_file": os.devnull,
@@ -42,6 +44,7 @@ def isolated_session() -> Session:
         store.set_config_provider(section, ConstantProvider(None))
     session.register_component("credential_provider", CredentialResolver(providers=[]))
     session.register_component("token_provider", TokenProviderChain(providers=[]))
+    answers.guard(session)
     # Without ~/.aws/models, whose files take the place of botocore's own.
     loader = Loader(extra_search_paths=[Loader.BUILTIN_DATA_PATH], include_default_search_paths=False)
     session.register_component("data_loader", loader)

@@ -129,7 +129,9 @@ class LogScan:
             request["nextToken"] = self._token
         answer = self._aws.logs.get_log_events(**request)
         token: str | None = answer["nextForwardToken"]
-        events = [{**event, "logStreamName": streams[0]} for event in answer["events"]]
+        events: list[Any] = answer["events"]
+        for event in events:
+            event["logStreamName"] = streams[0]
         if token == self._token:
             # The same token again tells the end of a stream.
             streams.pop(0)

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 
+from mlctl.aws.answers import foreign
 from mlctl.aws.errors import code_of
 from mlctl.aws.log_pages import PAGE_SIZE, Given, LogScan
 from mlctl.aws.session import Aws
 
 # CloudWatch shows an event some seconds after it happened, and not in the order of their times.
 LATE_MS = 60_000
+# The years 1970 to 9999, which is what AWS stores and what can be shown.
+_LAST_MS = 253_402_300_799_999
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,8 @@ class LogReader:
                 if code_of(error) == "ResourceNotFoundException":
                     return
                 raise
+            if not all(0 <= event["timestamp"] <= _LAST_MS for event in page):
+                raise foreign("FilterLogEvents", "an event is of no time between 1970 and 9999")
             for event in sorted(page, key=lambda event: event["timestamp"]):
                 newest = max(newest, event["timestamp"] - LATE_MS)
                 if self._given.is_new(event):

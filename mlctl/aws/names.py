@@ -13,6 +13,8 @@ _NAME_LIMIT = 64  # functions and roles alike
 _DESCRIPTION = re.compile(r"^mlctl model=(?P<model>[0-9a-f]{64}) package=(?P<package>[0-9a-f]{64}) by=(?P<by>\S*)$")
 # https://docs.aws.amazon.com/lambda/latest/api/API_PublishVersion.html and API_CreateAlias.html
 _DESCRIPTION_LIMIT = 256
+# Of one range in a description, which anybody who may change the alias can write.
+_MOST_RELEASES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -146,5 +148,8 @@ def _from_ranges(text: str) -> frozenset[str]:
     found: set[str] = set()
     for part in filter(None, text.split(",")):
         first, _, last = part.partition("-")
-        found |= {str(number) for number in range(int(first), int(last or first) + 1)}
+        numbers = range(int(first), int(last or first) + 1)
+        if len(numbers) > _MOST_RELEASES:
+            raise ValueError("more releases than a function has")
+        found |= set(map(str, numbers))
     return frozenset(found)

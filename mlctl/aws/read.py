@@ -8,6 +8,7 @@ from urllib.parse import unquote
 from botocore.exceptions import ClientError
 
 from mlctl.aws import buckets, read_api
+from mlctl.aws.answers import interpreting
 from mlctl.aws.desired import Identity, canonical
 from mlctl.aws.errors import raise_unless_absent
 from mlctl.aws.names import ALIAS, STATEMENT, AliasText, Names, ReleaseText
@@ -36,7 +37,9 @@ def identity(aws: Aws) -> Identity:
     caller = aws.sts.get_caller_identity()
     arn = caller["Arn"]
     name = arn.rpartition("/")[2].rpartition(":")[2]
-    return Identity(account=caller["Account"], partition=arn.split(":")[1], region=aws.region, caller=name)
+    with interpreting("GetCallerIdentity"):
+        partition = arn.split(":")[1]
+    return Identity(account=caller["Account"], partition=partition, region=aws.region, caller=name)
 
 
 def actual(aws: Aws, names: Names, *, bucket: str | None = None, domain: str | None = None) -> Actual:
@@ -72,7 +75,8 @@ def releases(aws: Aws, names: Names) -> tuple[ReleaseState, ...]:
     except ClientError as error:
         raise_unless_absent(error)
         return ()
-    return tuple(sorted(found, key=lambda release: int(release.number)))
+    with interpreting("ListVersionsByFunction"):
+        return tuple(sorted(found, key=lambda release: int(release.number)))
 
 
 def alias(aws: Aws, names: Names) -> AliasState | None:
@@ -122,13 +126,14 @@ def function(aws: Aws, names: Names) -> FunctionState | None:
 def allowed_source(aws: Aws, names: Names) -> str | None:
     """The ARN that our statement lets invoke the alias; empty for a statement that names none."""
     try:
-        policy = json.loads(aws.lambda_.get_policy(FunctionName=names.function, Qualifier=ALIAS)["Policy"])
+        policy = aws.lambda_.get_policy(FunctionName=names.function, Qualifier=ALIAS)["Policy"]
     except ClientError as error:
         raise_unless_absent(error)
         return None
-    for statement in policy["Statement"]:
-        if statement["Sid"] == STATEMENT:
-            return str(statement.get("Condition", {}).get("ArnLike", {}).get("AWS:SourceArn", ""))
+    with interpreting("GetPolicy"):
+        for statement in json.loads(policy)["Statement"]:
+            if statement["Sid"] == STATEMENT:
+                return str(statement.get("Condition", {}).get("ArnLike", {}).get("AWS:SourceArn", ""))
     return None
 
 
@@ -183,7 +188,8 @@ def _role(aws: Aws, names: Names) -> RoleState | None:
 
 def _document(policy: Any) -> Any:
     """A policy document; boto3 has parsed it already, other services give URL-encoded text."""
-    return json.loads(unquote(policy)) if isinstance(policy, str) else policy
+    with interpreting("GetRole"):
+        return json.loads(unquote(policy)) if isinstance(policy, str) else policy
 
 
 def _log_group(aws: Aws, names: Names) -> LogGroupState | None:
@@ -260,7 +266,7 @@ def _config(version: "Mapping[str, Any]") -> FunctionConfig:
     logging, vpc = version.get("LoggingConfig", {}), version.get("VpcConfig", {})
     return FunctionConfig(
         runtime=version.get("Runtime", ""),
-        architecture=version.get("Architectures", ["x86_64"])[0],
+        architecture=next(iter(version.get("Architectures", [])), "x86_64"),
         handler=version.get("Handler", ""),
         memory=version.get("MemorySize", 0),
         timeout=version.get("Timeout", 0),

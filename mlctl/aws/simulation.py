@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from mlctl.aws.answers import interpreting
 from mlctl.aws.caller import Caller
 from mlctl.aws.checks import Check
 from mlctl.aws.errors import Forbidden, explained
@@ -89,7 +90,8 @@ def _summary(verdicts: list[_Verdict]) -> Check:
 
 def _principal(aws: Aws, caller: Caller) -> str | None:
     """The user or role whose policies apply: a session of a role has none of its own."""
-    kind, _, name = caller.arn.split(":", 5)[5].partition("/")
+    with interpreting("GetCallerIdentity"):
+        kind, _, name = caller.arn.split(":", 5)[5].partition("/")
     if kind == "user":
         return caller.arn
     if kind != "assumed-role":

@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from mlctl.aws import invoke, read
 from mlctl.aws.errors import explained
+from mlctl.aws.logs import LogReader
+from mlctl.aws.names import AliasText, Names
 from mlctl.aws.session import Aws
 from mlctl.errors import ExitCode, MlctlError
 from tests.listener import Answer, Listener, SilentServer
@@ -45,8 +48,6 @@ def refused(aws: Aws, service: str) -> MlctlError | None:
     try:
         with explained():
             CALLS[service](aws)
-    except KeyError:
-        pass
     except MlctlError as failure:
         error = failure
     if error is not None:
@@ -80,3 +81,123 @@ def test_what_is_no_http_is_one_line(said: bytes) -> None:
     with SilentServer.running() as server:
         server.said, server.hold = said, False
         assert refused(Aws.emulated(server.url, region=None), "logs") is not None
+
+
+NAMES = Names("iris", "prod")
+FUNCTION = '{"Configuration": {"FunctionName": "f", "Version": "1", %s}}'
+EVENT = '{"logStreamName": "s", "message": "m", %s}'
+
+
+def read_log(aws: Aws) -> Any:
+    return list(LogReader(aws, "g", since=0).read())
+
+
+def read_caller(aws: Aws) -> Any:
+    return read.identity(aws)
+
+
+def read_function(aws: Aws) -> Any:
+    return read.release_of(aws.lambda_.get_function(FunctionName="f")["Configuration"])
+
+
+def call_version(aws: Aws) -> Any:
+    return invoke.invoke(aws, NAMES, "1", {})
+
+
+# How the answer is read, what it is, and what is wrong with it.
+FIELDS: list[tuple[Callable[[Aws], Any], str, str]] = [
+    (read_function, "{}", "GetFunction got an answer that is not AWS's (it has no Configuration)"),
+    (read_function, '{"Configuration": []}', "AttributeError"),
+    (read_function, '{"Configuration": "x"}', "AttributeError"),
+    (read_function, '{"Configuration": {}}', "it has no Version"),
+    (read_function, FUNCTION % '"Description": {}', "Description is not text"),
+    (read_function, FUNCTION % '"MemorySize": NaN', "a field of it has another type"),
+    (read_function, FUNCTION % '"Architectures": ["arm64", null]', "Architectures is not text"),
+    (read_function, FUNCTION % '"Environment": {"Variables": {"A": 1}}', "Variables is not text"),
+    (lambda aws: read.allowed_source(aws, NAMES), '{"Policy": "x"}', "JSONDecodeError"),
+    (lambda aws: read.allowed_source(aws, NAMES), '{"Policy": "{}"}', "KeyError"),
+    (lambda aws: read.allowed_source(aws, NAMES), '{"Policy": "[1]"}', "TypeError"),
+    (
+        lambda aws: read.releases(aws, NAMES),
+        '{"Versions": [{"Version": "x"}]}',
+        "ListVersionsByFunction got an answer that is not AWS's (text in it has another form",
+    ),
+    (lambda aws: aws.api.get_apis(), '{"items": [{"createdDate": "soon"}]}', "a field of it has another type"),
+    (lambda aws: read.function(aws, NAMES), '{"Configuration": {"Version": 1}}', "Version is not text"),
+    (read_log, "{}", "it has no events"),
+    (read_log, '{"events": [1]}', "a field of it has another type"),
+    (read_log, '{"events": [{}]}', "it has no timestamp"),
+    (read_log, '{"events": [%s]}' % (EVENT % '"timestamp": -1'), "no time between 1970 and 9999"),
+    (read_log, '{"events": [%s]}' % (EVENT % '"timestamp": 253402300800000'), "no time between 1970 and 9999"),
+    (read_log, '{"events": [%s]}' % (EVENT % f'"timestamp": {10**30}'), "timestamp is not a number"),
+    (read_log, '{"events": [%s]}' % (EVENT % '"timestamp": "now"'), "timestamp is not a number"),
+    (read_log, '{"events": [%s]}' % (EVENT % '"timestamp": true'), "timestamp is not a number"),
+    (read_log, '{"events": [], "nextToken": 5}', "nextToken is not text"),
+    (read_caller, "<a/>", "another type"),
+    (
+        read_caller,
+        "<r><GetCallerIdentityResult><Arn>x</Arn><Account>1</Account></GetCallerIdentityResult></r>",
+        "text in it has another form",
+    ),
+]
+
+
+@pytest.mark.parametrize(("ask", "body", "why"), FIELDS, ids=range(len(FIELDS)))
+def test_a_field_that_is_not_awss_is_one_line(
+    listener: Listener, ask: Callable[[Aws], Any], body: str, why: str
+) -> None:
+    aws = Aws.emulated(listener.url, region=None)
+    listener.answers = lambda _: Answer(200, body.encode())
+    with pytest.raises(MlctlError) as caught, explained():
+        ask(aws)
+    assert (caught.value.code, caught.value.exit_code) == ("aws_foreign_answer", ExitCode.AWS)
+    assert why in caught.value.message
+    assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize("error", ['{"__type": {}}', '{"message": ["x"]}', '{"Message": 5, "__type": "X"}'])
+def test_an_error_that_is_no_text_is_one_line(listener: Listener, error: str) -> None:
+    listener.answers = lambda _: Answer(400, error.encode())
+    found = refused(Aws.emulated(listener.url, region=None), "logs")
+    assert found is not None
+    assert found.code == "aws_foreign_answer"
+
+
+def test_a_missing_field_is_found_where_there_are_credentials_too(
+    listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "a",
+        "AWS_SECRET_ACCESS_KEY": "b",
+        "AWS_ENDPOINT_URL": listener.url,
+    }.items():
+        monkeypatch.setenv(name, value)
+    listener.answers = lambda _: Answer(200, {"Configuration": {"Version": []}})
+    with pytest.raises(MlctlError, match="Version is not text"), explained():
+        Aws.connect(region="eu-west-1", profile=None).lambda_.get_function(FunctionName="f")
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "code"),
+    [
+        (b"{}", {"x-amz-log-result": "abc"}, "aws_foreign_answer"),
+        (b" " * 8_000_001, {}, "aws_foreign_answer"),
+    ],
+)
+def test_an_invocation_that_no_function_answers(
+    listener: Listener, body: bytes, headers: dict[str, str], code: str
+) -> None:
+    listener.answers = lambda _: Answer(200, body, headers=tuple(headers.items()))
+    with pytest.raises(MlctlError) as caught, explained():
+        call_version(Aws.emulated(listener.url, region=None))
+    assert caught.value.code == code
+
+
+def test_an_invocation_of_no_known_length() -> None:
+    with SilentServer.running() as server:
+        server.said, server.hold = b"HTTP/1.1 200 OK\r\ncontent-length: many\r\n\r\n{}", False
+        assert call_version(Aws.emulated(server.url, region=None)).error == "its answer is no JSON"
+
+
+def test_a_description_with_a_range_without_end_is_nobodys() -> None:
+    assert AliasText.from_description("mlctl previous=1 verified=1-99999999999999") == AliasText()

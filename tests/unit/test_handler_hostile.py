@@ -1,11 +1,14 @@
 """What a request may put into the handler's log line and answers: nothing that the handler did not decide."""
 
 import json
+import tracemalloc
 from types import ModuleType
 from typing import Any
 
 import pytest
 
+from handler.body import Refused
+from handler.features import Schema, read_rows
 from mlctl.cli.logs import _text
 from mlctl.core import golden
 from mlctl.core.logs import Line, parse
@@ -156,6 +159,45 @@ def test_names_that_are_given_twice_are_listed_in_short(handler_app: ModuleType)
         assert response["statusCode"] == 422
         assert len(json.loads(response["body"])["error"]["details"]) == 20
         assert len(response["body"]) < 10_000
+
+
+@pytest.mark.parametrize("kind", ["number", "category"])
+def test_warnings_that_no_answer_can_hold_are_refused_before_they_fill_the_memory(kind: str) -> None:
+    known = {"min": 0.0, "max": 1.0} if kind == "number" else {"values": ["a"], "counts": [1]}
+    names = [f"f{number}" for number in range(100)]
+    schema = Schema({"features": [{"name": name, "kind": kind, "nullable": False, **known} for name in names]})
+    row = [2 if kind == "number" else "b"] * 100
+    document: dict[str, Any] = {"instances": [row] * 10_000}
+    tracemalloc.start()
+    try:
+        with pytest.raises(Refused) as caught:
+            read_rows(document, schema)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (caught.value.status, caught.value.code) == (413, "response_too_large")
+    assert peak < 80_000_000
+    rows, _ = read_rows({"instances": [row] * 700}, schema)
+    # The bound refuses nothing that would fit.
+    assert len(json.dumps([warnings for _, warnings in rows])) > 70 * 700 * 100
+
+
+def test_names_that_are_unknown_are_listed_in_short(handler_app: ModuleType) -> None:
+    names = {f"n{number}": 1 for number in range(100_000)}
+    response = handler_app.lambda_handler(
+        http_event("POST", "/predict", json.dumps({"features": names})), LambdaContext()
+    )
+    assert response["statusCode"] == 422
+    details = json.loads(response["body"])["error"]["details"]
+    assert [detail.get("feature") for detail in details] == [f"n{number}" for number in range(20)]
+
+
+def test_a_number_of_too_many_digits_is_refused_in_words(handler_app: ModuleType) -> None:
+    body = f'{{"features": [{"1" * 100_000}, 1, 1, 1]}}'
+    response = handler_app.lambda_handler(http_event("POST", "/predict", body), LambdaContext())
+    assert response["statusCode"] == 400
+    message = json.loads(response["body"])["error"]["message"]
+    assert message == "The body is not JSON: a number in it has too many digits."
 
 
 def parsed(written: str) -> Line:

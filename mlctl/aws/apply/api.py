@@ -107,7 +107,8 @@ def _make_domain(run: Run, wanted: Domain, configuration: Any) -> DomainState:
         if found is None or not found.ours:
             raise
         return found
-    target = made.get("DomainNameConfigurations", [{}])[0].get("ApiGatewayDomainName", "")
+    configurations = made.get("DomainNameConfigurations") or [{}]
+    target = configurations[0].get("ApiGatewayDomainName", "")
     return DomainState(config=wanted, ours=True, target=target)
 
 
