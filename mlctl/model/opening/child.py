@@ -10,7 +10,9 @@ from mlctl.model.opening import answers, confinement
 from mlctl.model.opening.refusals import CODES, Unusable, other_release
 
 _LOAD_HINT = "Install the libraries that it was made with; modules of your own belong in the project's folder."
-_SYSTEM_HINT = "It is opened without network, in an empty folder. Save a model that needs nothing else to be opened."
+_SYSTEM_HINT = (
+    "It is opened without network, and may write in an empty folder alone. Save a model that needs nothing else."
+)
 _SAVE_HINT = "Give it functions that have a name at the top of their module: neither lambdas nor inner functions."
 
 
