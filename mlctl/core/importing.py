@@ -44,6 +44,7 @@ def run(
         dataset = held_out.as_the_model_has(dataset, _features_of(model, dataset, takes), labels)
         rows = np.arange(dataset.rows)
         report(Event("start", "measure", f"Measuring on {dataset.rows} rows"))
+        model_file.try_out(examined, fitted, pipeline.inputs(dataset, rows, takes), project_folder)
         try:
             with warnings.catch_warnings(record=True) as warned:
                 warnings.simplefilter("always")

@@ -11,7 +11,7 @@ import sklearn
 
 from mlctl.errors import ExitCode, MlctlError, first_line
 from mlctl.model import pickle_audit
-from mlctl.model.opening import estimators, folder, limits, process, source
+from mlctl.model.opening import estimators, folder, limits, process, source, structures
 from mlctl.model.opening.process import Kind
 from mlctl.model.opening.refusals import Unusable, other_release
 from mlctl.model.opening.source import Copy
@@ -93,6 +93,18 @@ def opened(examined: Examined, project_folder: Path, *, trusted: bool, report: R
     return model
 
 
+def try_out(examined: Examined, model: Any, rows: Any, project_folder: Path) -> None:
+    """Predict ``rows``, what the model takes, in a child process first: compiled code trusts the arrays of a model.
+
+    Raises MlctlError (exit 3) where that crashes, hangs or takes all memory. What the model raises is no error here.
+    """
+    modules = project_folder if _unrecognized(examined.audit) else None
+    try:
+        process.predict(model, rows, limits.for_file, modules=modules, forbidden=(project_folder,))
+    except Unusable as refusal:
+        raise _refused(examined.path, refusal) from refusal
+
+
 def _audit(copy: Path, name: str) -> Audit:
     try:
         return pickle_audit.audit(copy)
@@ -151,7 +163,7 @@ def _refuse_more(examined: Examined, rewritten: Audit, trusted: bool) -> None:
     names = {*audit.types, *audit.dangerous} if trusted and _unrecognized(audit) else set()
     called = {_callable(call) for call in audit.calls} if trusted else set()
     more = sorted({*rewritten.unknown, *rewritten.dangerous} - names)
-    more += [call for call in rewritten.calls if _callable(call) not in called]
+    more += [call for call in rewritten.calls if _callable(call) not in {*called, *more}]
     if more:
         raise Unusable(
             f"was not taken: written again it names {', '.join(more[:3])}{', …' if len(more) > 3 else ''}, "
@@ -166,7 +178,9 @@ def _loaded(data: bytes) -> Any:
         # What there is to warn of, the child looked at.
         warnings.simplefilter("ignore")
         try:
-            return estimators.checked(joblib.load(io.BytesIO(data)))
+            model = joblib.load(io.BytesIO(data))
+            structures.check(model)
+            return estimators.checked(model)
         except Unusable:
             raise
         except (Exception, SystemExit) as error:

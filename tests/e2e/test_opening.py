@@ -110,9 +110,7 @@ def test_a_process_that_hangs_is_stopped_with_all_that_it_started(tmp_path: Path
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the system tells no process of the end of its parent")
 def test_a_killed_command_leaves_neither_process_nor_folder(tmp_path: Path) -> None:
-    path = runs(
-        tmp_path / "model", f"import os, time\nos.rename(os.getcwd(), {str(tmp_path / 'there')!r})\ntime.sleep(600)"
-    )
+    path = runs(tmp_path / "model", "import time\nopen('there', 'x').close()\ntime.sleep(600)")
     script = (
         "import sys, tempfile\nfrom pathlib import Path\nfrom mlctl.model.opening import process\n"
         "from mlctl.model.opening.limits import Limits\n"
@@ -122,7 +120,7 @@ def test_a_killed_command_leaves_neither_process_nor_folder(tmp_path: Path) -> N
     temporary.mkdir()
     command = subprocess.Popen([sys.executable, "-c", script, str(path), str(temporary)])
     try:
-        while not (tmp_path / "there").exists():
+        while not [*temporary.glob("*/work/there")]:
             assert command.poll() is None
             time.sleep(0.05)
         (child,) = psutil.Process(command.pid).children()

@@ -28,6 +28,7 @@ from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer, KBinsDiscretizer, OneHotEncoder, OrdinalEncoder, StandardScaler
 from sklearn.svm import SVC
 
+from mlctl.model.opening import structures
 from mlctl.model.pickle_audit import audit
 from tests.unit.fitted_models import ESTIMATORS, fit, instances
 
@@ -52,7 +53,9 @@ def recognised_in_every_form(path: Path, model: Any) -> None:
 @pytest.mark.parametrize("name", sorted(ESTIMATORS))
 def test_each_estimator_is_recognised(tmp_path: Path, name: str) -> None:
     for estimator in instances(name):
-        recognised_in_every_form(tmp_path / "model", fit(estimator))
+        model = fit(estimator)
+        recognised_in_every_form(tmp_path / "model", model)
+        structures.check(model)
 
 
 def _composed() -> dict[str, Any]:

@@ -7,7 +7,8 @@ and writes it again with ``joblib.dump``. What it reports is validated (``answer
 the caller before it is loaded.
 
 This turns a crash, an exit, a hang or a flood into an error message, and keeps credentials and the network out of
-reach while the file is opened. It is no sandbox: the child runs as the user, and reads and writes the user's files.
+reach while the file is opened. It is no sandbox: the child runs as the user, and reads the user's files; it writes them
+too where there is no Landlock.
 
 =====================================  =============================================  =======================
 What                                   Linux                                          macOS
@@ -17,6 +18,10 @@ CPU time, file size, no core dump      yes                                      
 address space                          yes                                            not enforced by the system
 no network                             seccomp on x86-64 and arm64, and a network     no
                                        namespace where the kernel lets users make one
+writes in its own folder alone, no     Landlock, from Linux 5.13                      no
+other process's memory or environment
+no signal to other processes           Landlock, from Linux 6.12                      no
+all that it starts ends with it        seccomp on x86-64 and arm64                    of its own group alone
 number of processes                    in a user namespace, for users other than root no
 ends with its parent                   yes                                            at its CPU limit
 =====================================  =============================================  =======================

@@ -10,24 +10,28 @@ from mlctl.model.opening import answers, confinement
 from mlctl.model.opening.refusals import CODES, Unusable, other_release
 
 _LOAD_HINT = "Install the libraries that it was made with; modules of your own belong in the project's folder."
-_SYSTEM_HINT = "It is opened without network, in an empty folder. Save a model that needs nothing else to be opened."
+_SYSTEM_HINT = (
+    "It is opened without network, and may write in an empty folder alone. Save a model that needs nothing else."
+)
 _SAVE_HINT = "Give it functions that have a name at the top of their module: neither lambdas nor inner functions."
 
 
 def main(request: dict[str, Any]) -> None:
     """Do what ``process.ask`` asks for, write the answer, and end without running what the file left behind.
 
-    ``request``: ``action`` ("inspect" or "rewrite"), ``file``, ``kind`` ("pickle" or "skops"), ``trusted`` (names),
-    ``modules`` (the project's folder, or None), ``answer`` and ``rewritten`` (descriptors), ``limits``, ``parent``.
+    ``request``: ``action`` ("inspect", "rewrite" or "predict"), ``file``, ``kind`` ("pickle" or "skops"),
+    ``trusted`` (names), ``modules`` (the project's folder, or None), ``answer`` and ``rewritten`` (descriptors),
+    ``limits``, ``parent``.
     """
     limits = request["limits"]
     confinement.confine(limits["memory"], limits["cpu"], limits["processes"], request["parent"])
     try:
-        document = {"done": _inspect(request) if request["action"] == "inspect" else _rewrite(request)}
+        document = {"done": _ACTIONS[request["action"]](request)}
     except Unusable as refusal:
         document = {"error": {"code": refusal.code, "what": refusal.what, "hint": refusal.hint}}
     except MemoryError:
-        what = f"needs more memory than the {limits['memory'] / 2**30:.1f} GiB that opening it may use"
+        doing = "predicting with it" if request["action"] == "predict" else "opening it"
+        what = f"needs more memory than the {limits['memory'] / 2**30:.1f} GiB that {doing} may use"
         document = {"error": {"code": CODES[0], "what": what, "hint": "Save a smaller model."}}
     data = json.dumps(document).encode()
     if len(data) > answers.MAX_BYTES:
@@ -98,3 +102,28 @@ def _rewrite(request: dict[str, Any]) -> dict[str, Any]:
                 "Check the space on the disk, and save the fitted model itself.",
             ) from error
     return {}
+
+
+def _predict(request: dict[str, Any]) -> dict[str, Any]:
+    """Ask a model for everything that mlctl asks it for. What it raises, the caller's process raises again."""
+    import warnings
+
+    import joblib
+
+    if request["modules"] is not None:
+        sys.path.append(request["modules"])
+    warnings.simplefilter("ignore")
+    with Path(request["file"]).open("rb") as file:
+        model, rows = joblib.load(file)
+    for name in ("predict", "predict_proba", "decision_function"):
+        try:
+            if hasattr(model, name):
+                getattr(model, name)(rows)
+        except MemoryError:
+            raise
+        except (Exception, SystemExit):  # noqa: S112 - the caller's process says what it is
+            continue
+    return {}
+
+
+_ACTIONS = {"inspect": _inspect, "rewrite": _rewrite, "predict": _predict}

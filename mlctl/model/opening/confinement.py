@@ -15,6 +15,8 @@ import struct
 import sys
 from pathlib import Path
 
+from mlctl.model.opening import landlock
+
 # linux/sched.h, linux/prctl.h, linux/seccomp.h, linux/filter.h, linux/audit.h
 _CLONE_NEWUSER = 0x10000000
 _CLONE_NEWNET = 0x40000000
@@ -29,13 +31,19 @@ _JUMP_EQUAL = 0x15
 _JUMP_GREATER_EQUAL = 0x35
 _RETURN = 0x06
 _X32_BIT = 0x40000000
-_IO_URING_SETUP = 425  # it opens sockets too; the same number on every architecture
-# By machine: the architecture as seccomp names it, and the number of socket(2).
-_ARCHITECTURES = {"x86_64": (0xC000003E, 41), "aarch64": (0xC00000B7, 198)}
+# Of no use to a model. io_uring opens sockets too; a session or a group of its own would outlive the child; the rest
+# reaches into other processes. On every architecture: io_uring_setup, pidfd_send_signal, pidfd_getfd.
+_REFUSED_EVERYWHERE = (425, 424, 438)
+# By machine: the architecture as seccomp names it, and the numbers of socket, ptrace, process_vm_readv,
+# process_vm_writev, setsid and setpgid.
+_REFUSED = {
+    "x86_64": (0xC000003E, (41, 101, 310, 311, 112, 109)),
+    "aarch64": (0xC00000B7, (198, 117, 270, 271, 157, 154)),
+}
 
 
 def confine(memory: int, cpu: int, processes: int, parent: int) -> None:
-    """Limit this process for good. ``parent``: the process without which it must not go on.
+    """Limit this process for good, to files below its current folder. ``parent``: it must not go on without it.
 
     Limits as in ``limits.Limits``. A limit that the user has set lower stays.
     """
@@ -53,10 +61,11 @@ def confine(memory: int, cpu: int, processes: int, parent: int) -> None:
         libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != parent:
             os._exit(1)
-        _no_sockets(libc)
         with contextlib.suppress(OSError):
             # Where memory runs out, this process goes first.
             Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
+        landlock.restrict(Path.cwd())
+        _refuse_calls(libc)
 
 
 def _limit(what: int, soft: int, hard: int | None = None) -> None:
@@ -79,19 +88,19 @@ def _own_namespaces(libc: ctypes.CDLL) -> bool:
     return True
 
 
-def _no_sockets(libc: ctypes.CDLL) -> bool:
-    """A seccomp filter: socket(2) fails with EACCES, for Unix sockets (agents, Docker) too; socketpair(2) works."""
-    if platform.machine() not in _ARCHITECTURES or sys.maxsize < 2**32:
+def _refuse_calls(libc: ctypes.CDLL) -> bool:
+    """A seccomp filter: the refused calls fail with EACCES. Unix sockets (agents, Docker) too; socketpair(2) works."""
+    if platform.machine() not in _REFUSED or sys.maxsize < 2**32:
         return False
-    architecture, socket_call = _ARCHITECTURES[platform.machine()]
+    architecture, calls = _REFUSED[platform.machine()]
+    refused = [*calls, *_REFUSED_EVERYWHERE]
     # struct seccomp_data: the call's number at 0, the architecture at 4. Jumps count from the next instruction.
     program = [
         (_LOAD_WORD, 0, 0, 4),
-        (_JUMP_EQUAL, 0, 5, architecture),
+        (_JUMP_EQUAL, 0, len(refused) + 3, architecture),
         (_LOAD_WORD, 0, 0, 0),
-        (_JUMP_GREATER_EQUAL, 3, 0, _X32_BIT),
-        (_JUMP_EQUAL, 2, 0, socket_call),
-        (_JUMP_EQUAL, 1, 0, _IO_URING_SETUP),
+        (_JUMP_GREATER_EQUAL, len(refused) + 1, 0, _X32_BIT),
+        *((_JUMP_EQUAL, len(refused) - at, 0, number) for at, number in enumerate(refused)),
         (_RETURN, 0, 0, _ALLOW),
         (_RETURN, 0, 0, _ERRNO | errno.EACCES),
     ]

@@ -14,12 +14,21 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
+import joblib
+
 from mlctl.model.opening import answers, folder
 from mlctl.model.opening.answers import Contents, InvalidAnswer
 from mlctl.model.opening.limits import Limits
 from mlctl.model.opening.refusals import Unusable, printable
 
 Kind = Literal["pickle", "skops"]
+Action = Literal["inspect", "rewrite", "predict"]
+# What could not be done, and what the process did that should have done it.
+_WORDS: dict[Action, tuple[str, str]] = {
+    "inspect": ("cannot be read", "read it"),
+    "rewrite": ("cannot be opened", "opened it"),
+    "predict": ("cannot predict these rows", "tried it"),
+}
 # What the child keeps of the environment: where programs and libraries are, the language, the time zone.
 KEPT_VARIABLES = (
     "PATH", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "LC_NUMERIC", "LC_MESSAGES", "TZ",
@@ -77,12 +86,30 @@ def rewrite(
         return _read(rewritten, limits.memory)
 
 
+def predict(
+    model: Any, rows: Any, limits: Callable[[int], Limits], *, modules: Path | None = None, forbidden: tuple[Path, ...]
+) -> None:
+    """Let a child process predict ``rows`` with a fitted model, to see that it does not crash or hang.
+
+    ``rows``: what the model takes, shape (rows, columns). ``limits``: those for a file of so many bytes. What the model
+    raises is not told: whoever predicts next sees it. Raises Unusable.
+    """
+    with folder.private() as private:
+        path = private / "trial"
+        with path.open("xb") as file:
+            joblib.dump((model, rows), file)
+        _ask(
+            private, limits(path.stat().st_size), lambda _: None, action="predict", kind="pickle", file=path,
+            modules=modules, forbidden=forbidden,
+        )  # fmt: skip
+
+
 def _ask(
     private: Path,
     limits: Limits,
     say: Callable[[str], None],
     *,
-    action: Literal["inspect", "rewrite"],
+    action: Action,
     kind: Kind,
     file: Path,
     trusted: tuple[str, ...] = (),
@@ -124,16 +151,14 @@ def _ask(
         stopped = watch.wait()
         for line in watch.lines():
             say(line)
-        verb = "read" if action == "inspect" else "opened"
+        not_done, did = _WORDS[action]
         if stopped or child.returncode != 0:
             ended = stopped or _ended(child.returncode, limits)
-            raise Unusable(f"cannot be {verb}: the process that {verb} it {ended}", _HINT)
+            raise Unusable(f"{not_done}: the process that {did} {ended}", _HINT)
         try:
             return answers.done(_read(answer, answers.MAX_BYTES))
         except InvalidAnswer:
-            raise Unusable(
-                f"cannot be {verb}: the process that {verb} it ended without an answer (exit code 0)", _HINT
-            ) from None
+            raise Unusable(f"{not_done}: the process that {did} ended without an answer (exit code 0)", _HINT) from None
 
 
 class _Watch:
