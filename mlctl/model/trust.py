@@ -126,7 +126,7 @@ def opened(version_id: str, pickled: bytes, project_folder: Path) -> Any:
     trusted = check(version_id, project_folder)
     import joblib
 
-    with _modules(trusted, project_folder):
+    with _modules(trusted.modules, project_folder):
         try:
             return joblib.load(io.BytesIO(pickled))
         except (Exception, SystemExit) as error:
@@ -179,21 +179,27 @@ def _audited(pickled: bytes) -> "Audit | None":
             return None
 
 
+def recorded_modules(version_id: str) -> Mapping[str, str]:
+    """SHA-256 by path of the project's modules that a version may import; none for one without a record."""
+    found = _read(version_id)
+    return found.modules if found else {}
+
+
 @contextmanager
 def modules_of(version_id: str, project_folder: Path) -> Iterator[None]:
     """Within it, the modules of the project can be imported that a version needs, as they were; for most it has none.
 
     A version without a record has none either.
     """
-    with _modules(_read(version_id), project_folder):
+    with _modules(recorded_modules(version_id), project_folder):
         yield
 
 
 @contextmanager
-def _modules(trusted: Trusted | None, project_folder: Path) -> Iterator[None]:
-    if trusted is None or not trusted.modules:
+def _modules(digests: Mapping[str, str], project_folder: Path) -> Iterator[None]:
+    if not digests:
         with stdout_apart():
             yield
         return
-    with project_modules(project_folder), module_digests.only(trusted.modules, project_folder):
+    with project_modules(project_folder), module_digests.only(digests, project_folder):
         yield

@@ -72,7 +72,7 @@ def candidate(
         "several": "outputs" in schema["target"],
         "one_call": all(is_largest(each.answer) for each in examples),
         "project": str(project_folder),
-        "modules": dict(trust.check(version.id, project_folder).modules),
+        "modules": dict(trust.recorded_modules(version.id)),
     }
     rows = [each.features for each in examples]
     return Candidate(NAME, folder, rows, pipeline, tuple(without))
