@@ -61,7 +61,7 @@ def plant(folder: Path, ran: Path, optional: tuple[str, ...] = OPTIONAL) -> None
     names = {
         *sys.stdlib_module_names,
         *packages_distributions(),
-        *OPTIONAL,
+        *optional,
         "sitecustomize",
         "usercustomize",
         "conftest",
