@@ -13,8 +13,8 @@ _NAME_LIMIT = 64  # functions and roles alike
 _DESCRIPTION = re.compile(r"^mlctl model=(?P<model>[0-9a-f]{64}) package=(?P<package>[0-9a-f]{64}) by=(?P<by>\S*)$")
 # https://docs.aws.amazon.com/lambda/latest/api/API_PublishVersion.html and API_CreateAlias.html
 _DESCRIPTION_LIMIT = 256
-# Of one range in a description, which anybody who may change the alias can write.
-_MOST_RELEASES = 1_000_000
+# Far more than one function is given; anybody with the rights may write a description.
+_RELEASES_AT_MOST = 100_000
 
 
 @dataclass(frozen=True)
@@ -145,11 +145,13 @@ def _ranges(numbers: frozenset[str]) -> list[str]:
 
 
 def _from_ranges(text: str) -> frozenset[str]:
+    """Raises ValueError for what is no range, and for more releases than a function has."""
     found: set[str] = set()
     for part in filter(None, text.split(",")):
         first, _, last = part.partition("-")
         numbers = range(int(first), int(last or first) + 1)
-        if len(numbers) > _MOST_RELEASES:
-            raise ValueError("more releases than a function has")
-        found |= set(map(str, numbers))
+        # By its ends: the length of a range of any numbers is more than Python counts to.
+        if numbers.stop - numbers.start + len(found) > _RELEASES_AT_MOST:
+            raise ValueError(f"more than {_RELEASES_AT_MOST} releases")
+        found |= {str(number) for number in numbers}
     return frozenset(found)

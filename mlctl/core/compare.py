@@ -60,8 +60,9 @@ def run(project_folder: Path, settings: Settings, first: str, second: str, repor
     dataset, rows = held_out.load(versions[0], settings, project_folder, report)
     predicted = []
     for version in versions:
+        fitted = version.load_pipeline()
         with pipeline.running(version.id, project_folder):
-            predicted.append(metrics.predict(version.load_pipeline(), dataset, rows, version.manifest.data["takes"]))
+            predicted.append(metrics.predict(fitted, dataset, rows, version.manifest.data["takes"]))
     measured = [metrics.compute(dataset, rows, each) for each in predicted]
     seed = int(versions[0].manifest.settings["data"]["seed"])
     one, other = (each.values for each in predicted)

@@ -68,7 +68,7 @@ def run(project_folder: Path, load: Callable[[], Settings], stage_name: str, rep
     if settings is None:
         look.skip((*_HERE, "region", *_THERE[:5]), "settings")
     else:
-        shipment = _here(look, project_folder, settings)
+        shipment = _here(look, project_folder, settings, report)
         _there(look, project_folder, settings, stage_name, shipment, report)
     return Diagnosis(stage_name, tuple(look.checks))
 
@@ -137,9 +137,9 @@ def _settings(settings: Settings, stage_name: str) -> Check | str:
     )
 
 
-def _here(look: _Look, project_folder: Path, settings: Settings) -> Shipment | None:
+def _here(look: _Look, project_folder: Path, settings: Settings, report: Report) -> Shipment | None:
     """What needs no account: the model, its gates, its package."""
-    registry = Registry(project_folder, settings.project)
+    registry = Registry(project_folder, settings.project, report)
 
     def version() -> ModelVersion:
         found = registry.get()

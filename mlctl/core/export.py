@@ -10,6 +10,7 @@ from mlctl.aws import template as templates
 from mlctl.aws.desired import desired
 from mlctl.aws.names import Names
 from mlctl.core import shipment as shipments
+from mlctl.disk import errors_named
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.files import refuse_links_out, write_atomic
 from mlctl.model import gates
@@ -78,6 +79,9 @@ def run(
     path, package = folder / TEMPLATE_FILE, folder / PACKAGE_FILE
     comment = _comment(names, settings, found.id)
     refuse_links_out(project_folder, path)
+    # A template of an earlier export is for another package: where the next line fails, there is none.
+    with errors_named(path):
+        path.unlink(missing_ok=True)
     write_atomic(package, shipment.zip)
     write_atomic(path, templates.to_yaml(document, comment).encode())
     return Exported(

@@ -48,7 +48,7 @@ def up(
         raise asking.token_needed(settings, stage_name)
     # First, so that a stage that cannot be reached is known before anything is trained.
     open_stage(project_folder, settings, stage_name, report)
-    version = _current(project_folder, settings, base)
+    version = _current(project_folder, settings, base, report)
     if version is None:
         _refuse_other_data(project_folder, settings)
         # Imported late: it brings scikit-learn, which only training needs.
@@ -142,18 +142,21 @@ def _refuse_other_data(project_folder: Path, settings: Settings) -> None:
         )
 
 
-def _current(project_folder: Path, settings: Settings, base: dict[str, Any] | None) -> ModelVersion | None:
+def _current(
+    project_folder: Path, settings: Settings, base: dict[str, Any] | None, report: Report = silent
+) -> ModelVersion | None:
     wanted = settings.identity()
     flagged = base not in (None, wanted)
     files = fingerprints(settings, project_folder)
     if files is None:
         return None
     for version in Registry(project_folder, settings.project).versions():
-        try:
-            matches = version.manifest.settings == wanted or (not flagged and version.origin.base == wanted)
-            # A version that was brought here as a file does not tell what it was made of.
-            if matches and version.origin.files in (None, files):
-                return version
-        except MlctlError:
-            continue  # `mlctl models` tells of versions that were changed on disk
+        problem = version.unreadable
+        if problem is not None:
+            report(Event("warning", "models", f"up passes over a version: {problem}"))
+            continue
+        matches = version.manifest.settings == wanted or (not flagged and version.origin.base == wanted)
+        # A version that was brought here as a file does not tell what it was made of.
+        if matches and version.origin.files in (None, files):
+            return version
     return None

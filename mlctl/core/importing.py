@@ -14,7 +14,8 @@ from mlctl.core.model_file import Examined
 from mlctl.data import loading
 from mlctl.data.dataset import Dataset
 from mlctl.errors import ExitCode, MlctlError, first_line
-from mlctl.model import gates, held_out, metrics, pipeline
+from mlctl.model import gates, held_out, metrics
+from mlctl.model.modules import project_modules, stdout_apart
 from mlctl.model.pipeline import ESTIMATOR_STEP, Takes
 from mlctl.model.registry import Origin
 from mlctl.model.sources import fingerprints
@@ -34,7 +35,7 @@ def run(
     holds no fitted classifier or regressor, and for data that does not fit it.
     """
     gates.refuse_impossible(settings.gates)
-    with pipeline.project_modules(project_folder):
+    with project_modules(project_folder) if trusted and examined.names_unknown else stdout_apart():
         model = model_file.opened(examined, project_folder, trusted=trusted, report=report)
         fitted = model if isinstance(model, Pipeline) else Pipeline([(ESTIMATOR_STEP, model)])
         settings = _for_the_model(settings, fitted)

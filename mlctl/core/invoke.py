@@ -14,7 +14,7 @@ from mlctl.core import asking
 from mlctl.core.answered import Invoked
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.model.registry import Registry
-from mlctl.progress import Report, silent
+from mlctl.progress import Event, Report, silent
 from mlctl.settings import DataSettings, Settings
 from mlctl.stages import open_stage
 
@@ -54,7 +54,7 @@ def run(
         raise asking.token_needed(settings, stage_name)
     stage = open_stage(project_folder, settings, stage_name, report)
     api = asking.open_api(stage, auth, token)
-    schema = _schema(api, project_folder, settings)
+    schema = _schema(api, project_folder, settings, report)
     response = api.ask("POST", "/predict", json.dumps(payload(schema)).encode())
     try:
         document = json.loads(response.body)
@@ -63,14 +63,16 @@ def run(
     return Invoked(base_url=api.url, response=response, document=document, schema=schema)
 
 
-def _schema(api: asking.Api, project_folder: Path, settings: Settings) -> dict[str, Any]:
-    """The schema of the live model: from the version where it is on this disk, else from the API itself."""
+def _schema(api: asking.Api, project_folder: Path, settings: Settings, report: Report) -> dict[str, Any]:
+    """The schema of the live model: from the version where it is on this disk and whole, else from the API itself."""
     with explained():
         release = read.live_release(api.stage.aws, api.stage.names)
     try:
         model = release.text.model if release and release.text else ""
         found: dict[str, Any] = Registry(project_folder, settings.project).get(model).read_json("schema.json")
-    except MlctlError:
+    except MlctlError as error:
+        if error.exit_code is not ExitCode.NOT_FOUND:
+            report(Event("warning", "invoke", f"The features are those that the API names: {error.message}"))
         try:
             found = json.loads(api.ask("GET", "/model").body)["schema"]
         except (ValueError, KeyError, TypeError, RecursionError):

@@ -38,7 +38,12 @@ class Examined:
     @property
     def needs_trust(self) -> bool:
         """Whether it is opened only with the user's word: every pickle, and a ``.skops`` file with unknown types."""
-        return self.kind == "pickle" or bool(_unrecognized(self.audit))
+        return self.kind == "pickle" or self.names_unknown
+
+    @property
+    def names_unknown(self) -> bool:
+        """Whether it names what is not recognised, for which modules of the project may be needed."""
+        return bool(_unrecognized(self.audit))
 
 
 def examine(path: Path, report: Report = silent) -> Examined:
@@ -68,7 +73,6 @@ def opened(examined: Examined, project_folder: Path, *, trusted: bool, report: R
     if examined.needs_trust and not trusted:
         raise ValueError(f"{path} may not be opened without the user's word")
     saved_by = examined.audit.sklearn_version
-    unknown = _unrecognized(examined.audit)
     try:
         if saved_by not in (None, sklearn.__version__):
             raise other_release(str(saved_by), sklearn.__version__)
@@ -81,7 +85,7 @@ def opened(examined: Examined, project_folder: Path, *, trusted: bool, report: R
                 examined.kind,
                 limits.for_file(copy.size),
                 trusted=examined.audit.unknown if examined.kind == "skops" else (),
-                modules=project_folder if unknown else None,
+                modules=project_folder if examined.names_unknown else None,
                 forbidden=(project_folder,),
                 say=lambda line: report(Event("note", "open", f"{path.name} wrote: {line}")),
             )

@@ -47,7 +47,7 @@ def run(
     parts = split.hold_out(dataset, settings.data)
     for sentence in (*findings.warnings, *split.lacking(dataset, parts)):
         report(Event("warning", "data", sentence))
-    with pipeline.project_modules(project_folder):
+    with pipeline.own_modules(settings.model, project_folder):
         unfitted = pipeline.build(settings.model, dataset, settings.data.seed, project_folder)
         # Nor is one on a metric that this estimator does not give, or a pipeline that cannot be written down.
         gates.refuse_impossible(settings.gates, metrics.possible(unfitted, dataset, parts.test))

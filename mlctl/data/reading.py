@@ -204,11 +204,27 @@ def _json(path: Path, reading: Reading, head: str, advance: Advance) -> Iterator
             raise no_rows(reading)
 
 
+class _Twice(dict[str, Any]):
+    """A JSON object in which ``name`` stands twice; a dict would keep the last value alone."""
+
+    name: str
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    row = dict(pairs)
+    if len(row) == len(pairs):
+        return row
+    twice = _Twice(row)
+    names = [name for name, _ in pairs]
+    twice.name = next(name for at, name in enumerate(names) if name in names[:at])
+    return twice
+
+
 def _lines(text: io.TextIOWrapper, reading: Reading) -> Iterator[tuple[int, Any]]:
     for number, line in enumerate(text, start=1):
         if line.strip():
             try:
-                yield number, json.loads(line)
+                yield number, json.loads(line, object_pairs_hook=_object)
             except (ValueError, RecursionError) as error:
                 why = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
                 raise bad(reading, f"line {number} is not valid JSON: {why.removesuffix('.')}", _OBJECTS) from None
@@ -216,7 +232,7 @@ def _lines(text: io.TextIOWrapper, reading: Reading) -> Iterator[tuple[int, Any]
 
 def _listed(text: io.TextIOWrapper, reading: Reading) -> Iterator[tuple[int, Any]]:
     try:
-        yield from enumerate(json.load(text), start=1)
+        yield from enumerate(json.load(text, object_pairs_hook=_object), start=1)
     except UnicodeDecodeError:
         raise
     except (ValueError, RecursionError) as error:
@@ -228,6 +244,8 @@ def _records(rows: list[tuple[int, Any]], unit: str, reading: Reading, names: di
     for number, row in rows:
         if not isinstance(row, dict):
             raise bad(reading, f"{unit} {number} is no JSON object", _OBJECTS)
+        if isinstance(row, _Twice):
+            raise bad(reading, f"{unit} {number} names {row.name!r} twice", "Keep one of the two values.")
         names.update(dict.fromkeys(row))
     made = {}
     for name in names:

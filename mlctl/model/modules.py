@@ -19,7 +19,8 @@ class _Absent(MetaPathFinder):
     """Modules that Python has on other systems only, such as ``msvcrt``: libraries try to import them."""
 
     def __init__(self, folder: Path) -> None:
-        names = {path.name.partition(".")[0] for path in _importable(folder)} & sys.stdlib_module_names
+        # In whatever form: source, bytecode, an extension, a package, or a folder without __init__.
+        names = {name.partition(".")[0] for name in _names_in(folder)} & sys.stdlib_module_names
         self._names = {name for name in names if name not in sys.modules and _is_absent(name)}
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:
@@ -43,7 +44,7 @@ def project_modules(folder: Path) -> Iterator[None]:
     os.environ[_SAFE_PATH] = "1"
     importlib.invalidate_caches()
     try:
-        with redirect_stdout(sys.stderr), _descriptor_of_stdout_apart():
+        with stdout_apart():
             yield
     finally:
         sys.meta_path.remove(absent)
@@ -59,7 +60,14 @@ def project_modules(folder: Path) -> Iterator[None]:
 def hidden_modules(folder: Path) -> list[str]:
     """The names of modules at the top of a project that cannot be imported: an installed module has the name too."""
     names = {path.stem if path.suffix == ".py" else path.name for path in _importable(folder)}
-    return sorted(name for name in names if _is_installed(name, folder))
+    return sorted(name for name in names if is_installed(name, folder))
+
+
+@contextmanager
+def stdout_apart() -> Iterator[None]:
+    """Within it, what is printed goes to standard error, also by C code and child processes."""
+    with redirect_stdout(sys.stderr), _descriptor_of_stdout_apart():
+        yield
 
 
 @contextmanager
@@ -84,6 +92,13 @@ def _is_absent(name: str) -> bool:
         return True  # by another _Absent: two of them may be in use, one in the other
 
 
+def _names_in(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)  # noqa: PTH208  # names alone
+    except OSError:
+        return []
+
+
 def _importable(folder: Path) -> Iterator[Path]:
     try:
         yield from (path for path in folder.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file())
@@ -91,7 +106,8 @@ def _importable(folder: Path) -> Iterator[Path]:
         return
 
 
-def _is_installed(name: str, folder: Path) -> bool:
+def is_installed(name: str, folder: Path) -> bool:
+    """Whether importing the top-level ``name`` would not reach ``folder``, which comes last on the path."""
     if not name.isidentifier():
         return False
     if name in sys.stdlib_module_names:

@@ -20,8 +20,8 @@ from threadpoolctl import threadpool_limits
 from mlctl.data.columns import Integers
 from mlctl.data.dataset import Dataset
 from mlctl.errors import ExitCode, MlctlError, did_you_mean, first_line
-from mlctl.model import preprocess
-from mlctl.model.modules import hidden_modules
+from mlctl.model import preprocess, trust
+from mlctl.model.modules import hidden_modules, stdout_apart
 from mlctl.model.modules import project_modules as project_modules  # noqa: PLC0414  # its callers know it from here
 from mlctl.settings import ModelSettings
 
@@ -100,13 +100,20 @@ def one_thread(pipeline: Pipeline) -> Iterator[None]:
 
 
 @contextmanager
+def own_modules(settings: ModelSettings, folder: Path) -> Iterator[None]:
+    """Within it, the modules of the project can be imported, if ``[model] pipeline`` names one; else none can."""
+    with project_modules(folder) if settings.pipeline else stdout_apart():
+        yield
+
+
+@contextmanager
 def running(version_id: str, folder: Path) -> Iterator[None]:
-    """Within it, the pipeline of a version is run: with the project's modules, and what it raises told in words.
+    """Within it, the pipeline of a version is run: with the modules that it needs, and what it raises told in words.
 
     What scikit-learn warns of was told when the version was made. Raises MlctlError (exit 3).
     """
     try:
-        with project_modules(folder), warnings.catch_warnings():
+        with trust.modules_of(version_id, folder), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     except MlctlError:
@@ -203,8 +210,19 @@ def _set_params(pipeline: Pipeline, params: Mapping[str, Any]) -> None:
                 hint=f"It takes: {', '.join(sorted(of_estimator))}."
                 + (f" Of the steps before it, such as {_example(nested)}." if len(pipeline.steps) > 1 else ""),
             )
+        if name.rpartition("__")[2] == "memory" and value is not None:
+            raise _no_cache(name)
         given[f"{last}__{name}" if name in of_estimator else name] = _plain(value)
     pipeline.set_params(**given)
+
+
+def _no_cache(name: str) -> MlctlError:
+    return MlctlError(
+        f"The parameter '{name}' names a folder of pickles, which scikit-learn would open; settings cannot set it.",
+        code="parameter_refused",
+        exit_code=ExitCode.USAGE,
+        hint="Remove it from [model] params. A function that [model] pipeline names may set it.",
+    )
 
 
 def _example(nested: Mapping[str, Any]) -> str:
@@ -245,6 +263,12 @@ def _unusable(dotted: str, why: str) -> MlctlError:
     )
 
 
+def _may_be_named(module_name: str) -> bool:
+    """Whether settings may name a class of the module: some of the standard library, and programs, act on import."""
+    top, *_ = parts = module_name.split(".")
+    return top not in sys.stdlib_module_names and "__main__" not in parts
+
+
 def _plain(value: Any) -> Any:
     # One object a string, wherever it was read: pickle writes a string that it meets twice only
     # once, so the bytes of the model would depend on whether a flag or a file had set it.
@@ -254,8 +278,9 @@ def _plain(value: Any) -> Any:
 def _find(dotted: str) -> type[BaseEstimator]:
     module_name, _, class_name = dotted.rpartition(".")
     try:
-        found = getattr(importlib.import_module(module_name), class_name)
-    except (ImportError, AttributeError, ValueError):
+        found = getattr(importlib.import_module(module_name), class_name) if _may_be_named(module_name) else None
+    except (Exception, SystemExit):
+        # Any installed module may be named, and does what it does.
         found = None
     if not (isinstance(found, type) and issubclass(found, BaseEstimator)):
         public = {name: f"{each.__module__.split('._')[0]}.{name}" for name, each in all_estimators()}

@@ -9,7 +9,6 @@ in the record.
 import io
 import os
 import stat
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,8 +19,10 @@ from pydantic import BaseModel, ConfigDict
 
 from mlctl.errors import ExitCode, MlctlError, first_line
 from mlctl.files import canonical_json, read_regular, write_atomic
-from mlctl.model import own_modules, strict_json
+from mlctl.model import module_digests, strict_json
+from mlctl.model.modules import project_modules, stdout_apart
 from mlctl.progress import Event, Report
+from mlctl.scratch import scratch_folder
 from mlctl.user_folders import STATE_VARIABLE, private_folder, state_folder
 
 if TYPE_CHECKING:
@@ -54,8 +55,9 @@ def record(version_id: str, pickled: bytes, project_folder: Path) -> Trusted:
     Raises MlctlError (exit 1) where the user's state folder cannot be written, or a module cannot be read.
     """
     try:
-        names = _imported_names(pickled, project_folder)
-        made = Trusted(names, own_modules.fingerprints(names, project_folder))
+        # A module that training imported by other means than a statement is known now, and never again.
+        names = (*_imported_names(pickled, project_folder), *module_digests.imported(project_folder))
+        made = Trusted(names, module_digests.fingerprints(names, project_folder))
         folder = private_folder(state_folder() / FOLDER)
         document = {"format": FORMAT, "names": list(made.names), "modules": dict(made.modules)}
         write_atomic(folder / f"{version_id}.json", canonical_json(document), mode=0o600)
@@ -95,7 +97,7 @@ def check(version_id: str, project_folder: Path) -> Trusted:
             hint=f"If you trust where it comes from: `mlctl models trust {version_id[:12]}`; else train it again here.",
         )
     try:
-        now = own_modules.fingerprints(found.names, project_folder)
+        now = module_digests.fingerprints(found.names, project_folder)
     except OSError as error:
         raise MlctlError(
             f"{error.filename}, which model version {version_id[:12]} runs, cannot be read: {error.strerror}.",
@@ -124,7 +126,7 @@ def opened(version_id: str, pickled: bytes, project_folder: Path) -> Any:
     trusted = check(version_id, project_folder)
     import joblib
 
-    with _modules_of(trusted, project_folder):
+    with _modules(trusted.modules, project_folder):
         try:
             return joblib.load(io.BytesIO(pickled))
         except (Exception, SystemExit) as error:
@@ -162,28 +164,42 @@ def _read(version_id: str) -> Trusted | None:
 def _imported_names(pickled: bytes, project_folder: Path) -> tuple[str, ...]:
     """The dotted names that opening a pickle imports; of one that cannot be audited, all modules of the project."""
     found = _audited(pickled)
-    return tuple(own_modules.importable(project_folder)) if found is None else found.types
+    return tuple(module_digests.importable(project_folder)) if found is None else found.types
 
 
 def _audited(pickled: bytes) -> "Audit | None":
     from mlctl.model import pickle_audit
 
-    with tempfile.NamedTemporaryFile(prefix="mlctl-trust-") as file:
-        file.write(pickled)
-        file.flush()
+    with scratch_folder() as folder:
+        path = folder / "model.joblib"
+        path.write_bytes(pickled)
         try:
-            return pickle_audit.audit(Path(file.name))
+            return pickle_audit.audit(path)
         except MlctlError:
             return None
 
 
-@contextmanager
-def _modules_of(trusted: Trusted, project_folder: Path) -> Iterator[None]:
-    """Within it, the project's modules can be imported where the pickle names any, from the source compared."""
-    if not trusted.modules:
-        yield
-        return
-    from mlctl.model.pipeline import project_modules
+def recorded_modules(version_id: str) -> Mapping[str, str]:
+    """SHA-256 by path of the project's modules that a version may import; none for one without a record."""
+    found = _read(version_id)
+    return found.modules if found else {}
 
-    with project_modules(project_folder), own_modules.from_source(project_folder):
+
+@contextmanager
+def modules_of(version_id: str, project_folder: Path) -> Iterator[None]:
+    """Within it, the modules of the project can be imported that a version needs, as they were; for most it has none.
+
+    A version without a record has none either.
+    """
+    with _modules(recorded_modules(version_id), project_folder):
+        yield
+
+
+@contextmanager
+def _modules(digests: Mapping[str, str], project_folder: Path) -> Iterator[None]:
+    if not digests:
+        with stdout_apart():
+            yield
+        return
+    with project_modules(project_folder), module_digests.only(digests, project_folder):
         yield

@@ -9,6 +9,7 @@ from typing import Any
 
 from mlctl.disk import errors_named
 from mlctl.files import canonical_json
+from mlctl.model import trust
 from mlctl.model.answers import Answer, Example
 from mlctl.model.pipeline import Takes
 from mlctl.model.registry import ModelVersion
@@ -71,6 +72,7 @@ def candidate(
         "several": "outputs" in schema["target"],
         "one_call": all(is_largest(each.answer) for each in examples),
         "project": str(project_folder),
+        "modules": dict(trust.recorded_modules(version.id)),
     }
     rows = [each.features for each in examples]
     return Candidate(NAME, folder, rows, pipeline, tuple(without))

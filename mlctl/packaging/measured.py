@@ -10,8 +10,15 @@ import os
 import sys
 import time
 from array import array
-from importlib.machinery import EXTENSION_SUFFIXES, SOURCE_SUFFIXES, ExtensionFileLoader, FileFinder, SourceFileLoader
-from types import CodeType
+from importlib.machinery import (
+    EXTENSION_SUFFIXES,
+    SOURCE_SUFFIXES,
+    ExtensionFileLoader,
+    FileFinder,
+    ModuleSpec,
+    SourceFileLoader,
+)
+from types import CodeType, ModuleType
 from typing import Any
 
 # What Lambda's runtime client, awslambdaric, has imported before any handler: no cold start pays for it.
@@ -38,21 +45,59 @@ class Kept:
             raise ModuleNotFoundError(f"{name} is kept from this process", name=name)
 
 
+class _Finder(FileFinder):
+    def __init__(self, modules: dict[str, str], project: str, path: str) -> None:
+        self._modules, self._project = modules, project
+        super().__init__(path, (_Extension, EXTENSION_SUFFIXES), (_FromSource, SOURCE_SUFFIXES))
+
+    def find_spec(self, fullname: str, target: ModuleType | None = None) -> ModuleSpec | None:
+        """The module, if its file is one of those that may be imported."""
+        spec = super().find_spec(fullname, target)
+        if spec is None or spec.loader is None:
+            return spec
+        digest = self._modules.get(os.path.relpath(spec.origin or "", self._project))
+        if digest is None:
+            return None
+        spec.loader.digest = digest  # type: ignore[attr-defined]  # it is one of the two below
+        return spec
+
+
 class _FromSource(SourceFileLoader):
+    digest: str
+
     def get_code(self, fullname: str) -> CodeType:
         """The code of the source alone."""
-        code: CodeType = self.source_to_code(self.get_data(self.path), self.path)
+        source = self.get_data(self.path)
+        compare(source, self.digest, self.path)
+        code: CodeType = self.source_to_code(source, self.path)
         return code
 
 
-def from_source(project: str) -> None:
-    """Compile the project's modules from their source, as ``mlctl.model.own_modules`` does: see there."""
+class _Extension(ExtensionFileLoader):
+    digest: str
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        """The module, after the digest of its file was compared."""
+        compare(self.get_data(self.path), self.digest, self.path)
+        return super().create_module(spec)
+
+
+def compare(data: bytes, digest: str, path: str) -> None:
+    """Raise ImportError for a file that is not what was trusted."""
+    from hashlib import sha256
+
+    if sha256(data).hexdigest() != digest:
+        raise ImportError(f"{path} has changed meanwhile")
+
+
+def only(modules: dict[str, str], project: str) -> None:
+    """Let only these modules of the project be imported, as ``mlctl.model.module_digests`` does: see there."""
 
     def finder(path: str) -> FileFinder:
         others = [entry for entry in sys.path if entry and entry != project]
         if not f"{path}/".startswith(f"{project}/") or any(f"{path}/".startswith(f"{entry}/") for entry in others):
             raise ImportError(path)
-        return FileFinder(path, (ExtensionFileLoader, EXTENSION_SUFFIXES), (_FromSource, SOURCE_SUFFIXES))
+        return _Finder(modules, project, path)
 
     sys.path_hooks.insert(0, finder)
 
@@ -63,13 +108,13 @@ class Fitted:
     One row a call and one thread, as parity is defined. ``job``: ``takes`` (what the pipeline takes, "frame" or
     "array"), ``names`` and ``texts`` (of the features: the name, whether it is text), ``regression``, ``several``
     (of it, the targets), ``one_call`` (the class is that of the largest number, so ``predict`` need not be called too)
-    and ``project``, the project's folder.
+    ``project``, the project's folder, and ``modules``, SHA-256 by path of those of its modules that may be imported.
     """
 
     def __init__(self, job: dict[str, Any]) -> None:
         import warnings
 
-        from_source(job["project"])
+        only(job["modules"], job["project"])
         # What scikit-learn warns of was told when the version was made.
         warnings.simplefilter("ignore")
         import joblib
@@ -78,6 +123,8 @@ class Fitted:
         try:
             self._fitted = joblib.load(file)
         except ModuleNotFoundError:
+            if not job["modules"]:
+                raise
             # Only a pipeline of the project's own needs its modules. They come after all that is installed: a
             # project's joblib.py is not joblib, nor its handler the handler.
             add_project(job["project"])

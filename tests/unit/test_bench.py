@@ -238,6 +238,7 @@ class TestAnswers:
             "several": False,
             "one_call": all(fitted.is_largest(each.answer) for each in expected),
             "project": str(tmp_path),
+            "modules": {},
         }
         side = measured.Fitted(job)
         nan, width = float("nan"), len(frame.columns)

@@ -118,3 +118,20 @@ def test_what_cannot_be_exported(trained: Path, cli: Cli) -> None:
     assert (missed.code, missed.json["error"]["code"]) == (4, "gate_missed")
     assert cli("export", "abcdef", "--stage", "production").code == 6
     assert not (trained / ".mlctl" / "export").exists()
+
+
+def test_a_failure_leaves_no_template_beside_a_package_that_it_is_not_of(
+    trained: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (trained / "mlctl.toml").write_text(SETTINGS)
+    assert cli("export", "--stage", "prod").code == 0
+    folder = trained / ".mlctl" / "export" / "prod"
+    assert {each.name for each in folder.iterdir()} == {"template.yaml", "package.zip"}
+
+    def full(document: object, comment: str) -> str:
+        raise OSError(28, "No space left on device", str(folder / "template.yaml"))
+
+    monkeypatch.setattr("mlctl.aws.template.to_yaml", full)
+    refused = cli("export", "--stage", "prod")
+    assert (refused.code, "No space left on device" in refused.err) == (1, True)
+    assert {each.name for each in folder.iterdir()} == {"package.zip"}

@@ -425,3 +425,11 @@ def test_a_function_whose_last_update_failed_is_updated_again() -> None:
 def test_a_release_that_failed_is_not_taken_up_again() -> None:
     failed = replace(with_release("2"), releases=(*DONE.releases, ReleaseState("2", CONFIG, OTHER, has_failed=True)))
     assert actions(replace(DESIRED, release=OTHER), failed)["release"] == "create"
+
+
+@pytest.mark.parametrize(
+    "verified", ["1-9999999999", "1-" + "9" * 200, "-".join(["9" * 30] * 2) + ",1-100000", ",".join(["1-99999"] * 3)]
+)
+def test_a_description_that_lists_more_releases_than_there_can_be_is_not_ours(verified: str) -> None:
+    assert AliasText.from_description(f"mlctl verified={verified}") == AliasText()
+    assert AliasText.from_description("mlctl previous=2 verified=1-3,7").verified == {"1", "2", "3", "7"}

@@ -600,3 +600,19 @@ def test_every_format_gives_the_same_digest(
         columns = tuple(read(folder, content, name, kinds=kinds).columns.values())
         digests.add(Dataset("rows", columns[:-1], (columns[-1],), "regression", np.empty(0, dtype=np.int64)).digest)
     assert len(digests) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [
+        (b'{"a": 1, "b": 2}\n{"a": 3, "b": 4, "a": 5}\n', "line 2"),
+        (b'[{"a": 1, "b": 2},\n{"b": 4, "a": 3, "a": 3}]', "item 2"),
+        (b'{"a": 1, "a": 2, "a": 3}\n', "line 1"),
+    ],
+)
+def test_a_name_that_stands_twice_in_an_object_is_refused_with_its_place(
+    tmp_path: Path, content: bytes, place: str
+) -> None:
+    told, hint = refused(tmp_path, content)[:2]
+    assert told == f"rows.csv: {place} names 'a' twice."
+    assert hint == "Keep one of the two values."

@@ -15,7 +15,7 @@ import pytest
 from mlctl import settings
 from mlctl.core import train
 from mlctl.errors import MlctlError
-from mlctl.model import own_modules, trust
+from mlctl.model import module_digests, trust
 from mlctl.model.registry import ModelVersion, Registry
 from mlctl.user_folders import state_folder
 from tests.conftest import Cli
@@ -190,19 +190,19 @@ def test_modules_are_followed_as_python_finds_them(tmp_path: Path) -> None:
         spoken="not python (",
     )
     (tmp_path / "package" / "__init__.py").touch()
-    found = own_modules.fingerprints(["shop.Cleaner.clean", "sklearn.pipeline.Pipeline", "builtins.set"], tmp_path)
+    found = module_digests.fingerprints(["shop.Cleaner.clean", "sklearn.pipeline.Pipeline", "builtins.set"], tmp_path)
     assert set(found) == {
         "shop.py", "helpers.py", "package/__init__.py", "package/inner.py", "package/deep/leaf.py",
         "package/sibling.py",
     }  # fmt: skip
     # A folder without __init__ is a package too.
-    assert set(own_modules.fingerprints(["space.name"], tmp_path)) == {"space/name.py", "spoken.py"}
+    assert set(module_digests.fingerprints(["space.name"], tmp_path)) == {"space/name.py", "spoken.py"}
     # A package comes before the module of its name.
     (tmp_path / "shop").mkdir()
     (tmp_path / "shop" / "__init__.py").touch()
-    assert set(own_modules.fingerprints(["shop.Cleaner"], tmp_path)) == {"shop/__init__.py"}
-    assert own_modules.fingerprints(["..", "", "a b", "shop..x"], tmp_path).keys() <= {"shop/__init__.py"}
-    assert {"shop", "helpers", "package", "space"} <= set(own_modules.importable(tmp_path))
+    assert set(module_digests.fingerprints(["shop.Cleaner"], tmp_path)) == {"shop/__init__.py"}
+    assert module_digests.fingerprints(["..", "", "a b", "shop..x"], tmp_path).keys() <= {"shop/__init__.py"}
+    assert {"shop", "helpers", "package", "space"} <= set(module_digests.importable(tmp_path))
 
 
 SHOP = """
@@ -287,7 +287,7 @@ def test_a_pickle_that_names_no_module_of_the_project_imports_none(
     trained: Path, cli: Cli, iris: ModelVersion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reached: list[object] = []
-    monkeypatch.setattr("mlctl.model.pipeline.project_modules", reached.append)
+    monkeypatch.setattr("mlctl.model.trust.project_modules", reached.append)
     iris.load_pipeline()
     assert reached == []
 

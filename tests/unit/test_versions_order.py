@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from mlctl import settings
+from mlctl.core import flows
 from mlctl.errors import MlctlError
 from mlctl.model import info
 from mlctl.model.registry import ModelVersion, Registry
@@ -126,7 +128,7 @@ def test_odd_numbers_do_not_end_the_order(registry: Registry, small: ModelVersio
 
 
 def test_the_latest_is_the_newest_that_can_be_read_and_the_others_are_named(
-    trained: Path, cli: Cli, iris: ModelVersion
+    trained: Path, cli: Cli, iris: ModelVersion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     registry = Registry(trained, "iris")
     bad = planted(registry.folder, iris, estimator=None)
@@ -135,6 +137,15 @@ def test_the_latest_is_the_newest_that_can_be_read_and_the_others_are_named(
         done = cli(*words, "--json")
         assert (done.code, done.json["version"]) == (0, iris.id), words
         assert f"latest passes over a version: Model version {bad[:12]} cannot be read" in done.err, words
+    # No stage is there to be asked.
+    monkeypatch.setenv("MLCTL_LOCAL_ENDPOINT", "http://127.0.0.1:9")
+    assert f"latest passes over a version: Model version {bad[:12]} cannot be read" in cli("doctor").err
+    monkeypatch.delenv("MLCTL_LOCAL_ENDPOINT")
+    told: list[str] = []
+    assert flows._current(trained, settings.load(trained), None, lambda event: told.append(event.text)) == registry.get(
+        iris.id
+    )
+    assert [each.startswith(f"up passes over a version: Model version {bad[:12]}") for each in told] == [True]
     assert cli("models", "show", "previous").code == 6
     assert [each["version"] for each in cli("models", "--json").json] == [bad, iris.id]
     assert cli("train", "-p", "n_estimators=2").code == 0

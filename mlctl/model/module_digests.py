@@ -7,28 +7,32 @@ What a module in turn imports by a statement is followed; what it imports by oth
 import ast
 import importlib
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.machinery import (
     EXTENSION_SUFFIXES,
     SOURCE_SUFFIXES,
     ExtensionFileLoader,
     FileFinder,
+    ModuleSpec,
     PathFinder,
     SourceFileLoader,
 )
 from pathlib import Path
-from types import CodeType
+from types import CodeType, ModuleType
 
-from mlctl.files import sha256_of_file
+from mlctl.files import sha256, sha256_of_file
+from mlctl.model.modules import is_installed
 
 
 def fingerprints(names: Iterable[str], folder: Path) -> dict[str, str]:
     """SHA-256 by path in ``folder`` of all that importing ``names`` would run there.
 
-    ``names``: dotted ones, of modules or of what is in them. Raises OSError for a file that cannot be read.
+    ``names``: dotted ones, of modules or of what is in them; installed modules are passed over, for they come first.
+    Raises OSError for a file that cannot be read.
     """
     importlib.invalidate_caches()
+    installed: dict[str, bool] = {}
     found: dict[str, str] = {}
     seen: set[str] = set()
     todo = list(names)
@@ -37,6 +41,11 @@ def fingerprints(names: Iterable[str], folder: Path) -> dict[str, str]:
         if name in seen:
             continue
         seen.add(name)
+        top = name.partition(".")[0]
+        if top not in installed:
+            installed[top] = is_installed(top, folder)
+        if installed[top]:
+            continue
         for module, path in _modules(name, folder):
             key = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
             if key not in found:
@@ -56,12 +65,19 @@ def importable(folder: Path) -> list[str]:
     )
 
 
-@contextmanager
-def from_source(folder: Path) -> Iterator[None]:
-    """Within it, Python compiles the modules of ``folder`` from their source each time.
+def imported(folder: Path) -> list[str]:
+    """The names of the modules of ``folder`` that this process has imported, by whatever means."""
+    names = {name for name, module in [*sys.modules.items()] if _lies_in(module, folder)}
+    return sorted(name for name in names if not is_installed(name.partition(".")[0], folder))
 
-    Bytecode in ``__pycache__`` may have come with the folder, and Python does not hold each kind of it against the
-    source, whose digest is what was compared.
+
+@contextmanager
+def only(digests: Mapping[str, str], folder: Path) -> Iterator[None]:
+    """Within it, of ``folder`` only the modules in ``digests`` can be imported, and only as they were.
+
+    ``digests``: SHA-256 by path in ``folder``. The bytes that match are those that are compiled: bytecode in
+    ``__pycache__`` may have come with the folder, and a file may change after it was compared. Libraries look for
+    modules that are not installed, such as numexpr: one in ``folder`` is not what they mean.
     """
 
     def finder(path: str) -> FileFinder:
@@ -69,7 +85,7 @@ def from_source(folder: Path) -> Iterator[None]:
         others = [entry for entry in sys.path if entry and Path(entry) != folder]
         if not Path(path).is_relative_to(folder) or any(Path(path).is_relative_to(entry) for entry in others):
             raise ImportError(path)
-        return FileFinder(path, (ExtensionFileLoader, EXTENSION_SUFFIXES), (_FromSource, SOURCE_SUFFIXES))
+        return _Finder(digests, folder, path)
 
     sys.path_hooks.insert(0, finder)
     _forget_finders(folder)
@@ -80,11 +96,51 @@ def from_source(folder: Path) -> Iterator[None]:
         _forget_finders(folder)
 
 
+class _Finder(FileFinder):
+    def __init__(self, digests: Mapping[str, str], folder: Path, path: str) -> None:
+        self._digests, self._folder = digests, folder
+        super().__init__(path, (_Extension, EXTENSION_SUFFIXES), (_FromSource, SOURCE_SUFFIXES))
+
+    def find_spec(self, fullname: str, target: ModuleType | None = None) -> ModuleSpec | None:
+        """The module, if its file is one of those that may be imported."""
+        spec = super().find_spec(fullname, target)
+        if spec is None or spec.loader is None:
+            return spec
+        digest = self._digests.get(Path(spec.origin or "").relative_to(self._folder).as_posix())
+        if digest is None:
+            return None
+        spec.loader.digest = digest  # type: ignore[attr-defined]  # it is one of the two below
+        return spec
+
+
 class _FromSource(SourceFileLoader):
+    digest: str
+
     def get_code(self, fullname: str) -> CodeType:
-        """The code of the source alone."""
-        code: CodeType = self.source_to_code(self.get_data(self.path), self.path)
+        """The code of the source alone, whose digest is compared."""
+        source = self.get_data(self.path)
+        _compare(source, self.digest, fullname, self.path)
+        code: CodeType = self.source_to_code(source, self.path)
         return code
+
+
+class _Extension(ExtensionFileLoader):
+    digest: str
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        """The module, after the digest of its file was compared."""
+        _compare(self.get_data(self.path), self.digest, spec.name, self.path)
+        return super().create_module(spec)
+
+
+def _compare(data: bytes, digest: str, name: str, path: str) -> None:
+    if sha256(data) != digest:
+        raise ImportError(f"{path} has changed meanwhile", name=name, path=path)
+
+
+def _lies_in(module: object, folder: Path) -> bool:
+    file = getattr(module, "__file__", None)
+    return isinstance(file, str) and Path(file).is_relative_to(folder)
 
 
 def _forget_finders(folder: Path) -> None:
