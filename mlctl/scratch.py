@@ -29,7 +29,7 @@ def scratch_folder() -> Iterator[Path]:
 
 def _locked() -> tuple[Path, int]:
     while True:
-        path = Path(tempfile.mkdtemp(prefix=PREFIX))
+        path = Path(tempfile.mkdtemp(prefix=PREFIX)).resolve()
         handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         # Some network file systems have no locks; then nothing is swept there either.
         with suppress(OSError):

@@ -16,7 +16,7 @@ from mlctl.data.dataset import Dataset
 from mlctl.errors import ExitCode, MlctlError, first_line
 from mlctl.model import gates, held_out, metrics
 from mlctl.model.modules import project_modules, stdout_apart
-from mlctl.model.pipeline import ESTIMATOR_STEP, Takes
+from mlctl.model.pipeline import ESTIMATOR_STEP, Takes, inputs
 from mlctl.model.registry import Origin
 from mlctl.model.sources import fingerprints
 from mlctl.progress import Event, Report, silent
@@ -45,7 +45,7 @@ def run(
         dataset = held_out.as_the_model_has(dataset, _features_of(model, dataset, takes), labels)
         rows = np.arange(dataset.rows)
         report(Event("start", "measure", f"Measuring on {dataset.rows} rows"))
-        model_file.try_out(examined, fitted, pipeline.inputs(dataset, rows, takes), project_folder)
+        model_file.try_out(examined, fitted, inputs(dataset, rows, takes), project_folder)
         try:
             with warnings.catch_warnings(record=True) as warned:
                 warnings.simplefilter("always")

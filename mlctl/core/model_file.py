@@ -11,13 +11,14 @@ import sklearn
 
 from mlctl.errors import ExitCode, MlctlError, first_line
 from mlctl.model import pickle_audit
-from mlctl.model.opening import estimators, folder, limits, process, source, structures
+from mlctl.model.opening import estimators, limits, process, source, structures
 from mlctl.model.opening.process import Kind
 from mlctl.model.opening.refusals import Unusable, other_release
 from mlctl.model.opening.source import Copy
 from mlctl.model.pickle_audit import Audit
 from mlctl.model.pickle_audit.names import is_known
 from mlctl.progress import Event, Report, silent
+from mlctl.scratch import scratch_folder
 
 # Names of skops for what a pickle of scikit-learn calls otherwise.
 _OF_SKOPS = {"numpy.random.mtrand.RandomState", "numpy.random._generator.Generator"}
@@ -140,7 +141,7 @@ def _is_known(dotted: str) -> bool:
 
 def _audit_of_rewritten(data: bytes) -> Audit:
     # In a folder whose name the child never knew.
-    with folder.private() as private:
+    with scratch_folder() as private:
         path = private / "model"
         path.write_bytes(data)
         try:

@@ -25,10 +25,11 @@ from sklearn.tree import DecisionTreeClassifier
 
 from mlctl.core import model_file
 from mlctl.errors import ExitCode, MlctlError
-from mlctl.model.opening import folder, process
+from mlctl.model.opening import process
 from mlctl.model.opening.limits import Limits
 from mlctl.model.opening.refusals import Unusable
 from mlctl.model.registry import Registry
+from mlctl.scratch import scratch_folder
 from tests.conftest import Cli
 
 # Far more than a test takes.
@@ -135,7 +136,7 @@ def test_a_killed_command_leaves_neither_process_nor_folder(tmp_path: Path) -> N
     assert len([*temporary.iterdir()]) == 1
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tempfile, "tempdir", str(temporary))
-        with folder.private() as private:
+        with scratch_folder() as private:
             assert [*temporary.iterdir()] == [private]
 
 

@@ -2,8 +2,6 @@
 
 import os
 import stat
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +14,7 @@ from sklearn.tree import DecisionTreeClassifier
 from mlctl.core import model_file
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.model import pickle_audit
-from mlctl.model.opening import folder, limits, source
+from mlctl.model.opening import limits, source
 from tests.conftest import Cli
 
 
@@ -158,7 +156,7 @@ def test_errors_of_the_audit_name_the_users_file(tmp_path: Path) -> None:
     path.write_bytes(b"a,b\n1,2\n")
     message = refused(path).message
     assert message.startswith(f"{path}: no readable pickle or joblib file")
-    assert "mlctl-opening" not in message
+    assert "mlctl-scratch" not in message
 
 
 def test_the_copy_is_private_and_removed(tmp_path: Path, temporary: Path) -> None:
@@ -190,26 +188,6 @@ def test_the_content_tells_the_kind_of_a_file_and_not_its_name(
     (tmp_path / name).write_bytes(content)
     with source.copied(tmp_path / name) as copy:
         assert copy.kind == kind
-
-
-def test_folders_that_a_killed_process_left_are_swept_and_no_others(tmp_path: Path, temporary: Path) -> None:
-    script = (
-        "import os, signal, sys, tempfile\nfrom mlctl.model.opening import folder\n"
-        f"tempfile.tempdir = {str(temporary)!r}\nwith folder.private() as path:\n"
-        "    (path / 'model').write_bytes(b'x')\n    os.kill(os.getpid(), signal.SIGKILL)\n"
-    )
-    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -9
-    (left,) = temporary.iterdir()
-    others = temporary / "other"
-    others.mkdir()
-    (temporary / "mlctl-opening-file").write_bytes(b"")
-    (temporary / "mlctl-opening-link").symlink_to(others, target_is_directory=True)
-    with folder.private() as used:
-        assert not left.exists()
-        with folder.private():
-            # One that is in use stays.
-            assert used.exists()
-    assert sorted(each.name for each in temporary.iterdir()) == ["mlctl-opening-file", "mlctl-opening-link", "other"]
 
 
 def test_limits_grow_with_the_file_and_never_beyond_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,10 +16,11 @@ from typing import Any, Literal
 
 import joblib
 
-from mlctl.model.opening import answers, folder
+from mlctl.model.opening import answers
 from mlctl.model.opening.answers import Contents, InvalidAnswer
 from mlctl.model.opening.limits import Limits
 from mlctl.model.opening.refusals import Unusable, printable
+from mlctl.scratch import scratch_folder
 
 Kind = Literal["pickle", "skops"]
 Action = Literal["inspect", "rewrite", "predict"]
@@ -53,7 +54,7 @@ _HINT = "Open only files of people you know. A .skops file is the safer way to p
 
 def inspect(file: Path, limits: Limits) -> Contents:
     """What a ``.skops`` file names. Raises Unusable."""
-    with folder.private() as private:
+    with scratch_folder() as private:
         answer = _ask(private, limits, lambda _: None, action="inspect", kind="skops", file=file)
     try:
         return answers.contents(answer)
@@ -78,7 +79,7 @@ def rewrite(
     before. ``say`` is called with each line that the child wrote. The bytes come from a process that ran the
     code of the file: audit them before they are loaded. Raises Unusable.
     """
-    with folder.private() as private, _descriptor(private / "rewritten") as rewritten:
+    with scratch_folder() as private, _descriptor(private / "rewritten") as rewritten:
         _ask(
             private, limits, say, action="rewrite", kind=kind, file=file, trusted=trusted, modules=modules,
             forbidden=forbidden, rewritten=rewritten,
@@ -94,7 +95,7 @@ def predict(
     ``rows``: what the model takes, shape (rows, columns). ``limits``: those for a file of so many bytes. What the model
     raises is not told: whoever predicts next sees it. Raises Unusable.
     """
-    with folder.private() as private:
+    with scratch_folder() as private:
         path = private / "trial"
         with path.open("xb") as file:
             joblib.dump((model, rows), file)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlctl.errors import ExitCode, MlctlError
-from mlctl.model.opening import folder
 from mlctl.model.opening.process import Kind
+from mlctl.scratch import scratch_folder
 
 MAX_BYTES = 16 * 2**30
 _CHUNK = 2**20
@@ -38,7 +38,7 @@ def copied(path: Path) -> Iterator[Copy]:
     """
     source = _opened(path)
     try:
-        with folder.private() as private:
+        with scratch_folder() as private:
             yield _copy(source, path, private / "model")
     finally:
         os.close(source)
