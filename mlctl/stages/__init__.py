@@ -79,9 +79,7 @@ class Stage:
         """A lock between this user's processes on this machine that change this stage."""
         return FileLock(private_folder(project_state(self.project_folder)) / f"{self.name}.lock", mode=0o600)
 
-    def turn(
-        self, report: Report = silent, *, busy: Callable[[], None] = lambda: None
-    ) -> AbstractContextManager[None]:
+    def turn(self, report: Report = silent, *, busy: Callable[[], None] = lambda: None) -> AbstractContextManager[None]:
         """Hold ``lock`` for a command that changes this stage; ``busy`` is called where it has to wait.
 
         Raises MlctlError (exit 1, ``lock_timeout``) after ten minutes, and at once where the holder is stopped.

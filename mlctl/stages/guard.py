@@ -17,7 +17,6 @@ import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl
 
 Headers = list[tuple[bytes, bytes]]
 Scope = dict[str, Any]
@@ -37,7 +36,7 @@ _VIRTUAL_HOST = re.compile(r"([a-z0-9]+)\.execute-api\.localhost")
 _PORT = re.compile(r"(?::[0-9]{1,5})?")
 # Signature Version 4, and Version 2, with which boto3 still signs the URLs of S3 by default.
 _CREDENTIAL = re.compile(rb"Credential=([^/,\s]+)/|^AWS ([^:\s]+):")
-_IN_QUERY = ("X-Amz-Credential", "AWSAccessKeyId")
+_IN_QUERY = re.compile(rb"(?:^|&)(?:X-Amz-Credential|AWSAccessKeyId)=([A-Za-z0-9]+)(?=/|%2[Ff]|&|$)")
 _HOW = (
     "This is an emulator of mlctl: it needs the credentials that `mlctl local status --json` shows "
     "(export them as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY)."
@@ -118,9 +117,8 @@ def _offered(query: bytes, headers: Headers) -> Iterator[bytes]:
             yield value
         elif name == b"authorization":
             yield from (match[1] or match[2] for match in _CREDENTIAL.finditer(value))
-    for parameter, text in parse_qsl(query.decode("latin-1"), encoding="latin-1"):
-        if parameter in _IN_QUERY:
-            yield text.partition("/")[0].encode("latin-1")
+    # As it stands: what is decoded first could not be replaced in what the emulator gets.
+    yield from _IN_QUERY.findall(query)
 
 
 def cors_headers(configuration: dict[str, Any], origin: str) -> dict[str, str]:
