@@ -103,12 +103,12 @@ def test_a_tail_goes_on_with_an_emulator_that_was_started_again(deployed: Projec
     for reader in readers:
         reader.start()
     try:
-        first = deployed.ok("invoke", "5.1", "3.5", "1.4", "0.2")["request_id"]
+        first = deployed.run("invoke", "1", "--json").json["request_id"]
         wait_until(lambda: any(first in line for line in got))
         deployed.ok("local", "stop")
         wait_until(lambda: any("The local emulator has ended" in line for line in told))
         deployed.ok("local", "start")
-        second = deployed.ok("invoke", "5.1", "3.5", "1.4", "0.2")["request_id"]
+        second = deployed.run("invoke", "1", "--json").json["request_id"]
         wait_until(lambda: any(second in line for line in got))
     finally:
         process.send_signal(signal.SIGINT)
