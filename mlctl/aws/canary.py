@@ -60,6 +60,7 @@ def bake(
     ask: Callable[[], None],
     report: Report,
     clock: Callable[[], float] = time.time,
+    timer: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
     """Watch a canary until its time is over; return when it has done well.
@@ -67,33 +68,41 @@ def bake(
     ``ask`` sends one golden request to the new release and raises when its answer is wrong: an idle stage proves
     something too. Metrics lag behind, so a bake of less than two minutes rests on golden requests and the log mostly;
     they are read once more at the end, and also of a canary whose time was over before it was resumed. Metrics that do
-    not come for a while are done without, which is said when they lack at the end. Raises MlctlError (exit 4) when a
-    limit is passed, and what ``ask`` raises.
+    not come for a while are done without, which is said when they lack at the end. ``clock`` tells how much of the time
+    was over before now; ``timer`` measures the rest, so a clock that is set meanwhile neither ends the bake early nor
+    prolongs it. Raises MlctlError (exit 4) when a limit is passed, and what ``ask`` raises.
     """
-    end = canary.since + canary.bake
+    since_epoch, begun = max(clock(), canary.since), timer()
+    rest = max(canary.since + canary.bake - since_epoch, 0)
     told = f"Canary of release {canary.release} at {canary.percent} %"
 
+    def now() -> float:
+        return since_epoch + timer() - begun
+
+    def left() -> float:
+        return rest - (timer() - begun)
+
     def done() -> int:
-        return max(min(int(clock()) - canary.since, canary.bake), 0)
+        return max(min(int(now()) - canary.since, canary.bake), 0)
 
     report(Event("start", "canary", told, done=done(), total=canary.bake, unit="s"))
     watch = _Watch(aws, names, live, canary, limits, report)
-    asked, due = 0, clock() + _READ_SECONDS
+    asked, due = 0, timer() + _READ_SECONDS
     try:
-        while clock() < end:
+        while left() > 0:
             ask()
             asked += 1
             # Each reading is told, not each request: what reads the progress may be a program.
-            is_due = clock() >= due
+            is_due = timer() >= due
             if is_due:
-                watch.read(clock())
-                due = clock() + _READ_SECONDS
+                watch.read(now())
+                due = timer() + _READ_SECONDS
             text = watch.told(asked) if is_due or asked == 1 else ""
             report(Event("advance", "canary", text, done=done(), total=canary.bake))
-            sleep(max(min(_ASK_SECONDS, end - clock()), 0.0))
+            sleep(max(min(_ASK_SECONDS, left()), 0.0))
         ask()
         asked += 1
-        watch.read(clock())
+        watch.read(now())
     except BaseException:
         report(Event("finish", "canary", watch.told(asked), ok=False))
         raise

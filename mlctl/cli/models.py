@@ -35,7 +35,8 @@ def models(ctx: typer.Context, as_json: JsonFlag = False) -> None:
     settings = session.settings(stage="local")
     from mlctl.core import models as core
 
-    listed = core.run(session.folder, settings)
+    with session.progress() as report:
+        listed = core.run(session.folder, settings, report)
     session.emit([_row(each) for each in listed], lambda console: _render(console, listed))
 
 

@@ -5,8 +5,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from filelock import Timeout
-
 from mlctl.aws import read
 from mlctl.aws.apply.deployment import carry_out
 from mlctl.aws.apply.run import Run
@@ -185,17 +183,15 @@ def _turn(stage: Stage, options: Options, report: Report) -> Iterator[_Before]:
     if options.dry_run:
         yield _Before(None, waited=False)
         return
-    lock, live, waited = stage.lock(), None, False
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        waited, live = True, read.live(stage.aws, stage.names)
+    before = _Before(None, waited=False)
+
+    def busy() -> None:
+        nonlocal before
+        before = _Before(read.live(stage.aws, stage.names), waited=True)
         report(Event("note", "lock", f"Another command is changing stage '{stage.name}': waiting for it to end."))
-        lock.acquire()
-    try:
-        yield _Before(live, waited)
-    finally:
-        lock.release()
+
+    with stage.turn(report, busy=busy):
+        yield before
 
 
 def _check_canary(wanted: Desired, actual: Actual) -> None:

@@ -27,7 +27,7 @@ def run(project_folder: Path, settings: Settings, stage_name: str, report: Repor
     goes on with what is left.
     """
     stage = open_stage(project_folder, settings, stage_name, report)
-    with explained(), stage.lock():
+    with explained(), stage.turn(report):
         account = read.identity(stage.aws).account
         bucket = stage.names.bucket(account, stage.aws.region)
         actual = read.actual(stage.aws, stage.names, bucket=bucket)

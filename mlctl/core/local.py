@@ -48,10 +48,10 @@ def stop(project_folder: Path, report: Report = silent) -> LocalStatus:
     local = LocalEmulator(project_folder)
     for other in abandoned():
         with suppress(MlctlError):
-            other.stop()
+            other.stop(report)
             text = f"Stopped the emulator of {other.project_folder} too: that folder is gone."
             report(Event("note", "emulator", text))
-    stopped = local.stop()
+    stopped = local.stop(report)
     if not stopped.kept_state:
         raise MlctlError(
             "The local emulator has ended, but could not save its state: what was deployed to it is lost.",

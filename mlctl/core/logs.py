@@ -4,6 +4,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NoReturn
@@ -13,10 +14,13 @@ from mlctl.aws.logs import LogEvent, LogReader
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.progress import Event, Report, silent
 from mlctl.settings import Settings
-from mlctl.stages import Stage, open_stage
+from mlctl.stages import LOCAL, Stage, open_stage
+from mlctl.stages.emulator import Emulator, LocalEmulator
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _POLL_SECONDS = 1.0
+# For so long a tail waits for an emulator that has ended to start again.
+_RESTART_SECONDS = 30.0
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 # Lambda's own lines as text (START, END, REPORT, INIT_START …), and the same as JSON.
@@ -88,16 +92,53 @@ def tail(
 ) -> Iterator[Line]:
     """The lines of the last ``since_seconds`` and all that follow, each once; ends only with the caller.
 
-    Waits for a log group that is not there yet.
+    Waits for a log group that is not there yet. When the local emulator is started again, goes on with the new one.
+    Raises MlctlError (exit 5) when it ends and is not.
     """
     stage = open_stage(project_folder, settings, stage_name, report)
+    local = LocalEmulator(project_folder) if stage.name == LOCAL and settings.local_endpoint is None else None
+    emulator = local.running() if local else None
     reader = _reader(stage, since_seconds, now)
     with explained():
         if not reader.exists():
             report(Event("note", "logs", f"Waiting for the log group of stage '{stage_name}' (Ctrl-C to end)"))
-        while True:
-            yield from _lines(reader, wanted)
-            sleep(_POLL_SECONDS)
+    while True:
+        try:
+            with explained():
+                yield from _lines(reader, wanted)
+        except MlctlError:
+            if local is None or emulator is None or _is_well(local, emulator):
+                raise
+            emulator = _next_emulator(local, emulator, report, sleep)
+            reader.reconnect(open_stage(project_folder, settings, stage_name, report).aws)
+        sleep(_POLL_SECONDS)
+
+
+def _is_well(local: LocalEmulator, emulator: Emulator) -> bool:
+    with suppress(MlctlError):
+        return local.answering() == emulator
+    return False
+
+
+def _next_emulator(local: LocalEmulator, ended: Emulator, report: Report, sleep: Callable[[float], None]) -> Emulator:
+    """The emulator that takes the place of ``ended`` within a while."""
+    report(Event("note", "logs", "The local emulator has ended: waiting for it to start again (Ctrl-C to end)"))
+    until = time.monotonic() + _RESTART_SECONDS
+    while time.monotonic() < until:
+        with suppress(MlctlError):
+            found = local.answering()
+            if found is not None and found != ended:
+                report(Event("note", "logs", "The local emulator was started again."))
+                return found
+        sleep(_POLL_SECONDS)
+    # Says so where it hangs.
+    local.answering()
+    raise MlctlError(
+        "The local emulator has ended, and does not log any more.",
+        code="emulator_ended",
+        exit_code=ExitCode.AWS,
+        hint="Run `mlctl local start`, then `mlctl logs --tail` again.",
+    )
 
 
 def seconds(text: str) -> float:
@@ -135,7 +176,9 @@ def _no_number(name: str) -> NoReturn:
 
 
 def _reader(stage: Stage, since_seconds: float, now: Callable[[], float]) -> LogReader:
-    return LogReader(stage.aws, stage.names.log_group, since=int((now() - since_seconds) * 1000))
+    # The emulator stamps its events with this machine's clock.
+    clock = now if stage.endpoint else None
+    return LogReader(stage.aws, stage.names.log_group, since=int((now() - since_seconds) * 1000), clock=clock)
 
 
 def _lines(reader: LogReader, wanted: Filter) -> Iterator[Line]:

@@ -11,7 +11,7 @@ from mlctl.model import trust
 from mlctl.model.gates import measured
 from mlctl.model.manifest import Manifest
 from mlctl.model.registry import LATEST, ModelVersion, Registry
-from mlctl.progress import Report, silent
+from mlctl.progress import Event, Report, silent
 from mlctl.settings import Settings
 from mlctl.stages import LOCAL, open_if_running
 
@@ -57,9 +57,16 @@ class TrustedVersion:
     unrecognised: tuple[str, ...] | None
 
 
-def run(project_folder: Path, settings: Settings) -> tuple[Listed, ...]:
-    """All versions, the newest first. One that cannot be read is listed with its ``problem``."""
-    live = _live_locally(project_folder, settings)
+def run(project_folder: Path, settings: Settings, report: Report = silent) -> tuple[Listed, ...]:
+    """All versions, the newest first. One that cannot be read is listed with its ``problem``.
+
+    An emulator that does not answer is a warning: the versions are on disk.
+    """
+    try:
+        live = _live_locally(project_folder, settings)
+    except MlctlError as error:
+        live = None
+        report(Event("warning", "models", f"Which version is live on stage '{LOCAL}' is unknown. {error.message}"))
     return tuple(_listed(version, live) for version in Registry(project_folder, settings.project).versions())
 
 

@@ -3,6 +3,8 @@
 Stage ``local`` is the AWS code path pointed at an embedded emulator; nothing else knows that.
 """
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,9 +16,10 @@ from mlctl.aws.errors import explained
 from mlctl.aws.names import Names
 from mlctl.aws.session import Aws
 from mlctl.errors import ExitCode, MlctlError, did_you_mean
-from mlctl.progress import Report, silent
+from mlctl.progress import Event, Report, silent
 from mlctl.settings import Settings
 from mlctl.stages.emulator import LocalEmulator, secret_of
+from mlctl.stages.locking import holding
 from mlctl.user_folders import private_folder, project_state
 
 LOCAL = "local"
@@ -75,6 +78,18 @@ class Stage:
     def lock(self) -> FileLock:
         """A lock between this user's processes on this machine that change this stage."""
         return FileLock(private_folder(project_state(self.project_folder)) / f"{self.name}.lock", mode=0o600)
+
+    def turn(self, report: Report = silent, *, busy: Callable[[], None] = lambda: None) -> AbstractContextManager[None]:
+        """Hold ``lock`` for a command that changes this stage; ``busy`` is called where it has to wait.
+
+        Raises MlctlError (exit 1, ``lock_timeout``) after ten minutes, and at once where the holder is stopped.
+        """
+
+        def waiting(holder: str) -> None:
+            text = f"Stage '{self.name}' is being changed by {holder}: waiting for it to end, at most 10 minutes."
+            report(Event("note", "lock", text))
+
+        return holding(self.lock(), busy=busy, waiting=waiting)
 
     def settled(self) -> None:
         """Called after a deploy or a destroy: what an emulator lost, if it did, is missed no longer."""

@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import psutil
-
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.files import write_atomic
 from mlctl.progress import Event, Report, silent
@@ -36,7 +34,10 @@ PREFERRED_PORT = 4566
 _RECORD = "emulator.json"
 _PROJECT = "project"
 _START_SECONDS = 30.0
-_STOP_SECONDS = 15.0
+# How long an emulator that is to end may do nothing, and how long it may work: many log streams take minutes to save.
+_IDLE_SECONDS = 15.0
+_STOP_SECONDS = 600.0
+_TELL_SECONDS = 2.0
 _POLL_SECONDS = 0.05
 
 
@@ -113,7 +114,7 @@ class LocalEmulator:
                 return found
             with self._bound(wanted_port) as listening:
                 if found:
-                    self._end(found)
+                    self._end(found, report)
                 self._clear_after_end()
                 if self.ignored:
                     report(Event("note", "emulator", self.ignored))
@@ -124,17 +125,18 @@ class LocalEmulator:
             report(Event("finish", "emulator", "ready"))
             return started
 
-    def stop(self) -> Stopped:
-        """End the emulator in order, so that it keeps its state.
+    def stop(self, report: Report = silent) -> Stopped:
+        """End the emulator, in order where that is possible, so that it keeps its state.
 
-        Raises MlctlError (exit 1) when it does not end.
+        One that is stopped by a signal goes on first. It may take up to ten minutes as long as it works; one that does
+        nothing for 15 seconds is killed. Raises MlctlError (exit 1) when it does not end even then.
         """
         if not self.folder.exists():
             return Stopped(was_running=False)
         with self._locked():
             found = self.running()
             if found:
-                self._end(found)
+                self._end(found, report)
             kept = self._saved.exists() or not found
             self._clear_after_end()
             return Stopped(was_running=found is not None, kept_state=kept)
@@ -156,17 +158,12 @@ class LocalEmulator:
             self._lost.touch(mode=0o600)
         self._record.unlink()
 
-    def _end(self, emulator: Emulator) -> None:
+    def _end(self, emulator: Emulator, report: Report) -> None:
         running = process.of(self.folder, emulator)
         if running is None:
             return
-        if is_stopped(emulator.pid):
+        if not process.end(running, idle=_IDLE_SECONDS, longest=_STOP_SECONDS, tell=_TELL_SECONDS, report=report):
             raise _stuck(emulator)
-        running.terminate()
-        try:
-            running.wait(_STOP_SECONDS)
-        except psutil.TimeoutExpired:
-            raise _stuck(emulator) from None
 
     def _bound(self, wanted: int | None) -> socket.socket:
         """A listening socket: nobody else can take the port between now and the start of the emulator."""
@@ -262,12 +259,15 @@ def _running(folder: Path) -> Emulator | None:
 
 def _stuck(emulator: Emulator) -> MlctlError:
     if is_stopped(emulator.pid):
-        why, first = "is stopped", f"Let it go on (`kill -CONT {emulator.pid}`), or end it (`kill -9 {emulator.pid}`)"
+        why, hint = "is stopped", f"Let it go on (`kill -CONT {emulator.pid}`), or end it (`mlctl local stop`)."
     else:
-        why, first = "does not answer", f"End it (`kill -9 {emulator.pid}`)"
+        why, hint = (
+            "does not answer",
+            "`mlctl local stop` ends it; `mlctl deploy` then rebuilds what it could not keep.",
+        )
     return MlctlError(
         f"The local emulator (process {emulator.pid}) {why}.",
         code="emulator_stuck",
         exit_code=ExitCode.UNEXPECTED,
-        hint=f"{first}; `mlctl deploy` then rebuilds the stage.",
+        hint=hint,
     )

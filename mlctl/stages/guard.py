@@ -17,7 +17,6 @@ import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl
 
 Headers = list[tuple[bytes, bytes]]
 Scope = dict[str, Any]
@@ -37,7 +36,11 @@ _VIRTUAL_HOST = re.compile(r"([a-z0-9]+)\.execute-api\.localhost")
 _PORT = re.compile(r"(?::[0-9]{1,5})?")
 # Signature Version 4, and Version 2, with which boto3 still signs the URLs of S3 by default.
 _CREDENTIAL = re.compile(rb"Credential=([^/,\s]+)/|^AWS ([^:\s]+):")
-_IN_QUERY = ("X-Amz-Credential", "AWSAccessKeyId")
+_IN_QUERY = re.compile(rb"(?:^|&)(?:X-Amz-Credential|AWSAccessKeyId)=([A-Za-z0-9]+)(?=/|%2[Ff]|&|$)")
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html: the payload of a request.
+_BODY_LIMIT = 10 * 1024 * 1024
+# More than any length that is looked at: int() refuses thousands of digits.
+_LENGTH_DIGITS = 18
 _HOW = (
     "This is an emulator of mlctl: it needs the credentials that `mlctl local status --json` shows "
     "(export them as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY)."
@@ -118,9 +121,8 @@ def _offered(query: bytes, headers: Headers) -> Iterator[bytes]:
             yield value
         elif name == b"authorization":
             yield from (match[1] or match[2] for match in _CREDENTIAL.finditer(value))
-    for parameter, text in parse_qsl(query.decode("latin-1"), encoding="latin-1"):
-        if parameter in _IN_QUERY:
-            yield text.partition("/")[0].encode("latin-1")
+    # As it stands: what is decoded first could not be replaced in what the emulator gets.
+    yield from _IN_QUERY.findall(query)
 
 
 def cors_headers(configuration: dict[str, Any], origin: str) -> dict[str, str]:
@@ -172,7 +174,11 @@ class Guard:
         if verdict.refused is not None:
             await _refuse(verdict.refused, send)
             return
-        await self._app(self._passed(scope, headers, verdict), receive, send if verdict.open else _without_cors(send))
+        passed = self._passed(scope, headers, verdict)
+        if verdict.open:
+            await _limited(self._app, passed, receive, send)
+        else:
+            await self._app(passed, receive, _without_cors(send))
 
     def _passed(self, scope: Scope, headers: Headers, verdict: Verdict) -> Scope:
         secret = self._secret.encode()
@@ -190,15 +196,45 @@ class Guard:
         }
 
 
+async def _limited(app: App, scope: Scope, receive: Receive, send: Send) -> None:
+    """Keep a body that an HTTP API does not take out of the emulator's memory: anybody may send one."""
+    taken, is_begun, is_too_large = 0, False, _length(scope["headers"]) > _BODY_LIMIT
+
+    async def counted() -> Message:
+        nonlocal taken, is_too_large
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if taken > _BODY_LIMIT:
+            is_too_large = True
+            return {"type": "http.disconnect"}
+        return message
+
+    async def sent(message: Message) -> None:
+        nonlocal is_begun
+        is_begun = True
+        await send(message)
+
+    if not is_too_large:
+        await app(scope, counted, sent)
+    if is_too_large and not is_begun:
+        await _answer(413, [], {"message": "Request Entity Too Large"}, send)
+
+
+def _length(headers: Headers) -> int:
+    lengths = [value for name, value in headers if name == b"content-length" and value.isdigit()]
+    # The server refuses requests with several lengths, and a length that is not a number.
+    return int(lengths[0][:_LENGTH_DIGITS]) if lengths else 0
+
+
 async def _refuse(why: str, send: Send) -> None:
-    body = json.dumps({"__type": "AccessDeniedException", "message": why}).encode()
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-        (b"x-amzn-errortype", b"AccessDeniedException"),
-        (MARK, b"refused"),
-    ]
-    await send({"type": "http.response.start", "status": 403, "headers": headers})
+    marks = [(b"x-amzn-errortype", b"AccessDeniedException"), (MARK, b"refused")]
+    await _answer(403, marks, {"__type": "AccessDeniedException", "message": why}, send)
+
+
+async def _answer(status: int, marks: Headers, document: dict[str, str], send: Send) -> None:
+    body = json.dumps(document).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), *marks]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 

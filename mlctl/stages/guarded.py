@@ -21,6 +21,8 @@ _KEEP_ALIVE_SECONDS = 75
 _SAVES_AT_MOST = 3
 # Variables that make a loader or an interpreter execute something.
 _LOADING = ("LD_", "DYLD_", "PYTHON")
+# What functions get of the environment of the emulator.
+_SHARED = ("PATH", "LANG", "TMPDIR")
 
 
 class Snapshot(dict[Any, Any]):
@@ -79,7 +81,12 @@ def _isolated(execute: Callable[..., Any]) -> Callable[..., Any]:
         if "PYTHONHOME" in environment:
             # Lambda's interpreter does not start with one either; this one would execute what lies there.
             command = [sys.executable, "-I", "-c", "raise SystemExit('PYTHONHOME is set: Python cannot start.')"]
-        harmless = {name: value for name, value in environment.items() if not name.startswith(_LOADING)}
+        harmless = {
+            name: value
+            for name, value in environment.items()
+            # What the emulator was started with is none of a function's business, nor where its files are.
+            if not name.startswith(_LOADING) and (name in _SHARED or os.environ.get(name) != value)
+        }
         return execute(command, env=harmless | {"PATH": os.environ["PATH"]}, **options)
 
     return isolated

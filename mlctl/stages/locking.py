@@ -2,8 +2,8 @@
 
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -16,25 +16,31 @@ from mlctl.stages.record import process_id, read_private
 # Long enough to install the emulator over a slow network.
 _WAIT_SECONDS = 600.0
 _LOOK_SECONDS = 1.0
+# Shorter waits need no explanation.
+_TELL_SECONDS = 2.0
+
+
+def held(path: Path, seconds: float = _WAIT_SECONDS) -> AbstractContextManager[None]:
+    """Hold the lock at ``path`` as ``holding`` does."""
+    return holding(FileLock(path, mode=0o600), seconds)
 
 
 @contextmanager
-def held(path: Path, seconds: float = _WAIT_SECONDS) -> Iterator[None]:
-    """Hold the lock at ``path``, waiting at most ``seconds`` for it, and not at all for a process that is stopped.
+def holding(
+    lock: FileLock,
+    seconds: float = _WAIT_SECONDS,
+    *,
+    busy: Callable[[], None] = lambda: None,
+    waiting: Callable[[str], None] = lambda holder: None,
+) -> Iterator[None]:
+    """Hold ``lock``, waiting at most ``seconds`` for it, and not at all for a process that is stopped.
 
-    Raises MlctlError (exit 1) with the id of the process that holds it.
+    ``busy`` is called before the wait begins, where there is one; ``waiting`` gets the holder in words when the wait
+    takes longer than two seconds. Raises MlctlError (exit 1) with the id of the process that holds the lock.
     """
-    lock = FileLock(path, mode=0o600)
+    path = Path(lock.lock_file)
     holder = path.with_name(f"{path.name}.holder")
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            lock.acquire(timeout=min(_LOOK_SECONDS, seconds))
-            break
-        except Timeout:
-            pid = process_id(read_private(holder))
-            if time.monotonic() >= deadline or (pid and is_stopped(pid)):
-                raise _not_released(path, pid) from None
+    _acquire(lock, path, holder, seconds, busy, waiting)
     try:
         # For the message of whoever waits: a full disk must not keep anybody from stopping an emulator.
         with suppress(OSError):
@@ -43,6 +49,33 @@ def held(path: Path, seconds: float = _WAIT_SECONDS) -> Iterator[None]:
     finally:
         holder.unlink(missing_ok=True)
         lock.release()
+
+
+def _acquire(
+    lock: FileLock,
+    path: Path,
+    holder: Path,
+    seconds: float,
+    busy: Callable[[], None],
+    waiting: Callable[[str], None],
+) -> None:
+    with suppress(Timeout):
+        lock.acquire(timeout=0)
+        return
+    busy()
+    began = time.monotonic()
+    is_told = False
+    while True:
+        with suppress(Timeout):
+            lock.acquire(timeout=min(_LOOK_SECONDS, seconds))
+            return
+        waited = time.monotonic() - began
+        pid = process_id(read_private(holder))
+        if waited >= seconds or (pid and is_stopped(pid)):
+            raise _not_released(path, pid)
+        if waited >= _TELL_SECONDS and not is_told:
+            is_told = True
+            waiting(f"process {pid}" if pid else "another process")
 
 
 def is_stopped(pid: int) -> bool:

@@ -3,11 +3,13 @@
 import os
 import socket
 import subprocess
+import time
 from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import psutil
 
+from mlctl.progress import Event, Report
 from mlctl.stages.isolation import ISOLATED, PRIVATE_UMASK
 from mlctl.stages.record import HOST, Emulator
 
@@ -15,6 +17,10 @@ STATE = "state"
 TEMPORARY = "tmp"
 LOG = "emulator.log"
 _PROGRAM = Path(__file__).with_name("guarded.py")
+_WATCH_SECONDS = 0.5
+_KILL_SECONDS = 10.0
+# An event loop that only waits computes less than this in the time that counts as idle.
+_COMPUTING_SECONDS = 0.05
 _SERVICES = "acm,apigateway,cloudwatch,iam,lambda,logs,s3,sts"
 
 
@@ -74,6 +80,53 @@ def tell(child: "subprocess.Popen[bytes]", secret: str) -> None:
     with suppress(BrokenPipeError), child.stdin or nullcontext() as pipe:
         if pipe:
             pipe.write(f"{secret}\n".encode())
+
+
+def end(running: psutil.Process, *, idle: float, longest: float, tell: float, report: Report) -> bool:
+    """End the emulator and return whether it is gone: with SIGTERM, on which it saves its state, else with SIGKILL.
+
+    It may take ``longest`` seconds, but no more than ``idle`` in which it neither computes nor writes. After ``tell``
+    seconds ``report`` says what is waited for.
+    """
+    began = active = time.monotonic()
+    done, is_told = _work(running), False
+    with suppress(psutil.NoSuchProcess):
+        running.terminate()
+        # A process that is stopped by a signal gets SIGTERM when it goes on.
+        running.resume()
+    while (now := time.monotonic()) - active < idle and now - began < longest:
+        with suppress(psutil.TimeoutExpired):
+            running.wait(_WATCH_SECONDS)
+            return True
+        now_done = _work(running)
+        if now_done[0] - done[0] > _COMPUTING_SECONDS or now_done[1] != done[1]:
+            active, done = time.monotonic(), now_done
+        if time.monotonic() - began >= tell and not is_told:
+            is_told = True
+            report(Event("note", "emulator", f"Waiting for the emulator (process {running.pid}) to save its state."))
+    report(Event("warning", "emulator", f"The emulator (process {running.pid}) does not end by itself: killing it."))
+    return _killed(running)
+
+
+def _work(running: psutil.Process) -> tuple[float, int]:
+    """The seconds that a process has computed, and the bytes that it has written, where the system tells."""
+    try:
+        times = running.cpu_times()
+        written = running.io_counters().write_bytes if hasattr(running, "io_counters") else 0
+        return times.user + times.system, written
+    except psutil.Error:
+        return 0.0, 0
+
+
+def _killed(running: psutil.Process) -> bool:
+    with suppress(psutil.Error):
+        # Functions that hang would outlive it.
+        family = [running, *running.children(recursive=True)]
+        for process in family:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(family, timeout=_KILL_SECONDS)
+    return not running.is_running() or running.status() == psutil.STATUS_ZOMBIE
 
 
 def of(folder: Path, emulator: Emulator) -> psutil.Process | None:

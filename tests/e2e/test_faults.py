@@ -167,8 +167,8 @@ def test_an_emulator_that_hangs_holds_up_no_command(empty: Project) -> None:
         for words in (("status",), ("logs",), ("invoke", "1", "2", "3", "4")):
             began = time.monotonic()
             hung = empty.run(*words)
-            assert hung.code == 5
-            assert f"The local emulator (process {process.pid}) does not answer." in hung.err
+            assert hung.code == 1
+            assert f"The local emulator (process {process.pid}) is stopped." in hung.err
             assert "`mlctl local stop`" in hung.err
             # One wait of ten seconds, where it was five minutes.
             assert time.monotonic() - began < 30
@@ -179,7 +179,8 @@ def test_an_emulator_that_hangs_holds_up_no_command(empty: Project) -> None:
 
 def test_all_of_a_large_log_is_shown_once(empty: Project) -> None:
     empty.ok("up", "-p", "n_estimators=3")
-    clients = Aws.emulated(empty.ok("local", "status")["endpoint"], region=None)
+    status = empty.ok("local", "status")
+    clients = Aws.emulated(status["endpoint"], region=None, secret=status["access_key_id"])
     group = "/aws/lambda/iris-local"
     count, moment = 25_000, int(time.time() * 1000)
     for stream in "ab":

@@ -241,6 +241,9 @@ def test_the_secret_is_on_no_command_line_in_no_environment_and_in_no_function(l
     emulator = psutil.Process(status["pid"])
     functions = emulator.children(recursive=True)
     assert functions
+    for function in functions:
+        # Nor where the emulator keeps it.
+        assert str(live.project.emulator_folder / "state") not in repr(function.environ())
     for process in (emulator, *functions):
         assert status["access_key_id"] not in repr((process.cmdline(), process.environ()))
         assert "-I" in process.cmdline()

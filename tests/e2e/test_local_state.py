@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import psutil
 import pytest
 
 from tests.e2e.conftest import Project, make_project
+from tests.e2e.test_faults import wait_until
 
 CANARY = "import pathlib\npathlib.Path({canary!r}).touch()\n"
 
@@ -62,15 +64,63 @@ def test_a_hung_emulator_is_named_and_blocks_nothing(deployed: Project) -> None:
     process = psutil.Process(deployed.ok("local", "start")["pid"])
     process.send_signal(signal.SIGSTOP)
     try:
-        for words in (("local", "status"), ("local", "start"), ("local", "stop"), ("status",), ("models",)):
+        for words in (("local", "status"), ("local", "start"), ("status",)):
             stuck = deployed.run(*words, "--json")
             assert stuck.code == 1
             assert stuck.json["error"]["code"] == "emulator_stuck"
             assert f"process {process.pid}) is stopped" in stuck.json["error"]["message"]
             assert f"kill -CONT {process.pid}" in stuck.json["error"]["hint"]
+            assert "`mlctl local stop`" in stuck.json["error"]["hint"]
+        listed = deployed.run("models", "--json")
+        assert (listed.code, [version["deployed"] for version in listed.json]) == (0, [[]])
+        assert "Which version is live on stage 'local' is unknown." in listed.err
     finally:
         process.send_signal(signal.SIGCONT)
     assert deployed.ok("status")["healthy"] is True
+    assert [version["deployed"] for version in deployed.ok("models")] == [["local"]]
+
+
+def test_an_emulator_that_a_signal_has_stopped_is_ended_and_keeps_its_state(deployed: Project) -> None:
+    process = psutil.Process(deployed.ok("local", "start")["pid"])
+    process.send_signal(signal.SIGSTOP)
+    stopped = deployed.run("local", "stop")
+    assert (stopped.code, stopped.out) == (0, "Stopped; its state is kept for the next start.\n"), stopped.err
+    assert not process.is_running()
+    assert deployed.ok("status")["healthy"] is True
+
+
+def test_a_tail_goes_on_with_an_emulator_that_was_started_again(deployed: Project) -> None:
+    deployed.ok("deploy")
+    process = deployed.start("logs", "--tail", "--since", "10s", "--json")
+    got: list[str] = []
+    told: list[str] = []
+    assert process.stdout is not None
+    assert process.stderr is not None
+    readers = [
+        threading.Thread(target=lambda: got.extend(process.stdout or [])),
+        threading.Thread(target=lambda: told.extend(process.stderr or [])),
+    ]
+    for reader in readers:
+        reader.start()
+    try:
+        first = deployed.run("invoke", "1", "--json").json["request_id"]
+        wait_until(lambda: any(first in line for line in got))
+        deployed.ok("local", "stop")
+        wait_until(lambda: any("The local emulator has ended" in line for line in told))
+        deployed.ok("local", "start")
+        second = deployed.run("invoke", "1", "--json").json["request_id"]
+        wait_until(lambda: any(second in line for line in got))
+    finally:
+        process.send_signal(signal.SIGINT)
+        code = process.wait(30)
+        for reader in readers:
+            reader.join()
+        process.stdout.close()
+        process.stderr.close()
+    assert code == 0
+    for request_id in (first, second):
+        assert sum(request_id in line for line in got) == 1
+    assert any("was started again" in line for line in told)
 
 
 def test_a_stop_on_a_full_disk_says_that_the_state_is_lost(deployed: Project) -> None:

@@ -70,6 +70,8 @@ class Watched:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, reading: Callable[[float], Reading]) -> None:
         self.now = 1000.0
+        # By how much somebody has set the wall clock meanwhile.
+        self.set_by = 0.0
         self.asked: list[float] = []
         self.read: list[float] = []
         self.events: list[Event] = []
@@ -96,9 +98,33 @@ class Watched:
             limits=LIMITS,
             ask=ask or self.ask,
             report=self.events.append,
-            clock=lambda: self.now,
+            clock=lambda: self.now + self.set_by,
+            timer=lambda: self.now,
             sleep=self._sleep,
         )
+
+
+@pytest.mark.parametrize("seconds", [86_400.0, -86_400.0])
+def test_a_clock_that_is_set_meanwhile_changes_neither_the_time_nor_what_is_read(
+    monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    watched = Watched(monkeypatch, lambda now: Reading())
+
+    def ask() -> None:
+        watched.ask()
+        watched.set_by = seconds
+
+    watched.bake(ask)
+    assert (watched.asked[-1], len(watched.asked)) == (1060, 31)
+    assert watched.read == [1016, 1032, 1048, 1060]
+
+
+def test_a_bake_that_began_in_the_future_lasts_as_long_as_it_should(monkeypatch: pytest.MonkeyPatch) -> None:
+    watched = Watched(monkeypatch, lambda now: Reading())
+    # The clock was set back between the beginning of the canary and the command that resumes it.
+    watched.set_by = -500.0
+    watched.bake()
+    assert (watched.asked[-1], watched.read[-1]) == (1060, 1060)
 
 
 def test_a_good_canary_is_asked_and_read_all_the_time_and_once_more_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -142,6 +142,9 @@ def test_the_ways_to_give_the_secret(headers: tuple[tuple[bytes, bytes], ...], q
         ((b"cookie", f"Credential={SECRET}/x".encode()), b""),
         ((b"accept", b"*/*"), f"secret={SECRET}".encode()),
         ((b"accept", b"*/*"), b"X-Amz-Credential=\xff%FF"),
+        # What the guard decodes first it could not keep from the emulator.
+        ((b"accept", b"*/*"), f"X-Amz-Credential=%6d{SECRET[1:]}%2Fx".encode()),
+        ((b"accept", b"*/*"), f"X-Amz-Credential={SECRET}%20".encode()),
     ],
 )
 def test_what_is_not_the_secret(header: tuple[bytes, bytes], query: bytes) -> None:
@@ -226,6 +229,33 @@ def test_a_virtual_host_reaches_the_emulator_as_a_path() -> None:
     inside, _ = passed("/predict", (b"host", b"0a1b2c3d.execute-api.localhost:4566"))
     assert inside["path"] == inside["raw_path"].decode() == "/_aws/execute-api/0a1b2c3d/predict"
     assert dict(inside["headers"])[b"host"] == b"localhost:4566"
+
+
+@pytest.mark.parametrize("is_declared", [True, False])
+@pytest.mark.parametrize(("size", "status"), [(10 * 2**20, 200), (10 * 2**20 + 1, 413)])
+def test_a_body_that_api_gateway_does_not_take_stays_outside(is_declared: bool, size: int, status: int) -> None:
+    taken: list[int] = []
+    outside: list[dict[str, Any]] = []
+    chunks = [2**20] * (size // 2**20) + [size % 2**20]
+
+    async def emulator(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        while (message := await receive())["type"] == "http.request":
+            taken.append(len(message["body"]))
+            if not message["more_body"]:
+                await send({"type": "http.response.start", "status": 200, "headers": []})
+                return
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"x" * chunks.pop(0), "more_body": bool(chunks)}
+
+    async def send(message: dict[str, Any]) -> None:
+        outside.append(message)
+
+    headers = [HOST, (b"content-length", str(size).encode())] if is_declared else [HOST]
+    scope = {"type": "http", "path": API, "raw_path": API.encode(), "query_string": b"", "headers": headers}
+    asyncio.run(guard.Guard(emulator, SECRET)(scope, receive, send))
+    assert outside[0]["status"] == status
+    assert sum(taken) == (size if status == 200 else 0 if is_declared else 10 * 2**20)
 
 
 def test_a_web_socket_is_closed_before_it_is_accepted() -> None:

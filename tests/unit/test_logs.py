@@ -332,3 +332,38 @@ def test_the_trace_of_a_defect_is_indented_below_its_record() -> None:
         "    ValueError: a",
         "    22:13:20.123Z INFO forged\\x1b[2J",
     ]
+
+
+def test_lines_after_the_clock_was_set_back_are_given_each_once_and_at_once() -> None:
+    fake, seconds, set_by = FakeLogs(with_ids=False), 10_000.0, 0.0
+    following = LogReader(
+        fake,  # type: ignore[arg-type]  # the calls that it makes are faked
+        "group",
+        since=0,
+        clock=lambda: seconds + set_by,
+        timer=lambda: seconds,
+    )
+
+    def log(message: str) -> None:
+        fake.add(int((seconds + set_by) * 1000), message)
+
+    for number in range(300):
+        log(f"early {number}")
+        seconds += 1
+        assert messages(following) == [f"early {number}"]
+    # By less than what is read again, by more, and by more than all that was ever logged; then forward again.
+    for set_by in (-30.0, -200.0, -5000.0, 0.0, 7000.0, 200.0):
+        for number in range(100):
+            log(f"{set_by} {number}")
+            seconds += 1
+            assert messages(following) == [f"{set_by} {number}"]
+            assert messages(following) == []
+
+
+def test_lines_of_aws_do_not_follow_this_machines_clock() -> None:
+    fake = FakeLogs(with_ids=True)
+    following = reader(fake)
+    fake.add(2**50, "of a clock that is far ahead")
+    assert messages(following) == ["of a clock that is far ahead"]
+    fake.add(1, "too late")
+    assert messages(following) == []

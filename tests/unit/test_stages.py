@@ -8,17 +8,19 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import psutil
 import pytest
 
 from mlctl import settings
 from mlctl.aws.session import Aws
 from mlctl.errors import MlctlError
-from mlctl.progress import silent
-from mlctl.stages import LOCAL, Stage, environment, guarded, isolation, locking, probe, record
+from mlctl.progress import Event, silent
+from mlctl.stages import LOCAL, Stage, environment, guarded, isolation, locking, probe, process, record
 from mlctl.stages.emulator import LocalEmulator, secret_of
 from mlctl.user_folders import private_folder, project_state
 
@@ -163,6 +165,108 @@ def test_a_lock_held_by_a_stopped_process_names_it(tmp_path: Path) -> None:
         pass
 
 
+def test_whoever_waits_for_a_stage_is_told_who_holds_it_and_not_for_ever(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(locking, "_TELL_SECONDS", 0.02)
+    monkeypatch.setattr(locking, "_LOOK_SECONDS", 0.01)
+    aws = Aws.emulated("http://127.0.0.1:1", region=None)
+    stage = Stage("prod", project, settings.load(project, stage="prod"), aws, "http://127.0.0.1:1")
+    told: list[str] = []
+    busy: list[str] = []
+    with stage.turn():
+        with (
+            pytest.raises(MlctlError, match=f"prod.lock is held by process {os.getpid()}") as caught,
+            locking.holding(stage.lock(), 0.1, busy=lambda: busy.append("busy"), waiting=told.append),
+        ):
+            pass
+        assert (caught.value.code, caught.value.exit_code) == ("lock_timeout", 1)
+        assert (busy, told) == (["busy"], [f"process {os.getpid()}"])
+        notes: list[str] = []
+
+        def second() -> None:
+            with stage.turn(lambda event: notes.append(event.text)):
+                pass
+
+        holder = threading.Thread(target=second)
+        holder.start()
+        deadline = time.monotonic() + 30
+        while not notes and time.monotonic() < deadline:
+            time.sleep(0.01)
+    holder.join(30)
+    assert notes == [
+        f"Stage 'prod' is being changed by process {os.getpid()}: waiting for it to end, at most 10 minutes."
+    ]
+
+
+def test_a_command_does_not_wait_for_a_stage_that_a_stopped_process_holds(project: Path) -> None:
+    aws = Aws.emulated("http://127.0.0.1:1", region=None)
+    stage = Stage("prod", project, settings.load(project, stage="prod"), aws, "http://127.0.0.1:1")
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(stage.lock().lock_file)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        holder.send_signal(signal.SIGSTOP)
+        with pytest.raises(MlctlError, match=f"process {holder.pid}, which is stopped") as caught, stage.turn():
+            pass
+        assert caught.value.code == "lock_timeout"
+        holder.send_signal(signal.SIGCONT)
+        holder.communicate("end\n")
+
+
+ENDING = """
+import pathlib, signal, sys, time
+def end(*_):
+    until = time.process_time() + float(sys.argv[2])
+    while time.process_time() < until:
+        pass
+    pathlib.Path(sys.argv[1]).touch()
+    sys.exit()
+signal.signal(signal.SIGTERM, end if sys.argv[1] else signal.SIG_IGN)
+print("ready", flush=True)
+while True:
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(
+    ("saves", "is_stopped", "told"),
+    [
+        # Longer than one that does nothing may take.
+        (True, False, ["Waiting for the emulator (process {pid}) to save its state."]),
+        (True, True, ["Waiting for the emulator (process {pid}) to save its state."]),
+        (
+            False,
+            False,
+            [
+                "Waiting for the emulator (process {pid}) to save its state.",
+                "The emulator (process {pid}) does not end by itself: killing it.",
+            ],
+        ),
+    ],
+)
+def test_an_emulator_may_work_before_it_ends_and_is_killed_when_it_hangs(
+    tmp_path: Path, saves: bool, is_stopped: bool, told: list[str]
+) -> None:
+    saved = tmp_path / "saved"
+    words = [sys.executable, "-c", ENDING, str(saved) if saves else "", "2.5"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+        if is_stopped:
+            child.send_signal(signal.SIGSTOP)
+        events: list[Event] = []
+        running = psutil.Process(child.pid)
+        assert process.end(running, idle=2.0, longest=60, tell=0.1, report=events.append)
+        assert child.poll() is not None or running.status() == psutil.STATUS_ZOMBIE
+    assert saved.exists() is saves
+    assert [event.text for event in events] == [text.format(pid=child.pid) for text in told]
+
+
 def test_path_has_neither_relative_folders_nor_those_of_the_project(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -208,21 +312,25 @@ def test_a_snapshot_is_iterated_while_threads_add() -> None:
         thread.join()
 
 
-def test_functions_are_isolated_and_their_variables_load_nothing(tmp_path: Path) -> None:
+def test_functions_are_isolated_and_their_variables_load_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     runtime = ModuleType("runtime")
     guarded.isolate_functions(runtime)
     isolated = vars(runtime)["subprocess"]
     (tmp_path / "json.py").write_text("raise SystemExit('executed')")
     script = tmp_path / "script.py"
     script.write_text("import json, os, sys; print(json.dumps([sys.flags.isolated, sorted(os.environ)]))")
-    variables = {"PYTHONPATH": str(tmp_path), "LD_PRELOAD": "x.so", "MODEL": "1"}
+    monkeypatch.setenv("STATE_DIR", str(tmp_path))
+    inherited = {"STATE_DIR": str(tmp_path), "TMPDIR": str(tmp_path)}
+    variables = {"PYTHONPATH": str(tmp_path), "LD_PRELOAD": "x.so", "MODEL": "1", **inherited}
     ran = isolated.run(
         ["python3", str(script)], env=variables, cwd=tmp_path, capture_output=True, text=True, check=True
     )
     flags, names = json.loads(ran.stdout)
     assert flags == 1
-    assert "MODEL" in names
-    assert not {"PYTHONPATH", "LD_PRELOAD"} & set(names)
+    assert {"MODEL", "TMPDIR"} <= set(names)
+    assert not {"PYTHONPATH", "LD_PRELOAD", "STATE_DIR"} & set(names)
     assert isolated.PIPE == subprocess.PIPE
     at_home = isolated.run(
         ["python3", str(script)], env={"PYTHONHOME": str(tmp_path)}, capture_output=True, check=False
