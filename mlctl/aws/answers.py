@@ -87,7 +87,7 @@ def _check(operation_model: Any, response_dict: dict[str, Any], **_: Any) -> Non
     try:
         text = body.decode()
     except UnicodeDecodeError:
-        raise foreign(operation_model.name, "it is no text") from None
+        raise foreign(operation_model.name, "it is not text") from None
     if len(body) > _SMALL_BYTES and text.lstrip()[:1] == "{":
         return
     try:
@@ -135,7 +135,7 @@ def _check_error(operation: str, parsed: Mapping[str, Any]) -> None:
     """An error of a service holds a code and a message, both of them text."""
     error = parsed.get("Error", {})
     if not isinstance(error, dict) or not all(isinstance(error.get(key), str | None) for key in ("Code", "Message")):
-        raise foreign(operation, "its error is no text")
+        raise foreign(operation, "its error is not text")
 
 
 def _answer(operation: str, fields: Mapping[str, Any]) -> Answer:

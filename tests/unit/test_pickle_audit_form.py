@@ -281,7 +281,7 @@ def test_what_a_finding_says(tmp_path: Path) -> None:
     assert found is not None
     assert found.unknown == found.dangerous == ()
     assert found.known == found.types == ("numpy._core.multiarray._reconstruct", "numpy.dtype", "numpy.ndarray")
-    assert found.calls == ("numpy.ndarray (its state: a list of other than as many objects as its shape says)",)
+    assert found.calls == ("numpy.ndarray (its state: a list whose length does not match its shape)",)
     found = found_in(tmp_path / "file", STATES["__setstate__"])
     assert found is not None
     assert found.calls == ("sklearn.dummy.DummyClassifier (its state: sets __setstate__)",)

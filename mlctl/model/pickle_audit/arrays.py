@@ -190,7 +190,7 @@ def _set_elements(array: Array, version: Any, shape: Any, dtype: Any, order: Any
     if of.kind == "O":
         # NumPy reads as many as the shape says, whatever the list holds.
         if type(raw) is not List or len(raw.items) != count:
-            raise Odd("a list of other than as many objects as its shape says")
+            raise Odd("a list whose length does not match its shape")
         within = [each for each in raw.items if type(each) is Array]
         array.depth += max((each.depth for each in within), default=0)
         if array.depth > _DEEPEST or any(each.dtype is None for each in within):
@@ -198,7 +198,7 @@ def _set_elements(array: Array, version: Any, shape: Any, dtype: Any, order: Any
     elif of.objects:
         raise Odd("a structure with objects in it")
     elif type(raw) is not Bytes or raw.mutable or raw.size != count * of.size:
-        raise Odd("other than as many bytes as its shape says")
+        raise Odd("a number of bytes that does not match its shape")
     array.dtype, array.shape = of, size
 
 
@@ -242,7 +242,7 @@ def from_buffer(arguments: list[Any]) -> Array:
     if axes is not None and sorted(_shape(axes)) != list(range(len(shape))):
         raise Odd("an order of other axes")
     if dtype.objects or type(raw) is not Bytes or raw.size != math.prod(shape) * dtype.size:
-        raise Odd("other than as many bytes as its shape says")
+        raise Odd("a number of bytes that does not match its shape")
     return Array(dtype, shape)
 
 

@@ -78,7 +78,7 @@ def _reconstructor(arguments: list[Any]) -> Any:
     kind, base, state = arguments if len(arguments) == 3 else (None,) * 3
     name, basic = _named(kind), _named(base)
     if name is None:
-        raise Odd("for what is no class")
+        raise Odd("called with something that is not a class")
     if basic == OBJECT and state is None:
         return instance(name)
     if basic == ("builtins", "dict") and type(state) is Table and state.exact and name == BUNCH:
@@ -94,7 +94,7 @@ def _tree(arguments: list[Any]) -> Made:
     if not counts(features, outputs) or outputs < 1 or type(classes) is not Array:
         raise Odd(_ARGUMENTS)
     if not classes.holds("i", 1) or classes.shape != (outputs,):
-        raise Odd("other than as many numbers of classes as outputs")
+        raise Odd("numbers of classes that do not match the outputs")
     return Made(TREE, "tree", outputs)
 
 

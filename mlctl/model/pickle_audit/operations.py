@@ -176,7 +176,7 @@ class Operations(Machine):
         table = self._changed(Table)
         if type(table) is not Table:
             if type(table) is Made and table.origin[1] == "Bunch" and not all(type(key) is str for key in items[::2]):
-                self.odd(table.origin, "a key that is no text")
+                self.odd(table.origin, "a key that is not text")
             return
         if table.frozen:
             refuse("a change of the fields of a data type")

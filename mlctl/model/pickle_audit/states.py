@@ -49,10 +49,10 @@ def _plain(made: Made, state: Any) -> None:
         if key in METHODS and _may_be_called(value):
             raise Odd(f"puts something in place of its method {key}")
         if key in _METHOD_NAMES and not _names_methods(value):
-            raise Odd(f"{key} names something else than a method that predicts")
+            raise Odd(f"{key} is not the name of a method that predicts")
     # BaseEstimator.__setstate__ compares it with a text.
     if type(entries.get("_sklearn_version", "")) is not str:
-        raise Odd("_sklearn_version is no text")
+        raise Odd("_sklearn_version is not text")
     check = _OWN.get(made.origin[1])
     if check is not None:
         check(entries)
