@@ -141,7 +141,7 @@ def _check(url: str, headers: Mapping[str, str]) -> None:
             f"{url} is not the URL of an API.",
             code="api_unreachable",
             exit_code=ExitCode.AWS,
-            hint="`mlctl status` tells whether it is deployed.",
+            hint="`mlctl status` shows whether it is deployed.",
         )
     if _SECRET_HEADERS & {name.lower() for name in headers} and not keeps_secrets(url):
         raise MlctlError(
@@ -166,16 +166,16 @@ def _body(answer: Any, limit: int) -> bytes:
 def _failed(url: str, error: Exception, *, late: float | None) -> MlctlError:
     cause = error.reason if isinstance(error, urllib.error.URLError) else error
     if late is not None or isinstance(cause, OSError | str):
-        why = f"no whole answer within {late:g} seconds" if late is not None else cause
+        why = f"no complete answer within {late:g} seconds" if late is not None else cause
         return MlctlError(
             f"The API at {url} does not answer: {why}.",
             code="api_unreachable",
             exit_code=ExitCode.AWS,
-            hint="`mlctl status` tells whether it is deployed.",
+            hint="`mlctl status` shows whether it is deployed.",
         )
     said = " ".join(f"{'' if isinstance(cause, ValueError) else f'{type(cause).__name__}: '}{cause}".split())
     return MlctlError(
-        f"What answers at {url} is not the API: {said[:_SHOWN_CHARACTERS]}.",
+        f"The server at {url} is not the API: {said[:_SHOWN_CHARACTERS]}.",
         code="api_error",
         exit_code=ExitCode.AWS,
         hint="Another program or a proxy may answer in its place; `mlctl status` shows the stage.",

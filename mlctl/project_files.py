@@ -22,7 +22,7 @@ def read_text(folder: Path, name: str, limit: int) -> str | None:
         raise unusable(f"{name} is a link to a file that does not exist.") from None
     except (OSError, RuntimeError) as error:
         # RuntimeError: what Python before 3.13 makes of links in a circle.
-        reason = error.strerror if isinstance(error, OSError) else "its links lead in a circle"
+        reason = error.strerror if isinstance(error, OSError) else "its links form a loop"
         raise unusable(f"{path} cannot be read: {reason}.") from None
     if len(data) > limit:
         raise unusable(f"{name} is larger than {limit // 1000} kB.")
@@ -41,7 +41,7 @@ def unusable(message: str) -> MlctlError:
         message,
         code="settings_invalid",
         exit_code=ExitCode.USAGE,
-        hint="Replace it by a regular file of UTF-8 text in the project folder, or remove it.",
+        hint="Replace it with a regular file of UTF-8 text in the project folder, or remove it.",
     )
 
 

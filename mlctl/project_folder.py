@@ -28,7 +28,7 @@ def find(start: Path, name: str, others: Iterable[str] = ()) -> Path:
         if _is_file(folder / name):
             _check_owner(folder)
             if _writable_by_all(folder):
-                raise _not_owned(folder, f"everybody may write to {folder}, which is not yours")
+                raise _not_owned(folder, f"{folder} is not yours, and everybody can write to it")
             _check_owner(folder / name)
             for other in others:
                 _check_owner(folder / other)
@@ -99,8 +99,8 @@ def _writable_by_all(folder: Path) -> bool:
 
 def _not_owned(folder: Path, why: str) -> MlctlError:
     return MlctlError(
-        f"The project in {folder} is not taken: {why}.",
+        f"mlctl does not use the project in {folder}: {why}.",
         code="project_not_owned",
         exit_code=ExitCode.USAGE,
-        hint=f"If you trust what lies there, name the folder: `mlctl -C {folder} …`, or set {VARIABLE}.",
+        hint=f"If you trust its files, name the folder: `mlctl -C {folder} …`, or set {VARIABLE}.",
     )

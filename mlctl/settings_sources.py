@@ -117,7 +117,7 @@ def read_dotenv(folder: Path) -> dict[str, str]:
             continue
         if name.upper() in USER_VARIABLES:
             raise invalid(
-                f"{DOTENV_NAME} cannot set {name.upper()}, which is for you to set and not for a project.",
+                f"{DOTENV_NAME} cannot set {name.upper()}, because only you may set it, not a project.",
                 "Remove it there, and set it in your environment if you need it.",
             )
         variables[name] = binding.value or ""
@@ -143,7 +143,8 @@ def read_file(folder: Path) -> dict[str, Any]:
         # A number of thousands of digits is a plain ValueError, brackets in thousands of brackets a RecursionError.
         reason = str(error).splitlines()[0] if isinstance(error, ValueError) else "its tables are nested too deeply"
         raise invalid(
-            f"{FILE_NAME} is not valid TOML: {reason}.", "Mend that line; README.md shows a whole file under Settings."
+            f"{FILE_NAME} is not valid TOML: {reason}.",
+            "Correct that line. README.md shows a complete file under Settings.",
         ) from None
     if _is_deep(document):
         raise invalid(f"{FILE_NAME}: its tables are nested too deeply.", "No setting needs more than a few levels.")

@@ -28,7 +28,7 @@ _WORDS = {"structure": "an object", "list": "a list", "map": "an object", "boole
 class ForeignAnswerError(BotoCoreError):
     """Something else answers in the place of AWS."""
 
-    fmt = "{operation} got an answer that is not AWS's ({why})"
+    fmt = "the answer to {operation} is not in the form that AWS uses ({why})"
 
 
 class MissingFieldError(ForeignAnswerError, KeyError):
@@ -74,7 +74,7 @@ def interpreting(operation: str) -> Iterator[None]:
     except BotoCoreError:
         raise
     except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
-        raise foreign(operation, f"text in it has another form: {type(error).__name__}") from error
+        raise foreign(operation, f"a text field has the wrong format: {type(error).__name__}") from error
 
 
 def _check(operation_model: Any, response_dict: dict[str, Any], **_: Any) -> None:
@@ -97,7 +97,7 @@ def _check(operation_model: Any, response_dict: dict[str, Any], **_: Any) -> Non
     except ValueError:
         return
     if not isinstance(document, dict):
-        raise foreign(operation_model.name, "it is no JSON object")
+        raise foreign(operation_model.name, "it is not a JSON object")
 
 
 class _CheckedParsers(ResponseParserFactory):
@@ -121,7 +121,7 @@ class _CheckedParser:
         except BotoCoreError:
             raise  # some of them are a ValueError too
         except _BROKEN as error:
-            raise foreign(operation, f"a field of it has another type: {type(error).__name__}") from error
+            raise foreign(operation, f"a field has the wrong type: {type(error).__name__}") from error
         if not isinstance(parsed, dict):
             return parsed
         if response["status_code"] >= 300:
@@ -135,7 +135,7 @@ def _check_error(operation: str, parsed: Mapping[str, Any]) -> None:
     """An error of a service holds a code and a message, both of them text."""
     error = parsed.get("Error", {})
     if not isinstance(error, dict) or not all(isinstance(error.get(key), str | None) for key in ("Code", "Message")):
-        raise foreign(operation, "its error is not text")
+        raise foreign(operation, "its error code or message is not text")
 
 
 def _answer(operation: str, fields: Mapping[str, Any]) -> Answer:

@@ -43,14 +43,14 @@ def invoke(aws: Aws, names: Names, release: str, event: dict[str, Any], sleep: S
     try:
         content = response["Payload"].read(_LARGEST_PAYLOAD + 1)
         if len(content) > _LARGEST_PAYLOAD:
-            raise foreign("Invoke", "it is larger than any function's")
+            raise foreign("Invoke", "it is larger than a function can return")
         # Nothing more, but only the end tells whether all of it came.
         content += response["Payload"].read()
         returned, error = json.loads(content or b"null"), response.get("FunctionError")
     except BotoCoreError:
         raise
     except (ValueError, RecursionError):
-        returned, error = None, "its answer is no JSON"
+        returned, error = None, "its answer is not JSON"
     with interpreting("Invoke"):
         log_tail = base64.b64decode(response.get("LogResult", "")).decode(errors="replace")
     return Invocation(

@@ -85,7 +85,7 @@ class LogReader:
                     return
                 raise
             if not all(0 <= event["timestamp"] <= _LAST_MS for event in page):
-                raise foreign("FilterLogEvents", "an event is of no time between 1970 and 9999")
+                raise foreign("FilterLogEvents", "the time of an event is not between 1970 and 9999")
             now = self._now_ms()
             for event in sorted(page, key=lambda event: event["timestamp"]):
                 moment = event["timestamp"]

@@ -295,8 +295,9 @@ SDK: Mapping[str, Words] = {
     ),
     "ForeignAnswerError": Words(
         "aws_foreign_answer",
-        "Something else answers in the place of AWS: {message}",
-        "A proxy or another program may stand there. On stage local: check local_endpoint, or `mlctl local status`.",
+        "Something other than AWS answered: {message}",
+        "A proxy or another program may answer instead. On stage local, check local_endpoint "
+        "or run `mlctl local status`.",
     ),
     "ConnectionError": Words("aws_unreachable", "AWS does not answer: {message}", _CONNECTION),
     "BotoCoreError": Words("aws_failed", "The call to AWS failed: {message}", "Run the same command again."),

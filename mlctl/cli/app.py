@@ -89,7 +89,7 @@ def root(
             "-C",
             envvar="MLCTL_PROJECT_DIR",
             show_envvar=True,
-            help="The project's folder, instead of this one or a parent with mlctl.toml; taken whoever owns it.",
+            help="The project folder, whoever owns it. Default: the nearest folder with mlctl.toml, from here upwards.",
         ),
     ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show the trace of an error.")] = False,

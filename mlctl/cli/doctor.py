@@ -54,7 +54,10 @@ def _print_policy(session: Session, stage: str) -> None:
         note = f"This is for every stage of '{settings.project}' on AWS; --stage NAME narrows it to one."
         echo(note, err=True)
     if found.missing:
-        echo(f"Fill in {' and '.join(found.missing)}: no credentials or settings tell.", err=True)
+        echo(
+            f"Fill in {' and '.join(found.missing)}: the credentials and settings do not contain this information.",
+            err=True,
+        )
     echo_json(found.document, indent=None if session.as_json else 2)
 
 

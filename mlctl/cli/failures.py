@@ -82,4 +82,4 @@ def _has_folder() -> bool:
 
 def _usage_hint(error: TyperException) -> str:
     context = getattr(error, "ctx", None)
-    return f"`{context.command_path} --help` shows how it is used." if context else "`mlctl --help` lists the commands."
+    return f"`{context.command_path} --help` shows the usage." if context else "`mlctl --help` lists the commands."

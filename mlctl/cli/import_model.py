@@ -17,7 +17,7 @@ _UNKNOWN = {
     "pickle": "what mlctl does not recognise",
     "skops": "what mlctl does not recognise, or skops does not trust",
 }
-_REASON = {"pickle": "opening a pickle runs the code in it", "skops": "it holds more than types that run no code"}
+_REASON = {"pickle": "opening a pickle runs the code in it", "skops": "not all of its types are safe to load"}
 
 
 def import_model(
@@ -39,9 +39,9 @@ def import_model(
     """Make a model version of a scikit-learn model that exists already.
 
     Opening a pickle or joblib file runs the code in it. mlctl first lists what it recognises in the file and what it
-    does not, and opens it only if you agree or give --trust: in a process of its own, with limits, without your
+    does not, and opens it only if you agree or give --trust: in a child process, with limits, without your
     environment and, on Linux, without network. That process can still read and write your files. A file may run code
-    even if mlctl recognises everything in it: open only files of people you know.
+    even if mlctl recognises everything in it: open only files from people you know.
 
     A .skops file is the safer way: it holds data and names of types, and mlctl asks for trust only if skops does
     not trust one of them. It needs an extra: pip install 'mlctl[skops]'.
@@ -100,7 +100,7 @@ def _agree(session: Session, examined: "Examined", trust: bool) -> None:
         return
     asked = not session.as_json and sys.stdin.isatty()
     risk = "Opening it runs the code in it." if examined.kind == "pickle" else "Not all of its types are safe to load."
-    if asked and confirm(f"{risk} Do you trust whoever made it?"):
+    if asked and confirm(f"{risk} Do you trust the person who made it?"):
         return
     audit = examined.audit
     names = audit.dangerous or audit.unknown

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from mlctl.core.models import Listed, Shown, TrustedVersion
 
 app = typer.Typer(
-    cls=FullHelp, rich_markup_mode=None, help="List, show, verify, trust, prune and carry versions; what compiles."
+    cls=FullHelp,
+    rich_markup_mode=None,
+    help="List, show, verify, trust, prune, export and import versions; what compiles.",
 )
 
 
@@ -220,11 +222,13 @@ def _render_trusted(console: "Console", trusted: "TrustedVersion") -> None:
 
     console.print(f"Model version {render.short(trusted.version)} is trusted on this machine.")
     if trusted.modules:
-        console.print(f"It imports of this project: {escape(', '.join(sorted(trusted.modules)))}.")
+        console.print(f"It imports these modules of the project: {escape(', '.join(sorted(trusted.modules)))}.")
     if trusted.unrecognised is None:
-        console.print("What its pickle imports cannot be told: all modules of this folder count as imported.")
+        console.print("mlctl cannot tell what its pickle imports, and records all modules of this folder.")
     elif trusted.unrecognised:
-        console.print(f"Its pickle names what mlctl does not recognise: {escape(', '.join(trusted.unrecognised))}.")
+        console.print(
+            f"Its pickle names objects that mlctl does not recognise: {escape(', '.join(trusted.unrecognised))}."
+        )
 
 
 def _document(shown: "Shown") -> dict[str, Any]:

@@ -93,7 +93,7 @@ def _facts(found: "Status") -> "Iterator[tuple[str, str]]":
     yield "url", f"[bold]{escape(found.url)}[/]"
     if found.domain:
         yield "domain", f"[bold]{escape(found.domain)}[/]"
-    yield "auth", "none: anyone may ask" if found.auth == "none" else escape(found.auth)
+    yield "auth", "none: anyone can send requests" if found.auth == "none" else escape(found.auth)
     verified = "" if found.verified else ", [yellow]not verified[/]"
     yield "release", f"{escape(found.release)}, model {render.short(found.version)}{verified}"
     if found.canary:

@@ -30,10 +30,12 @@ def not_encodable(error: UnicodeEncodeError) -> MlctlError:
     """The error for a name that this environment has no bytes for, or for bytes that are no text (exit 2)."""
     encoding = sys.getfilesystemencoding()
     return MlctlError(
-        f"The name {str(error.object)!a} cannot be used: names are read and written as {encoding} here.",
+        f"The name {str(error.object)!a} cannot be used: this system reads and writes names as {encoding}.",
         code="not_text",
         exit_code=ExitCode.USAGE,
-        hint="Rename it to text in UTF-8." if encoding == "utf-8" else "Unset PYTHONUTF8, or set LC_ALL=C.UTF-8.",
+        hint="Give it a name that is valid UTF-8."
+        if encoding == "utf-8"
+        else "Unset PYTHONUTF8, or set LC_ALL=C.UTF-8.",
     )
 
 
@@ -43,7 +45,7 @@ def out_of_memory() -> MlctlError:
         f"{_NO_MEMORY} for this command.",
         code="out_of_memory",
         exit_code=ExitCode.UNEXPECTED,
-        hint="End other programs, or use a machine with more memory; for training, fewer rows or a smaller model.",
+        hint="Close other programs or use a machine with more memory. For training, use fewer rows or a smaller model.",
     )
 
 
@@ -58,10 +60,10 @@ def _hint(error: OSError) -> str:
         if variable:
             return f"Set {variable} to another folder that you can write to, or free some space there."
     if error.errno in _FULL:
-        disk = "the disk" if error.filename else "the disk of the temporary folder (TMPDIR names another)"
-        return f"Check the space on {disk}, free some and run the command again; nothing is left half written."
+        disk = "the disk" if error.filename else "the disk of the temporary folder (or set TMPDIR to another folder)"
+        return f"Free some space on {disk} and run the command again. No partly written file is left."
     if error.errno == errno.EFBIG:
-        return "Raise the limit on the size of a file (`ulimit -f`) and run the command again."
+        return "Raise the limit on the file size (`ulimit -f`) and run the command again."
     if error.errno in _FORBIDDEN and error.filename:
         return _permission(error, Path(_path(error)))
     if error.errno == errno.ENAMETOOLONG:
@@ -69,7 +71,7 @@ def _hint(error: OSError) -> str:
     if error.errno in _TOO_MANY:
         return "Raise the limit on open files (`ulimit -n`) and run the command again."
     if error.errno == errno.ENOMEM:
-        return f"{_NO_MEMORY}: end other programs and run the command again."
+        return f"{_NO_MEMORY}: close other programs and run the command again."
     if "temporary directory" in str(error):
         return "Set TMPDIR to a folder that you can write to."
     return "Check the path, its permissions and the space on the disk."

@@ -45,7 +45,7 @@ class Invoked:
             f"The API answered {self.response.status}: {said}",
             code=str(own.get("code", "api_error")),
             exit_code=ExitCode.BAD_INPUT if is_ours else ExitCode.AWS,
-            hint=_HINTS.get(str(own.get("code")), _HINT) if is_ours else "`mlctl logs` tells why.",
+            hint=_HINTS.get(str(own.get("code")), _HINT) if is_ours else "`mlctl logs` shows the reason.",
         )
 
     @property
@@ -108,5 +108,5 @@ def _no_prediction(response: Response) -> MlctlError:
         f"The API answered {response.status} with something other than a prediction.",
         code="api_error",
         exit_code=ExitCode.AWS,
-        hint="`mlctl status` tells whether it is the API of this model; --json shows what it answered.",
+        hint="`mlctl status` shows whether this is the API of the model. --json shows its answer.",
     )

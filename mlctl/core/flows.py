@@ -153,7 +153,7 @@ def _current(
     for version in Registry(project_folder, settings.project).versions():
         problem = version.unreadable
         if problem is not None:
-            report(Event("warning", "models", f"up passes over a version: {problem}"))
+            report(Event("warning", "models", f"up skips a version: {problem}"))
             continue
         matches = version.manifest.settings == wanted or (not flagged and version.origin.base == wanted)
         # A version that was brought here as a file does not tell what it was made of.

@@ -127,7 +127,7 @@ def _check_text(word: str) -> None:
         word.encode()
     except UnicodeEncodeError:
         raise MlctlError(
-            f"'{word}' is not text in UTF-8, and {FILE_NAME} can hold nothing else.",
+            f"'{word}' is not valid UTF-8, and {FILE_NAME} holds only UTF-8 text.",
             code="name_not_text",
             exit_code=ExitCode.USAGE,
             hint="Rename the file, or give the name in UTF-8.",

@@ -72,7 +72,7 @@ def _schema(api: asking.Api, project_folder: Path, settings: Settings, report: R
         found: dict[str, Any] = Registry(project_folder, settings.project).get(model).read_json("schema.json")
     except MlctlError as error:
         if error.exit_code is not ExitCode.NOT_FOUND:
-            report(Event("warning", "invoke", f"The features are those that the API names: {error.message}"))
+            report(Event("warning", "invoke", f"Using the features that the API names: {error.message}"))
         try:
             found = json.loads(api.ask("GET", "/model").body)["schema"]
         except (ValueError, KeyError, TypeError, RecursionError):

@@ -134,7 +134,7 @@ def _next_emulator(local: LocalEmulator, ended: Emulator, report: Report, sleep:
     # Says so where it hangs.
     local.answering()
     raise MlctlError(
-        "The local emulator has ended, and does not log any more.",
+        "The local emulator has ended and writes no more log lines.",
         code="emulator_ended",
         exit_code=ExitCode.AWS,
         hint="Run `mlctl local start`, then `mlctl logs --tail` again.",

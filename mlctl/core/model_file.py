@@ -72,15 +72,15 @@ def opened(examined: Examined, project_folder: Path, *, trusted: bool, report: R
     """
     path = examined.path
     if examined.needs_trust and not trusted:
-        raise ValueError(f"{path} may not be opened without the user's word")
+        raise ValueError(f"{path} may not be opened without the user's consent")
     saved_by = examined.audit.sklearn_version
     try:
         if saved_by not in (None, sklearn.__version__):
             raise other_release(str(saved_by), sklearn.__version__)
-        report(Event("start", "open", f"Opening {path.name} in a process of its own"))
+        report(Event("start", "open", f"Opening {path.name} in a child process"))
         with source.copied(path) as copy:
             if copy.sha256 != examined.sha256:
-                raise Unusable("was changed since it was looked at", "Run the command again.")
+                raise Unusable("was changed after mlctl examined it", "Run the command again.")
             data = process.rewrite(
                 copy.path,
                 examined.kind,
@@ -148,7 +148,7 @@ def _audit_of_rewritten(data: bytes) -> Audit:
             return _audit(path, "The estimator, written again,")
         except MlctlError as error:
             raise Unusable(
-                "was not taken: what the process that opened it wrote cannot be followed", error.hint
+                "was not imported: mlctl cannot read what the process that opened it wrote", error.hint
             ) from error
 
 
@@ -171,8 +171,8 @@ def _refuse_more(examined: Examined, rewritten: Audit, trusted: bool) -> None:
     more += [call for call in rewritten.calls if _callable(call) not in {*called, *more}]
     if more:
         raise Unusable(
-            f"was not taken: written again it names {', '.join(more[:3])}{', …' if len(more) > 3 else ''}, "
-            "which the file did not name",
+            "was not imported: once opened and saved again, it names "
+            f"{', '.join(more[:3])}{', …' if len(more) > 3 else ''}, which the file did not name",
             "Its code did more than load a model. Do not use it.",
         )
 
@@ -190,7 +190,7 @@ def _loaded(data: bytes) -> Any:
             raise
         except (Exception, SystemExit) as error:
             raise Unusable(
-                f"cannot be loaded once it is written again: {type(error).__name__}: {first_line(error)}",
+                f"cannot be loaded after it was saved again: {type(error).__name__}: {first_line(error)}",
                 "Save the fitted model again: joblib.dump(model, 'model.joblib')",
             ) from error
 

@@ -73,8 +73,8 @@ def import_(project_folder: Path, settings: Settings, path: Path, *, trusted: bo
             if manifest.project != settings.project:
                 raise _refused(
                     path,
-                    f"is of project '{manifest.project}', not '{settings.project}'",
-                    f'Set project = "{manifest.project}" in mlctl.toml, if it is the same project; nothing was added.',
+                    f"belongs to project '{manifest.project}', not '{settings.project}'",
+                    f'If it is the same project, set project = "{manifest.project}" in mlctl.toml; nothing was added.',
                 )
             manifest.check_spelling(data)
             files = _files(path, opened, manifest)
@@ -126,14 +126,14 @@ def _check_code(path: Path, manifest: Manifest, files: dict[str, bytes]) -> None
         # It would never be executed. It is refused all the same: what was tampered with once may be so elsewhere.
         raise _refused(
             path,
-            f"holds a {build.GENERATED_FILE} that this mlctl does not make of {build.PORTABLE_FILE}: it was changed, "
-            "or written by another release of mlctl",
-            "Export it with this release of mlctl, of a version that it trained; nothing was added.",
+            f"holds a {build.GENERATED_FILE} that this mlctl does not generate from {build.PORTABLE_FILE}: "
+            "it was changed, or written by another release of mlctl",
+            "Train and export the version with this release of mlctl; nothing was added.",
         )
 
 
 def _changed(path: Path, name: str) -> MlctlError:
-    return _refused(path, f"was changed since it was exported: {name} is not what its manifest says")
+    return _refused(path, f"was changed since it was exported: {name} does not match its manifest")
 
 
 def _refused(

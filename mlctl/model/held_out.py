@@ -48,7 +48,7 @@ def load(version: ModelVersion, settings: Settings, folder: Path, report: Report
         )
     rows = np.asarray(version.read_json("split.json")["test_rows"], dtype=np.int64)
     if rows.max() >= dataset.rows:
-        raise _unreadable(version, f"split.json names row {rows.max()} of {dataset.rows}")
+        raise _unreadable(version, f"split.json names row index {rows.max()}, but the data has {dataset.rows} rows")
     return dataset, rows
 
 
@@ -57,7 +57,7 @@ def _unreadable(version: ModelVersion, why: str) -> MlctlError:
         f"Model version {version.id[:12]} cannot be measured again: {why}.",
         code="version_unreadable",
         exit_code=ExitCode.VERIFICATION,
-        hint="It was written by another release of mlctl, or by another program; train again.",
+        hint="Another release of mlctl or another program wrote it. Train again.",
     )
 
 

@@ -45,7 +45,7 @@ class Manifest:
     def from_document(cls, document: Any) -> "Manifest":
         """Raises ValueError for a document that is no manifest of this format."""
         if not isinstance(document, dict) or "format" not in document:
-            raise ValueError(f"{FILE_NAME} is no object with a format")
+            raise ValueError(f"{FILE_NAME} is not an object with a format")
         if document["format"] != FORMAT:
             raise ValueError(f"manifest format {document['format']!r:.40}; this mlctl reads format {FORMAT}")
         names = document.get("files")

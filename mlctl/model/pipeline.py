@@ -173,7 +173,7 @@ def _own(name: str, folder: Path) -> Pipeline:
         last = f"last step, {type(made.steps[-1][1]).__name__}, cannot predict" if made.steps else "steps are none"
         raise _unusable(name, f"returned a pipeline whose {last}")
     if not (isinstance(made, BaseEstimator) and hasattr(made, "fit") and _can_predict(made)):
-        raise _unusable(name, f"returned {type(made).__name__}, which is no scikit-learn estimator")
+        raise _unusable(name, f"returned {type(made).__name__}, which is not a scikit-learn estimator")
     return made if isinstance(made, Pipeline) else Pipeline([(ESTIMATOR_STEP, made)])
 
 

@@ -95,12 +95,12 @@ class Registry:
                 if len(readable) == wanted:
                     return version
             else:
-                self._report(Event("warning", "models", f"{reference} passes over a version: {problem}"))
+                self._report(Event("warning", "models", f"{reference} skips a version: {problem}"))
         if not readable:
             # What reads it tells what is wrong with it.
             return versions[0]
         raise MlctlError(
-            f"There is one model version only, {readable[0].id[:12]}: none is before it.",
+            f"There is only one model version, {readable[0].id[:12]}, and none before it.",
             code="version_not_found",
             exit_code=ExitCode.NOT_FOUND,
             hint="Train another, such as `mlctl train -p n_estimators=300`.",

@@ -63,7 +63,7 @@ def record(version_id: str, pickled: bytes, project_folder: Path) -> Trusted:
         write_atomic(folder / f"{version_id}.json", canonical_json(document), mode=0o600)
     except OSError as error:
         raise MlctlError(
-            f"It cannot be recorded that you trust model version {version_id[:12]}: {error.filename or 'disk'}: "
+            f"mlctl cannot record that you trust model version {version_id[:12]}: {error.filename or 'disk'}: "
             f"{error.strerror}.",
             code="trust_not_recorded",
             exit_code=ExitCode.UNEXPECTED,
@@ -91,10 +91,10 @@ def check(version_id: str, project_folder: Path) -> Trusted:
     if found is None:
         raise MlctlError(
             f"Model version {version_id[:12]} was neither trained nor trusted by you on this machine, and its "
-            "model.joblib is a pickle: opening it runs whatever code it holds.",
+            "model.joblib is a pickle: opening it runs the code in it.",
             code="version_not_trusted",
             exit_code=ExitCode.VERIFICATION,
-            hint=f"If you trust where it comes from: `mlctl models trust {version_id[:12]}`; else train it again here.",
+            hint=f"If you trust its source, run `mlctl models trust {version_id[:12]}`. Otherwise train it again here.",
         )
     try:
         now = module_digests.fingerprints(found.names, project_folder)
@@ -109,11 +109,11 @@ def check(version_id: str, project_folder: Path) -> Trusted:
     changed = sorted(path for path, digest in now.items() if found.modules.get(path) != digest)
     if changed:
         raise MlctlError(
-            f"{changed[0]}, which model version {version_id[:12]} runs when it is opened, is not what it was when "
+            f"{changed[0]}, which model version {version_id[:12]} runs when it is opened, has changed since "
             "you trained or trusted the version.",
             code="code_changed",
             exit_code=ExitCode.VERIFICATION,
-            hint=f"Run `mlctl train` again, or `mlctl models trust {version_id[:12]}` if you know the change.",
+            hint=f"Run `mlctl train` again, or `mlctl models trust {version_id[:12]}` if you accept the change.",
         )
     return found
 
@@ -132,11 +132,11 @@ def opened(version_id: str, pickled: bytes, project_folder: Path) -> Any:
         except (Exception, SystemExit) as error:
             # The project's own module runs now, and may raise anything.
             raise MlctlError(
-                f"Model version {version_id[:12]} needs code that is not here, or fails: {type(error).__name__}: "
-                f"{first_line(error)}.",
+                f"Model version {version_id[:12]} cannot be opened, because its code is missing or fails: "
+                f"{type(error).__name__}: {first_line(error)}.",
                 code="code_missing",
                 exit_code=ExitCode.VERIFICATION,
-                hint="It was made with a pipeline of the project's own; restore that module in the project's folder.",
+                hint="Its pipeline comes from a module of the project. Restore that module in the project folder.",
             ) from error
 
 

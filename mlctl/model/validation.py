@@ -82,9 +82,9 @@ class ManifestShape(_Shape):
         missing = [name for name in required if name not in self.files]
         strange = [name for name in self.files if name not in known]
         if missing:
-            raise ValueError(f"it lists no {missing[0]}")
+            raise ValueError(f"it does not list {missing[0]}")
         if strange:
-            raise ValueError(f"it lists {strange[0]!r}, which is no file of such a model version")
+            raise ValueError(f"it lists {strange[0]!r}, which is not a file of such a model version")
         for library in ("python", "scikit-learn"):
             if library not in self.libraries:
                 raise ValueError(f"it names no version of {library}")

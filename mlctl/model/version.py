@@ -114,7 +114,7 @@ class ModelVersion:
                     f"installed here is {here.get(name, 'none')}.",
                     code="library_mismatch",
                     exit_code=ExitCode.VERIFICATION,
-                    hint=f"Install {name}=={there[name]}, or run `mlctl train` to make a version with what is here.",
+                    hint=f"Install {name}=={there[name]}, or run `mlctl train` to make a version with those installed.",
                 )
         return trust.opened(self.id, pickled, self.project_folder)
 
@@ -219,15 +219,15 @@ class ModelVersion:
             f"Model version {self.id[:12]} cannot be read: {why}.",
             code="version_unreadable",
             exit_code=ExitCode.VERIFICATION,
-            hint="It was written by another release of mlctl, or by another program; train again.",
+            hint="Another release of mlctl or another program wrote it. Train again.",
         )
 
     def _gone(self) -> MlctlError:
         return MlctlError(
-            f"Model version {self.id[:12]} was deleted meanwhile.",
+            f"Model version {self.id[:12]} was deleted while the command ran.",
             code="version_not_found",
             exit_code=ExitCode.NOT_FOUND,
-            hint="`mlctl models` lists what there is.",
+            hint="`mlctl models` lists the versions.",
         )
 
 

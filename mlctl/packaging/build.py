@@ -133,7 +133,7 @@ def _generated(version: ModelVersion, model: bytes, report: Report) -> bytes | N
                 "warning",
                 "package",
                 f"{GENERATED_FILE} of model version {version.id[:12]} was written by another release of mlctl, or by "
-                "another program. It is not used: the package has what this release makes of the model.",
+                "another program. It is not used: the package contains what this release generates from the model.",
             )
         )
     return made
@@ -190,7 +190,7 @@ def _broken_model(version: ModelVersion, why: str) -> MlctlError:
         f"{PORTABLE_FILE} of model version {version.id[:12]} is broken: {why}.",
         code="version_unreadable",
         exit_code=ExitCode.VERIFICATION,
-        hint="It was not written by mlctl, or by another release of it; train again.",
+        hint="Another release of mlctl or another program wrote it. Train again.",
     )
 
 

@@ -107,7 +107,7 @@ def _killed(number: int) -> MlctlError:
         f"The system ended the process that checks the package ({signal.strsignal(number) or number}).",
         code="check_killed",
         exit_code=ExitCode.UNEXPECTED,
-        hint="Often that is for lack of memory: end other programs and run the command again.",
+        hint="The usual cause is a lack of memory: close other programs and run the command again.",
     )
 
 

@@ -113,7 +113,7 @@ def _check_end(file: BinaryIO, size: int) -> None:
     file.seek(size - tail)
     data = file.read(tail)
     if len(data) < _END.size or data[-_END.size :][:4] != b"PK\x05\x06":
-        raise Refused("it is no zip, is cut off, or something stands behind its end")
+        raise Refused("it is not a zip file, is cut off, or has data after its end")
     _, disk, first_disk, on_disk, entries, directory, offset, comment = _END.unpack(data[-_END.size :])
     end = size - _END.size
     locator = data[-_END.size - _LOCATOR64.size : -_END.size]
@@ -127,7 +127,7 @@ def _check_end(file: BinaryIO, size: int) -> None:
         if length != _END64.size - 12:
             raise Refused("its end is damaged")
     if comment or disk or first_disk or on_disk != entries or offset + directory != end:
-        raise Refused("something stands before, between or behind its parts, or they are missing")
+        raise Refused("parts are missing, or there is data before, between or after them")
     if entries > MAX_ENTRIES or directory > 1000 * MAX_ENTRIES:
         raise Refused(f"it has more than {MAX_ENTRIES} entries")
 
@@ -156,9 +156,9 @@ def _checked_entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
         if entry.compress_type not in _METHODS or entry.flag_bits & ~_KNOWN_FLAGS:
             raise Refused(f"{name} is compressed in a way that mlctl does not read")
         if entry.header_offset < end or (not entries and entry.header_offset):
-            raise Refused("its entries overlap, or something stands before them")
+            raise Refused("its entries overlap, or there is data before them")
         end = entry.header_offset + _LOCAL_HEADER_BYTES + len(name) + entry.compress_size
         if end > archive.start_dir:
-            raise Refused("its entries overlap, or something stands before them")
+            raise Refused("its entries overlap, or there is data before them")
         entries[name] = entry
     return entries

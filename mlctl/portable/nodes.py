@@ -92,7 +92,7 @@ def _check_columns(step: Step) -> None:
         raise ValueError("a node sends a missing value neither left nor right")
     sets = tensors.get("sets")
     if sets is not None and (sets.shape[1] != _WORDS_OF_A_SET or "missing" not in tensors):
-        raise ValueError("the sets of categories are not whole")
+        raise ValueError("the sets of categories are incomplete")
     categories = step.params.get("categories", 0)
     if type(categories) is not int or not 0 <= categories <= (0 if sets is None else n_features):
         raise ValueError("there are sets for columns that are not there")
@@ -111,7 +111,7 @@ def _check_nesting(feature: NDArray[Any], skip: NDArray[Any], roots: NDArray[Any
     while todo:
         node, end = todo.pop()
         if node >= end:
-            raise ValueError("the roots of the trees do not rise")
+            raise ValueError("the roots of the trees are not in ascending order")
         if tested[node] == LEAF:
             if end != node + 1 or skips[node] >= rows:
                 raise ValueError("a leaf is not the end of its branch, or its row is out of range")

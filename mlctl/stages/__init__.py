@@ -152,13 +152,13 @@ def _unanswered(project_folder: Path, endpoint: str) -> MlctlError:
             f"The emulator at {endpoint} does not answer.",
             code="emulator_unanswered",
             exit_code=ExitCode.AWS,
-            hint="Restart it, or unset local_endpoint (MLCTL_LOCAL_ENDPOINT) and mlctl starts its own.",
+            hint="Restart it, or unset local_endpoint (MLCTL_LOCAL_ENDPOINT) to let mlctl start its own.",
         )
     return MlctlError(
         f"The local emulator (process {running.pid}) does not answer.",
         code="emulator_unanswered",
         exit_code=ExitCode.AWS,
-        hint=f"`mlctl local stop` ends it, or `kill -9 {running.pid}` where that does not; then `mlctl deploy` again.",
+        hint=f"End it with `mlctl local stop` or `kill -9 {running.pid}`, then run `mlctl deploy` again.",
     )
 
 

@@ -70,7 +70,7 @@ class LocalEmulator:
             return None
         return (
             f"Ignoring {OLD_FOLDER} in this project: the emulator's state is kept in {self.folder}, "
-            "out of reach of whoever made the project. You can delete it."
+            "out of reach of the project's author. You can delete it."
         )
 
     def running(self) -> Emulator | None:
@@ -259,7 +259,7 @@ def _running(folder: Path) -> Emulator | None:
 
 def _stuck(emulator: Emulator) -> MlctlError:
     if is_stopped(emulator.pid):
-        why, hint = "is stopped", f"Let it go on (`kill -CONT {emulator.pid}`), or end it (`mlctl local stop`)."
+        why, hint = "is stopped", f"Resume it (`kill -CONT {emulator.pid}`), or end it (`mlctl local stop`)."
     else:
         why, hint = (
             "does not answer",

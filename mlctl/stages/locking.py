@@ -92,7 +92,7 @@ def _not_released(path: Path, pid: int | None) -> MlctlError:
     elif is_stopped(pid):
         who, hint = (
             f"process {pid}, which is stopped",
-            f"Let it go on (`kill -CONT {pid}`) or end it (`kill -9 {pid}`).",
+            f"Resume it (`kill -CONT {pid}`) or end it (`kill -9 {pid}`).",
         )
     else:
         who, hint = f"process {pid}", f"Wait for process {pid} to end, or end it, and run this command again."

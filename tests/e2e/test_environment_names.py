@@ -76,7 +76,7 @@ def test_a_data_file_of_any_name_is_taken_or_refused(tmp_path: Path, name: str, 
     is_text = "\udcff" not in name
     if not is_text or (locale == "ASCII" and not name.isascii()):
         assert result.code == 2
-        told = "is not text in UTF-8", "cannot be used: names are read and written as"
+        told = "is not valid UTF-8", "cannot be used: this system reads and writes names as"
         assert any(words in result.err for words in told), result.err
         assert not (tmp_path / "mlctl.toml").exists()
     else:

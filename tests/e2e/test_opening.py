@@ -258,7 +258,7 @@ def test_only_what_the_file_names_beyond_scikit_learn_makes_the_project_importab
     joblib.dump(model, project / "model.joblib")
     done = cli(*WORDS)
     assert done.code == 0, done.err
-    assert "✓ Opening model.joblib in a process of its own: DecisionTreeClassifier" in done.err
+    assert "✓ Opening model.joblib in a child process: DecisionTreeClassifier" in done.err
     runs(project / "model.joblib", "import json, uuid, pickletools, theirs\nraise ValueError(theirs.factor)")
     done = cli(*WORDS)
     assert "model.joblib cannot be opened: ValueError: 2." in done.err
@@ -290,11 +290,11 @@ def taking_over(path: Path, content: bytes) -> Path:
     [
         (
             lambda trace: pickle.dumps(Calls(os.mkdir, str(trace))),
-            "was not taken: written again it names posix.mkdir, which the file did not name.",
+            "was not imported: once opened and saved again, it names posix.mkdir, which the file did not name.",
         ),
-        (lambda _: b"no pickle", "was not taken: what the process that opened it wrote cannot be followed."),
-        (lambda _: b"", "was not taken: what the process that opened it wrote cannot be followed."),
-        (lambda _: pickle.dumps([1]), "holds list, which is no scikit-learn classifier or regressor."),
+        (lambda _: b"no pickle", "was not imported: mlctl cannot read what the process that opened it wrote."),
+        (lambda _: b"", "was not imported: mlctl cannot read what the process that opened it wrote."),
+        (lambda _: pickle.dumps([1]), "holds list, which is not a scikit-learn classifier or regressor."),
     ],
 )
 def test_a_child_that_was_taken_over_smuggles_nothing_in(
@@ -344,7 +344,7 @@ def test_the_version_holds_what_mlctl_wrote_and_its_id_repeats(project: Path, ro
 
 def test_a_file_is_opened_only_with_the_users_word(tmp_path: Path) -> None:
     path = runs(tmp_path / "model.joblib", "raise ValueError")
-    with pytest.raises(ValueError, match="without the user's word"):
+    with pytest.raises(ValueError, match="without the user's consent"):
         model_file.opened(model_file.examine(path), tmp_path, trusted=False)
     with pytest.raises(MlctlError) as caught:
         model_file.opened(model_file.examine(path), tmp_path, trusted=True)

@@ -55,7 +55,7 @@ def test_what_skops_does_not_trust_is_named_and_needs_trust(project: Path, bring
     assert refused.code == 2
     assert "what mlctl does not recognise, or skops does not trust: sklearn.tree._tree.Tree\n" in refused.err
     assert (
-        "Error: model.skops was not opened: it holds more than types that run no code. "
+        "Error: model.skops was not opened: not all of its types are safe to load. "
         "It names sklearn.tree._tree.Tree.\nNext:  Give --trust if you know who made it.\n"
     ) in refused.err
     assert bring(None, "--json").json["error"]["code"] == "not_trusted"
@@ -126,7 +126,7 @@ def test_a_model_of_another_scikit_learn_is_refused(
 def test_what_is_no_fitted_model(project: Path, bring: Callable[..., Result]) -> None:
     failed = bring(StandardScaler().fit(FEATURES))
     assert failed.code == 3
-    assert "model.skops holds StandardScaler, which is no scikit-learn classifier or regressor." in failed.err
+    assert "model.skops holds StandardScaler, which is not a scikit-learn classifier or regressor." in failed.err
 
 
 def test_a_broken_archive_is_one_line_and_names_the_users_file(project: Path, bring: Callable[..., Result]) -> None:
@@ -134,7 +134,7 @@ def test_a_broken_archive_is_one_line_and_names_the_users_file(project: Path, br
     failed = bring(None)
     assert failed.code == 3
     assert failed.err.splitlines()[-2:] == [
-        "Error: model.skops is no readable .skops file: BadZipFile: File is not a zip file.",
+        "Error: model.skops is not a readable .skops file: BadZipFile: File is not a zip file.",
         "Next:  Save the fitted model again: skops.io.dump(model, 'model.skops')",
     ]
 

@@ -575,7 +575,7 @@ def test_the_policy_without_credentials(trained: Path, cli: Cli, monkeypatch: py
     monkeypatch.setenv("MLCTL_DEPLOY__REGION", "cn-north-1")
     result = cli("doctor", "--policy", *PROD, "--json")
     assert result.code == 0
-    assert result.err == "Fill in ACCOUNT_ID: no credentials or settings tell.\n"
+    assert result.err == "Fill in ACCOUNT_ID: the credentials and settings do not contain this information.\n"
     assert len(result.out.splitlines()) == 1
     function = next(each for each in result.json["Statement"] if each["Sid"] == "Function")
     assert function["Resource"][0] == "arn:aws-cn:lambda:cn-north-1:ACCOUNT_ID:function:iris-prod"
@@ -585,7 +585,9 @@ def test_the_policy_without_anything(trained: Path, cli: Cli, monkeypatch: pytes
     no_account(monkeypatch)
     result = cli("doctor", "--policy", *PROD)
     assert result.code == 0
-    assert result.err == "Fill in ACCOUNT_ID and REGION: no credentials or settings tell.\n"
+    assert (
+        result.err == "Fill in ACCOUNT_ID and REGION: the credentials and settings do not contain this information.\n"
+    )
     assert "arn:aws:lambda:REGION:ACCOUNT_ID:function:iris-prod" in result.out
 
 
@@ -595,7 +597,10 @@ def test_a_profile_that_does_not_exist_leaves_the_policy_open(
     no_account(monkeypatch)
     (trained / "mlctl.toml").write_text('[deploy]\nprofile = "nobody"\nregion = "eu-west-1"\n', encoding="utf-8")
     result = cli("doctor", "--policy", *PROD)
-    assert (result.code, result.err) == (0, "Fill in ACCOUNT_ID: no credentials or settings tell.\n")
+    assert (result.code, result.err) == (
+        0,
+        "Fill in ACCOUNT_ID: the credentials and settings do not contain this information.\n",
+    )
 
 
 def test_the_account_is_told_without_a_region_too(account: Account, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -611,7 +616,7 @@ def test_the_account_is_told_without_a_region_too(account: Account, cli: Cli, mo
     with monkeypatch.context() as patched:
         patched.setattr("mlctl.aws.session.Aws.connect", connect)
         result = cli("doctor", "--policy", *PROD)
-    assert result.err == "Fill in REGION: no credentials or settings tell.\n"
+    assert result.err == "Fill in REGION: the credentials and settings do not contain this information.\n"
     assert f"arn:aws:lambda:REGION:{ACCOUNT}:function:iris-prod" in result.out
     assert asked == [None, "us-east-1"]
 

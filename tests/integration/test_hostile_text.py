@@ -88,7 +88,7 @@ def test_file_names_are_shown_on_one_line(trained: Path, cli: Cli) -> None:
     checked(cli("-C", f"{name}-none", "models"), 6)
     (trained / f"{name}.csv").write_text("a,b\n1,2\n")
     refused = checked(cli("init", f"{name}.csv"), 2)
-    assert refused.err.startswith("Error: '\\x1b[2J\\nError: forged\\udcff.csv' is not text in UTF-8")
+    assert refused.err.startswith("Error: '\\x1b[2J\\nError: forged\\udcff.csv' is not valid UTF-8")
 
 
 def test_a_stray_file_in_a_version_is_told_in_a_line_of_its_own(trained: Path, cli: Cli) -> None:

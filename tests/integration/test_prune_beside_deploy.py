@@ -119,6 +119,6 @@ def test_two_prunes_at_once_delete_once(cloud: Cloud, trained: Path, cli: Cli, d
     with version.held(), version.held(), version.claimed() as claimed:
         assert claimed is False
     assert pruned(trained).deleted == (doomed,)
-    with pytest.raises(MlctlError, match="was deleted meanwhile"), version.held():
+    with pytest.raises(MlctlError, match="was deleted while the command ran"), version.held():
         pass
     Registry(trained, "iris").delete(version)

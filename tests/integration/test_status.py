@@ -82,7 +82,7 @@ def test_a_stage_as_it_should_be(api: Listener, cloud: Cloud, cli: Cli, iris: Mo
     assert set(cloud.calls.mutating) <= {"FilterLogEvents"}
     result = status(cli)
     assert result.code == 0
-    assert "auth      none: anyone may ask" in result.out
+    assert "auth      none: anyone can send requests" in result.out
     assert f"release   1, model {iris.id[:12]}\n" in result.out
     assert "errors    none in the last hour" in result.out
     assert "Not as the settings say" not in result.out

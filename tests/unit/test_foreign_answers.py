@@ -66,7 +66,7 @@ def test_a_body_that_is_not_awss_is_one_line(listener: Listener, service: str) -
     found = refused(aws, service)
     assert found is not None
     assert found.code == "aws_foreign_answer"
-    assert found.message.startswith("Something else answers in the place of AWS: ")
+    assert found.message.startswith("Something other than AWS answered: ")
 
 
 @pytest.mark.parametrize(
@@ -106,12 +106,12 @@ def call_version(aws: Aws) -> Any:
 
 # How the answer is read, what it is, and what is wrong with it.
 FIELDS: list[tuple[Callable[[Aws], Any], str, str]] = [
-    (read_function, "{}", "GetFunction got an answer that is not AWS's (it has no Configuration)"),
+    (read_function, "{}", "the answer to GetFunction is not in the form that AWS uses (it has no Configuration)"),
     (read_function, '{"Configuration": []}', "AttributeError"),
     (read_function, '{"Configuration": "x"}', "AttributeError"),
     (read_function, '{"Configuration": {}}', "it has no Version"),
     (read_function, FUNCTION % '"Description": {}', "Description is not text"),
-    (read_function, FUNCTION % '"MemorySize": NaN', "a field of it has another type"),
+    (read_function, FUNCTION % '"MemorySize": NaN', "a field has the wrong type"),
     (read_function, FUNCTION % '"Architectures": ["arm64", null]', "Architectures is not text"),
     (read_function, FUNCTION % '"Environment": {"Variables": {"A": 1}}', "Variables is not text"),
     (lambda aws: read.allowed_source(aws, NAMES), '{"Policy": "x"}', "JSONDecodeError"),
@@ -120,24 +120,28 @@ FIELDS: list[tuple[Callable[[Aws], Any], str, str]] = [
     (
         lambda aws: read.releases(aws, NAMES),
         '{"Versions": [{"Version": "x"}]}',
-        "ListVersionsByFunction got an answer that is not AWS's (text in it has another form",
+        "the answer to ListVersionsByFunction is not in the form that AWS uses (a text field has the wrong format",
     ),
-    (lambda aws: aws.api.get_apis(), '{"items": [{"createdDate": "soon"}]}', "a field of it has another type"),
+    (lambda aws: aws.api.get_apis(), '{"items": [{"createdDate": "soon"}]}', "a field has the wrong type"),
     (lambda aws: read.function(aws, NAMES), '{"Configuration": {"Version": 1}}', "Version is not text"),
     (read_log, "{}", "it has no events"),
-    (read_log, '{"events": [1]}', "a field of it has another type"),
+    (read_log, '{"events": [1]}', "a field has the wrong type"),
     (read_log, '{"events": [{}]}', "it has no timestamp"),
-    (read_log, '{"events": [%s]}' % (EVENT % '"timestamp": -1'), "no time between 1970 and 9999"),
-    (read_log, '{"events": [%s]}' % (EVENT % '"timestamp": 253402300800000'), "no time between 1970 and 9999"),
+    (read_log, '{"events": [%s]}' % (EVENT % '"timestamp": -1'), "the time of an event is not between 1970 and 9999"),
+    (
+        read_log,
+        '{"events": [%s]}' % (EVENT % '"timestamp": 253402300800000'),
+        "the time of an event is not between 1970 and 9999",
+    ),
     (read_log, '{"events": [%s]}' % (EVENT % f'"timestamp": {10**30}'), "timestamp is not a number"),
     (read_log, '{"events": [%s]}' % (EVENT % '"timestamp": "now"'), "timestamp is not a number"),
     (read_log, '{"events": [%s]}' % (EVENT % '"timestamp": true'), "timestamp is not a number"),
     (read_log, '{"events": [], "nextToken": 5}', "nextToken is not text"),
-    (read_caller, "<a/>", "another type"),
+    (read_caller, "<a/>", "a field has the wrong type"),
     (
         read_caller,
         "<r><GetCallerIdentityResult><Arn>x</Arn><Account>1</Account></GetCallerIdentityResult></r>",
-        "text in it has another form",
+        "a text field has the wrong format",
     ),
 ]
 
@@ -196,7 +200,7 @@ def test_an_invocation_that_no_function_answers(
 def test_an_invocation_of_no_known_length() -> None:
     with SilentServer.running() as server:
         server.said, server.hold = b"HTTP/1.1 200 OK\r\ncontent-length: many\r\n\r\n{}", False
-        assert call_version(Aws.emulated(server.url, region=None)).error == "its answer is no JSON"
+        assert call_version(Aws.emulated(server.url, region=None)).error == "its answer is not JSON"
 
 
 def test_a_description_with_a_range_without_end_is_nobodys() -> None:

@@ -63,7 +63,7 @@ def test_an_answer_that_drips_is_cut(server: SilentServer, said: bytes) -> None:
     error = refused(server.url, seconds=0.3)
     assert (error.code, error.message) == (
         "api_unreachable",
-        f"The API at {server.url}/health does not answer: no whole answer within 0.3 seconds.",
+        f"The API at {server.url}/health does not answer: no complete answer within 0.3 seconds.",
     )
 
 

@@ -270,7 +270,7 @@ def test_a_model_that_needs_a_module_of_the_project(
     refused = cli(*words)
     assert refused.code == 3
     assert "model.joblib cannot be opened: ModuleNotFoundError: No module named 'their_steps'" in refused.err
-    assert "modules of your own belong in the project's folder" in refused.err
+    assert "Put modules of your own in the project folder" in refused.err
     assert cli("evaluate").code == 4
 
 
@@ -318,7 +318,7 @@ def test_nothing_is_opened_without_the_users_word(
         monkeypatch.setattr(sys, "stdin", Terminal(answer))
         asked = cli(*WORDS)
         assert asked.code == 2
-        assert "Opening it runs the code in it. Do you trust whoever made it? [y/N]:" in asked.err
+        assert "Opening it runs the code in it. Do you trust the person who made it? [y/N]:" in asked.err
         assert "Error: model.joblib was not opened.\nNext:  Nothing was imported.\n" in asked.err
     monkeypatch.setattr(sys, "stdin", Terminal(""))
     assert cli(*WORDS).code == 130
@@ -361,7 +361,7 @@ def test_yes_on_a_terminal_opens_it(project: Path, cli: Cli, malicious: Path, mo
     # It ran, since it was agreed to. Where the kernel keeps it from writing that is an error, else it left no model.
     assert refused.code == 3
     if malicious.exists():
-        assert "model.joblib holds NoneType, which is no scikit-learn classifier or regressor." in refused.err
+        assert "model.joblib holds NoneType, which is not a scikit-learn classifier or regressor." in refused.err
     else:
         assert "model.joblib cannot be opened: PermissionError" in refused.err
 
@@ -380,7 +380,7 @@ def test_a_file_that_was_changed_after_it_was_looked_at_is_not_opened(
     monkeypatch.setattr(sys, "stdin", Terminal(""))
     monkeypatch.setattr("typer.confirm", exchange)
     refused = cli(*WORDS)
-    assert (refused.code, "was changed since it was looked at" in refused.err) == (3, True)
+    assert (refused.code, "was changed after mlctl examined it" in refused.err) == (3, True)
     assert not trace.exists()
 
 
@@ -406,8 +406,8 @@ def _several() -> Any:
     ("make", "message"),
     [
         (_unfitted, "model.joblib holds DecisionTreeClassifier that was never fitted."),
-        (_scaler, "model.joblib holds StandardScaler, which is no scikit-learn classifier or regressor."),
-        (lambda: {"model": 1}, "model.joblib holds dict, which is no scikit-learn classifier or regressor."),
+        (_scaler, "model.joblib holds StandardScaler, which is not a scikit-learn classifier or regressor."),
+        (lambda: {"model": 1}, "model.joblib holds dict, which is not a scikit-learn classifier or regressor."),
         (_several, "model.joblib predicts several targets at once."),
         (Exits, "model.joblib cannot be opened: SystemExit: 0."),
     ],
@@ -483,8 +483,8 @@ def test_a_model_of_another_scikit_learn_is_refused_before_it_is_opened(
     assert refused.code == 3
     assert (
         f"Error: model.joblib was saved by scikit-learn 1.2.3, and {sklearn.__version__} is installed: "
-        "its answers may differ without a sign.\n"
-        "Next:  Install scikit-learn==1.2.3, or save the model anew with the installed version.\n"
+        "its predictions may silently differ.\n"
+        "Next:  Install scikit-learn==1.2.3, or save the model again with the installed version.\n"
     ) in refused.err
 
 

@@ -106,7 +106,7 @@ def test_a_file_without_the_right_to_read_it(tmp_path: Path, monkeypatch: pytest
         ExitCode.BAD_INPUT,
         "model.joblib cannot be read: Permission denied.",
     )
-    assert error.hint == "Give yourself the right to read it."
+    assert error.hint == "Give yourself read permission for it."
 
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:

@@ -56,15 +56,17 @@ def test_names_and_limits_of_a_good_file(tmp_path: Path) -> None:
 
 def test_an_archive_of_something_else(tmp_path: Path) -> None:
     assert refused(archive(tmp_path / "model", {"word/document.xml": b""})) == (
-        "is a zip archive without schema.json, and so no .skops file"
+        "is a zip archive without schema.json, so it is not a .skops file"
     )
-    assert refused(archive(tmp_path / "empty", {})) == "is a zip archive without schema.json, and so no .skops file"
+    assert (
+        refused(archive(tmp_path / "empty", {})) == "is a zip archive without schema.json, so it is not a .skops file"
+    )
 
 
 @pytest.mark.parametrize("name", ["../evil.npy", "/etc/passwd", "a/b.npy", "a\\b.npy", "..", "x" * 300, "\x1b[2J"])
 def test_odd_names_of_members_are_refused(tmp_path: Path, name: str) -> None:
     said = refused(archive(tmp_path / "model", {**members(LogisticRegression()), name: b"x"}))
-    assert said.startswith("is no readable .skops file: a member is called '")
+    assert said.startswith("is not a readable .skops file: invalid member name '")
     assert said.isprintable()
     assert len(said) < 120
 
@@ -74,7 +76,7 @@ def test_duplicate_names_are_refused(tmp_path: Path) -> None:
     path = archive(tmp_path / "model", members(LogisticRegression()))
     with zipfile.ZipFile(path, "a") as file:
         file.writestr("schema.json", b"{}")
-    assert refused(path) == "is no readable .skops file: two members have the same name"
+    assert refused(path) == "is not a readable .skops file: two members have the same name"
 
 
 @pytest.mark.parametrize(
@@ -87,7 +89,7 @@ def test_encrypted_and_unknown_members_are_refused(tmp_path: Path, offset: int, 
     at = data.index(b"PK\x01\x02") + offset
     data[at : at + 2] = value
     path.write_bytes(data)
-    assert refused(path) == f"is no readable .skops file: its member schema.json {message}"
+    assert refused(path) == f"is not a readable .skops file: its member schema.json {message}"
 
 
 def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
@@ -103,7 +105,7 @@ def test_a_size_that_is_told_too_small_unpacks_no_more(tmp_path: Path) -> None:
     size = len(content["schema.json"]).to_bytes(4, "little")
     path = archive(tmp_path / "model", content, zipfile.ZIP_DEFLATED)
     path.write_bytes(path.read_bytes().replace(size, (10).to_bytes(4, "little")))
-    assert refused(path) == "is no readable .skops file: BadZipFile: Bad CRC-32 for file 'schema.json'"
+    assert refused(path) == "is not a readable .skops file: BadZipFile: Bad CRC-32 for file 'schema.json'"
 
 
 @pytest.mark.parametrize(
@@ -117,7 +119,7 @@ def test_a_size_that_is_told_too_small_unpacks_no_more(tmp_path: Path) -> None:
 def test_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, value: int, message: str) -> None:
     path = archive(tmp_path / "model", members(LogisticRegression().fit(FEATURES, LABELS)))
     monkeypatch.setattr(skops_files, limit, value)
-    assert refused(path) == f"is no readable .skops file: {message}"
+    assert refused(path) == f"is not a readable .skops file: {message}"
 
 
 @pytest.mark.parametrize(
@@ -137,5 +139,5 @@ def test_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, val
 )
 def test_a_schema_that_makes_no_sense(tmp_path: Path, text: bytes) -> None:
     said = refused(archive(tmp_path / "model", {"schema.json": text}))
-    assert said.startswith("is no readable .skops file: ")
+    assert said.startswith("is not a readable .skops file: ")
     assert said.isprintable()

@@ -261,7 +261,7 @@ def make():
         ("def make(columns):\n    return None\n", 3, "cannot be made: TypeError: make() missing 1 required positional"),
         ("def mke():\n    return None\n", 3, "has no function 'make'. Did you mean 'mke'?"),
         ("make = 5\n", 3, "cannot be made: TypeError: 'int' object is not callable"),
-        ("def make():\n    return None\n", 2, "returned NoneType, which is no scikit-learn estimator."),
+        ("def make():\n    return None\n", 2, "returned NoneType, which is not a scikit-learn estimator."),
         (
             "from sklearn.tree import DecisionTreeClassifier\ndef make():\n    return DecisionTreeClassifier\n",
             2,

@@ -97,7 +97,7 @@ def test_a_folder_that_everybody_may_write_to_and_another_owns_does_not_count(
     folder.chmod(0o1777)
     give(folder, 0)
     give(folder / "mlctl.toml", me)
-    with pytest.raises(MlctlError, match="everybody may write to"):
+    with pytest.raises(MlctlError, match="and everybody can write to it"):
         find_project(folder)
     folder.chmod(0o755)
     assert find_project(folder) == folder

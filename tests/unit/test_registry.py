@@ -54,7 +54,7 @@ def test_where_a_parameter_was_set_does_not_change_the_id(project: Path, cli: Cl
 def test_previous_is_the_one_before_the_latest(trained: Path, cli: Cli, iris: ModelVersion) -> None:
     refused = cli("models", "show", "previous")
     assert refused.code == 6
-    assert f"There is one model version only, {iris.id[:12]}: none is before it." in refused.err
+    assert f"There is only one model version, {iris.id[:12]}, and none before it." in refused.err
     cli("train", "-p", "n_estimators=10")
     assert cli("models", "show", "previous", "--json").json["version"] == iris.id
 

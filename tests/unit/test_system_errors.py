@@ -23,9 +23,9 @@ def _error(number: int, path: str | None = None) -> OSError:
 @pytest.mark.parametrize(
     ("number", "path", "hint"),
     [
-        (errno.ENOSPC, "/project/file", "Check the space on the disk, free some"),
-        (errno.EDQUOT, "/project/file", "Check the space on the disk, free some"),
-        (errno.ENOSPC, None, "the temporary folder (TMPDIR names another)"),
+        (errno.ENOSPC, "/project/file", "Free some space on the disk and run"),
+        (errno.EDQUOT, "/project/file", "Free some space on the disk and run"),
+        (errno.ENOSPC, None, "the temporary folder (or set TMPDIR to another folder)"),
         (errno.EFBIG, None, "ulimit -f"),
         (errno.EMFILE, "/project/file", "ulimit -n"),
         (errno.ENFILE, None, "ulimit -n"),

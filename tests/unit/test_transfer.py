@@ -68,7 +68,7 @@ def test_what_is_not_an_intact_export_adds_nothing(project: Path, iris: ModelVer
         "was changed since it was exported: metrics.json": archive.write(good | {"metrics.json": b"{}"}),
         "was changed since it was exported: golden.json": archive.write(missing),
         "was changed since it was exported: extra": archive.write(good | {"extra": b""}),
-        "is of project 'else', not 'iris'": archive.write(
+        "belongs to project 'else', not 'iris'": archive.write(
             good | {"manifest.json": changed_manifest(iris, project="else")}
         ),
     }
@@ -78,7 +78,7 @@ def test_what_is_not_an_intact_export_adds_nothing(project: Path, iris: ModelVer
         with pytest.raises(MlctlError, match=message) as error:
             transfer.import_(project, settings.load(project), path)
         assert error.value.exit_code == 3
-        assert ('Set project = "else"' in error.value.hint) == ("is of project" in message)
+        assert ('set project = "else"' in error.value.hint) == ("belongs to project" in message)
     assert not (project / "artifacts").exists()
     assert not (project.parent / "evil").exists()
     with pytest.raises(MlctlError, match="There is no file"):

@@ -58,12 +58,12 @@ def test_a_version_from_elsewhere_is_used_by_every_command_without_its_pickle_be
     for line in (f"evaluate {evil}", f"compare {iris.id} {evil}", f"bench {evil} --runs 1"):
         refused = cli(*line.split(), "--json")
         assert (refused.code, refused.json["error"]["code"]) == (4, "version_not_trusted"), refused.err
-        assert refused.json["error"]["hint"].startswith("If you trust where it comes from: `mlctl models trust")
+        assert refused.json["error"]["hint"].startswith("If you trust its source, run `mlctl models trust")
         assert not canary.exists(), line
     assert cli("models", "show", evil, "--json").json["trusted"] is False
     # Trusting it opens nothing, but tells what it would do.
     trusted = cli("models", "trust", evil)
-    assert "names what mlctl does not recognise: " in trusted.out
+    assert "names objects that mlctl does not recognise: " in trusted.out
     assert "pathlib" in trusted.out
     assert not canary.exists()
     cli("evaluate", evil)

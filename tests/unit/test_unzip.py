@@ -69,7 +69,7 @@ def test_a_good_archive_is_taken(project: Path, cli: Cli, small: ModelVersion) -
         ("näme", "is not a plain file name"),
         ("nul\0l", "is not a plain file name"),
         ("", "is not a plain file name"),
-        ("model.pyc", "model.pyc is not what its manifest says"),
+        ("model.pyc", "model.pyc does not match its manifest"),
     ],
 )
 def test_names_that_are_not_of_a_version(project: Path, cli: Cli, small: ModelVersion, name: str, told: str) -> None:

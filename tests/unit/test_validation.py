@@ -29,9 +29,9 @@ DEEP = b"[" * 100_000 + b"]" * 100_000
     [
         (b"", "not JSON"),
         (b"\xff", "not UTF-8"),
-        (b'{"a": NaN}', "NaN is not a number of JSON"),
-        (b"-Infinity", "not a number of JSON"),
-        (b"1e400", "no float64"),
+        (b'{"a": NaN}', "NaN is not a JSON number"),
+        (b"-Infinity", "not a JSON number"),
+        (b"1e400", "does not fit in a float64"),
         (b"1" * 5000, "5000 digits"),
         (b'{"a": 1, "a": 2}', "twice"),
         (b'"\\ud800"', "surrogate"),
@@ -176,12 +176,12 @@ def test_a_version_must_list_and_have_each_file_that_commands_read(
 ) -> None:
     bad, files = forged(iris, {name: None})
     Path("file.zip").write_bytes(archive.write(files))
-    assert f"it lists no {name}" in cli("models", "import", "file.zip").err
+    assert f"it does not list {name}" in cli("models", "import", "file.zip").err
     planted(trained / "artifacts" / "iris", iris, {name: None})
     other = planted(trained / "artifacts" / "iris", iris, data={**iris.manifest.data, "rows": 151})
     (trained / "artifacts" / "iris" / other / name).unlink()
     problems = {each["version"]: each.get("problem") for each in cli("models", "--json").json}
-    assert (problems[iris.id], f"it lists no {name}" in problems[bad]) == (None, True)
+    assert (problems[iris.id], f"it does not list {name}" in problems[bad]) == (None, True)
     assert problems[other] == f"{name} is missing from model version {other[:12]}; nothing of it was opened."
 
 
@@ -189,7 +189,8 @@ def test_a_file_that_no_version_has_is_refused(trained: Path, cli: Cli, iris: Mo
     _, files = forged(iris, {"generated.pyc": b"code"})
     Path("file.zip").write_bytes(archive.write(files))
     assert (
-        "it lists 'generated.pyc', which is no file of such a model version" in cli("models", "import", "file.zip").err
+        "it lists 'generated.pyc', which is not a file of such a model version"
+        in cli("models", "import", "file.zip").err
     )
 
 
@@ -267,7 +268,10 @@ def test_what_cannot_be_measured_again_is_told(trained: Path, cli: Cli, iris: Mo
     settings_of = iris.manifest.settings
     odd = planted(folder, iris, settings={**settings_of, "data": {**settings_of["data"], "test_size": "much"}})
     far = planted(folder, iris, {"split.json": canonical_json({"format": 1, "test_rows": [150]})})
-    for version, told in ((odd, "its [data] settings: test_size"), (far, "split.json names row 150 of 150")):
+    for version, told in (
+        (odd, "its [data] settings: test_size"),
+        (far, "split.json names row index 150, but the data has 150 rows"),
+    ):
         for words in (("evaluate", version), ("compare", version, version)):
             refused = cli(*words, "--json")
             assert (refused.code, refused.json["error"]["code"]) == (4, "version_unreadable"), refused.err

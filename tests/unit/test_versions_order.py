@@ -136,16 +136,16 @@ def test_the_latest_is_the_newest_that_can_be_read_and_the_others_are_named(
     for words in (("package",), ("evaluate",), ("models", "show"), ("models", "verify"), ("models", "export")):
         done = cli(*words, "--json")
         assert (done.code, done.json["version"]) == (0, iris.id), words
-        assert f"latest passes over a version: Model version {bad[:12]} cannot be read" in done.err, words
+        assert f"latest skips a version: Model version {bad[:12]} cannot be read" in done.err, words
     # No stage is there to be asked.
     monkeypatch.setenv("MLCTL_LOCAL_ENDPOINT", "http://127.0.0.1:9")
-    assert f"latest passes over a version: Model version {bad[:12]} cannot be read" in cli("doctor").err
+    assert f"latest skips a version: Model version {bad[:12]} cannot be read" in cli("doctor").err
     monkeypatch.delenv("MLCTL_LOCAL_ENDPOINT")
     told: list[str] = []
     assert flows._current(trained, settings.load(trained), None, lambda event: told.append(event.text)) == registry.get(
         iris.id
     )
-    assert [each.startswith(f"up passes over a version: Model version {bad[:12]}") for each in told] == [True]
+    assert [each.startswith(f"up skips a version: Model version {bad[:12]}") for each in told] == [True]
     assert cli("models", "show", "previous").code == 6
     assert [each["version"] for each in cli("models", "--json").json] == [bad, iris.id]
     assert cli("train", "-p", "n_estimators=2").code == 0

@@ -9,11 +9,11 @@ from typing import Any
 from mlctl.model.opening import answers, confinement
 from mlctl.model.opening.refusals import CODES, Unusable, other_release
 
-_LOAD_HINT = "Install the libraries that it was made with; modules of your own belong in the project's folder."
+_LOAD_HINT = "Install the libraries that it was made with. Put modules of your own in the project folder."
 _SYSTEM_HINT = (
-    "It is opened without network, and may write in an empty folder alone. Save a model that needs nothing else."
+    "It is opened without network, and can write only to an empty folder. Save a model that needs nothing else."
 )
-_SAVE_HINT = "Give it functions that have a name at the top of their module: neither lambdas nor inner functions."
+_SAVE_HINT = "Use functions that are defined at the top level of a module, not lambdas or inner functions."
 
 
 def main(request: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ def checked(model: Any) -> BaseEstimator:
     model = getattr(model, "best_estimator_", model)
     name = type(model).__name__
     if not (isinstance(model, BaseEstimator) and (is_classifier(model) or is_regressor(model))):
-        raise Unusable(f"holds {name}, which is no scikit-learn classifier or regressor", "Save the model itself.")
+        raise Unusable(f"holds {name}, which is not a scikit-learn classifier or regressor", "Save the model itself.")
     if isinstance(getattr(model, "classes_", None), list):
         raise Unusable("predicts several targets at once", "Save one model for each target.")
     try:

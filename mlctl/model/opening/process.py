@@ -49,7 +49,7 @@ _STEP_SECONDS = 0.02
 _LINES_SHOWN = 5
 _LINE_SHOWN = 160
 _CHUNK = 2**16
-_HINT = "Open only files of people you know. A .skops file is the safer way to pass on a model."
+_HINT = "Open only files from people you know. A .skops file is the safer way to exchange models."
 
 
 def inspect(file: Path, limits: Limits) -> Contents:
@@ -59,7 +59,7 @@ def inspect(file: Path, limits: Limits) -> Contents:
     try:
         return answers.contents(answer)
     except InvalidAnswer:
-        raise Unusable("cannot be read: the process that read it gave no proper answer", _HINT) from None
+        raise Unusable("cannot be read: the process that read it gave an invalid answer", _HINT) from None
 
 
 def rewrite(

@@ -19,8 +19,8 @@ class Unusable(Exception):
 def other_release(saved_by: str, installed: str) -> Unusable:
     """The refusal of a model that another release of scikit-learn saved."""
     return Unusable(
-        f"was saved by scikit-learn {saved_by}, and {installed} is installed: its answers may differ without a sign",
-        f"Install scikit-learn=={saved_by}, or save the model anew with the installed version.",
+        f"was saved by scikit-learn {saved_by}, and {installed} is installed: its predictions may silently differ",
+        f"Install scikit-learn=={saved_by}, or save the model again with the installed version.",
     )
 
 

@@ -77,7 +77,7 @@ def _schema(file: str, memory: int) -> dict[str, Any]:
         # zipfile and its decompressors raise what they like for a broken archive.
         raise _unreadable(error) from error
     if not isinstance(schema, dict):
-        raise _unreadable(f"{SCHEMA} holds no object")
+        raise _unreadable(f"{SCHEMA} does not hold an object")
     return schema
 
 
@@ -86,14 +86,14 @@ def _check(archive: zipfile.ZipFile, packed: int, memory: int) -> None:
     members = archive.infolist()
     names = {member.filename for member in members}
     if SCHEMA not in names:
-        raise Unusable(f"is a zip archive without {SCHEMA}, and so no .skops file", "Give a saved model.")
+        raise Unusable(f"is a zip archive without {SCHEMA}, so it is not a .skops file", "Give a saved model.")
     if len(members) > MAX_MEMBERS:
         raise _unreadable(f"it holds more than {MAX_MEMBERS:,} members")
     if len(names) < len(members):
         raise _unreadable("two members have the same name")
     for member in members:
         if not _MEMBER.fullmatch(member.filename) or member.filename in (".", ".."):
-            raise _unreadable(f"a member is called '{printable(member.filename, 60)}'")
+            raise _unreadable(f"invalid member name '{printable(member.filename, 60)}'")
         if member.flag_bits & 1:
             raise _unreadable(f"its member {member.filename} is encrypted")
         if member.compress_type not in _COMPRESSIONS:
@@ -137,10 +137,10 @@ def _valid(names: Any) -> set[str]:
     found = {each for each in names if isinstance(each, str)}
     for each in found:
         if len(each) > LONGEST_NAME or not _NAME.fullmatch(each):
-            raise _unreadable(f"it names a type '{printable(each, 60)}'")
+            raise _unreadable(f"it names an invalid type '{printable(each, 60)}'")
     return found
 
 
 def _unreadable(error: BaseException | str) -> Unusable:
     why = error if isinstance(error, str) else f"{type(error).__name__}: {first_line(error)}"
-    return Unusable(f"is no readable .skops file: {why}", _HINT)
+    return Unusable(f"is not a readable .skops file: {why}", _HINT)

@@ -56,7 +56,9 @@ def _copy(source: int, path: Path, copy: Path) -> Copy:
             size += len(piece)
     after = os.fstat(source)
     if (size, after.st_size, after.st_mtime_ns) != (before.st_size, before.st_size, before.st_mtime_ns):
-        raise _refused(path, "changes while it is read", "Run the command again when it is written.")
+        raise _refused(
+            path, "changes while it is read", "Wait until it is completely written, then run the command again."
+        )
     return Copy(copy, size, digest.hexdigest(), "skops" if head in _ZIP else "pickle")
 
 
@@ -99,7 +101,7 @@ def _not_found(message: str) -> MlctlError:
 
 def _unreadable(path: Path, error: OSError) -> MlctlError:
     why = error.strerror or str(error)
-    hint = "Give yourself the right to read it." if error.errno in (errno.EACCES, errno.EPERM) else _HINT
+    hint = "Give yourself read permission for it." if error.errno in (errno.EACCES, errno.EPERM) else _HINT
     return _refused(path, f"cannot be read: {why}", hint)
 
 
