@@ -48,7 +48,7 @@ def stop(ctx: typer.Context, as_json: JsonFlag = False) -> None:
 
 @app.command("status")
 def status(ctx: typer.Context, as_json: JsonFlag = False) -> None:
-    """Tell whether the emulator is running; starts nothing. With --json, show the credentials for your own tools."""
+    """Show whether the emulator is running, without starting it. With --json, also show its credentials."""
     session = Session(ctx, as_json)
     settings = session.settings(stage="local")
     from mlctl.core import local as core

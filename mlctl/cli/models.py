@@ -26,7 +26,7 @@ app = typer.Typer(
 
 @app.callback(invoke_without_command=True)
 def models(ctx: typer.Context, as_json: JsonFlag = False) -> None:
-    """List, show, verify, trust, prune and carry model versions.
+    """List, show, verify, trust, prune, export and import model versions.
 
     Without a command: all versions of the project, what was trained last first. That one is `latest`.
     """
@@ -83,9 +83,9 @@ def trust(
 ) -> None:
     """Trust a version that you did not make on this machine: evaluate, compare and bench may open it.
 
-    Its model.joblib is a pickle, which runs whatever code it holds when it is opened. Trust only a version whose maker
-    you trust. A version of a pipeline of your own also imports modules of the project's folder: they are trusted as
-    they are now. The record is kept in your own state folder, for this machine alone. This command opens nothing.
+    Its model.joblib is a pickle: opening it runs the code in it. Trust only a version whose author you trust. A version
+    with a pipeline of your own also imports modules of the project folder: you trust them as they are now. mlctl keeps
+    the record in your state folder, for this machine only. This command does not open the pickle.
     """
     session = Session(ctx, as_json)
     from mlctl.core import models as core
@@ -155,10 +155,10 @@ def import_version(
     ] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Add a version from a file, after everything in it was checked. Nothing in it is executed.
+    """Add a version from a file, after checking everything in it. This command executes no code in it.
 
-    Commands that open its model.joblib, a pickle, refuse to until you trust it: with --trust, or later with
-    `mlctl models trust`. A portable model is packaged and deployed without it.
+    Commands that open its model.joblib, a pickle, fail until you trust it with --trust, or later with
+    `mlctl models trust`. You can package and deploy a portable model without trusting it.
     """
     session = Session(ctx, as_json)
     from mlctl.cli import render
