@@ -42,7 +42,7 @@ def test_the_first_commands_are_what_newcomers_run(name: str) -> None:
     blocks = re.findall(r"^```sh\n(.*?)\n```$", text(name), re.MULTILINE | re.DOTALL)
     assert blocks == [
         "python3 -m venv .venv && .venv/bin/pip install -q . && .venv/bin/mlctl up",
-        "python3 -m venv .venv && .venv/bin/pip install -q -e '.[dev]' && .venv/bin/pytest -n 2 --dist loadfile",
+        "python3 -m venv .venv && .venv/bin/pip install -q -e '.[dev]' && .venv/bin/pytest -n 2 --dist worksteal",
     ]
 
 
