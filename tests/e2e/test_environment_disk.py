@@ -68,7 +68,7 @@ def test_a_full_disk_is_told_and_leaves_nothing_unfinished(
         check_told(result)
         if result.code:
             assert "No space left on device" in result.err
-            assert "the space on the disk" in result.err
+            assert "space on the disk" in result.err
             assert check_whole(project) == before
             refused.append(left)
         assert list((disk.seen / "tmp").iterdir()) == []
