@@ -328,7 +328,7 @@ class TestPackage:
         monkeypatch.chdir(tmp_path)
         monkeypatch.syspath_prepend(tmp_path)
         job = {"takes": "frame", "names": FEATURES, "texts": [False, False, True], "regression": True}
-        side = measured.Fitted({**job, "several": True, "one_call": False, "project": str(tmp_path)})
+        side = measured.Fitted({**job, "several": True, "one_call": False, "project": str(tmp_path), "modules": {}})
         assert side.kind == "regressors"
         for each in answers.from_document(version.read_json("golden.json")):
             assert each.answer.values == dict(zip(TARGETS, side.predict(list(each.features)), strict=True))
