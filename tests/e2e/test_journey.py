@@ -156,7 +156,7 @@ def test_prune_asks_the_stage_what_is_released(empty: Project) -> None:
     later = [empty.ok("train", "-p", f"n_estimators={trees}")["version"] for trees in (3, 4)]
     empty.ok("local", "stop")
     pruned = empty.ok("models", "prune", "--keep", "1")
-    assert pruned == {"deleted": [later[0]], "deployed": [deployed], "left": 2}
+    assert pruned == {"deleted": [later[0]], "deployed": [deployed], "in_use": [], "left": 2}
 
 
 def test_stopping_keeps_what_is_deployed(empty: Project) -> None:
