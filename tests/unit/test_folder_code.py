@@ -6,11 +6,20 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import joblib
 import pytest
+import skops.io
+from sklearn.datasets import load_iris
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from mlctl.model import module_digests, trust
 from mlctl.model.modules import project_modules
+from mlctl.model.opening import process
 from mlctl.model.registry import Registry
 from tests.conftest import Cli
 
@@ -66,18 +75,16 @@ def names_in(folder: Path) -> list[str]:
     return sorted(each.name for each in folder.iterdir())
 
 
-def looks_for(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Let scikit-learn look for a module whenever a forest predicts, as libraries do for what is optional."""
-    from sklearn.ensemble import RandomForestClassifier
+def looks_for(monkeypatch: pytest.MonkeyPatch, name: str, estimator: Any = RandomForestClassifier) -> None:
+    """Let scikit-learn look for a module whenever a model predicts, as libraries do for what is optional."""
+    real = estimator.predict_proba
 
-    real = RandomForestClassifier.predict_proba
-
-    def predict_proba(self: RandomForestClassifier, X: object) -> object:
+    def predict_proba(self: Any, X: Any) -> Any:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
         return real(self, X)
 
-    monkeypatch.setattr(RandomForestClassifier, "predict_proba", predict_proba)
+    monkeypatch.setattr(estimator, "predict_proba", predict_proba)
 
 
 def test_what_libraries_look_for_is_not_taken_from_the_folder(
@@ -89,6 +96,13 @@ def test_what_libraries_look_for_is_not_taken_from_the_folder(
     for words in (("train",), ("evaluate",), ("compare", "latest", "latest"), ("bench", "--runs", "1")):
         done = cli(*words)
         assert (done.code, names_in(ran)) == (0, []), (words, done.err)
+
+
+def test_bench_takes_no_module_of_the_folder_for_one_that_is_installed(trained: Path, ran: Path, cli: Cli) -> None:
+    """The processes that are measured load the pickle, and the package, on their own."""
+    plant(trained, ran, "joblib", "sklearn", "numpy", "json", "warnings", "threadpoolctl", "handler", "mlctl")
+    done = cli("bench", "--runs", "1")
+    assert (done.code, names_in(ran)) == (0, []), done.err
 
 
 @pytest.mark.parametrize("key", ["estimator", "preprocess"])
@@ -154,3 +168,66 @@ def test_a_module_of_the_name_of_an_installed_one_stops_no_version(trained: Path
     version = Registry(trained, "iris").get()
     made = trust.record(version.id, version.read("model.joblib"), trained)
     assert dict(made.modules) == {}
+
+
+# Let the child process look for a module before it does what it is asked, and tell whether it found one.
+CHILD_LOOKS = """
+from mlctl.model.opening import child
+def looking(do):
+    def looked(request):
+        done = do(request)
+        try:
+            import optional_of_nobody
+        except ImportError:
+            return done
+        except PermissionError:
+            pass
+        print("the child found it")
+        return done
+    return looked
+child._ACTIONS.update({name: looking(do) for name, do in child._ACTIONS.items()})
+"""
+
+
+@pytest.mark.parametrize("kind", ["joblib", "skops"])
+@pytest.mark.parametrize("trusted", [True, False])
+def test_importing_a_model_of_known_types_finds_no_module_of_the_folder(
+    project: Path, ran: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch, kind: str, trusted: bool
+) -> None:
+    model = LogisticRegression(max_iter=1000).fit(*load_iris(return_X_y=True))
+    (joblib if kind == "joblib" else skops.io).dump(model, f"model.{kind}")
+    plant(project, ran, "optional_of_nobody")
+    looks_for(monkeypatch, "optional_of_nobody", LogisticRegression)
+    monkeypatch.setattr(process, "BOOT", process.BOOT.replace("main(request)", f"{CHILD_LOOKS}main(request)"))
+    done = cli("import", f"model.{kind}", "--data", "iris", *(["--trust"] if trusted else []))
+    # A pickle is opened with the user's word alone; a .skops file of such types needs none.
+    assert done.code == (2 if kind == "joblib" and not trusted else 0), done.err
+    assert names_in(ran) == []
+    assert "the child found it" not in done.err
+    assert str(project) not in sys.path
+
+
+@pytest.mark.parametrize("kind", ["joblib", "skops"])
+def test_importing_a_model_of_types_of_the_folder_finds_its_modules_only_with_trust(
+    project: Path, ran: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    source = "def doubled(rows):\n    return rows * 2\n"
+    (project / "steps_of_folder.py").write_text(source)
+    with monkeypatch.context() as patched:
+        patched.syspath_prepend(str(project))
+        doubled = importlib.import_module("steps_of_folder").doubled
+        model = make_pipeline(FunctionTransformer(doubled), LogisticRegression(max_iter=1000)).fit(
+            *load_iris(return_X_y=True)
+        )
+        (joblib if kind == "joblib" else skops.io).dump(model, f"model.{kind}")
+    del sys.modules["steps_of_folder"]
+    plant(project, ran, "optional_of_nobody")
+    # Where the kernel allows it the child may write nowhere: what it imports must bear that.
+    tracing = f"try: open({str(ran / 'steps')!r}, 'w').close()\nexcept PermissionError: pass\n"
+    (project / "steps_of_folder.py").write_text(tracing + source)
+    looks_for(monkeypatch, "optional_of_nobody", LogisticRegression)
+    words = ("import", f"model.{kind}", "--data", "iris")
+    assert (cli(*words).code, names_in(ran)) == (2, [])
+    done = cli(*words, "--trust")
+    assert (done.code, names_in(ran)) == (0, ["optional_of_nobody", "steps"]), done.err
+    assert str(project) not in sys.path
