@@ -7,6 +7,7 @@ import pytest
 
 from mlctl import user_folders
 from mlctl.errors import MlctlError
+from tests.conftest import Cli
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +26,31 @@ def test_a_variable_moves_a_folder_and_must_be_absolute(
     with pytest.raises(MlctlError, match="relative path 'relative'") as caught:
         folder()
     assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("variable", "words"),
+    [
+        ("MLCTL_CACHE_DIR", ("local", "start")),
+        ("MLCTL_STATE_DIR", ("local", "start")),
+        ("MLCTL_STATE_DIR", ("local", "status")),
+        ("MLCTL_STATE_DIR", ("status",)),
+    ],
+)
+def test_a_relative_folder_stops_a_command_before_anything_is_made_or_executed(
+    project: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch, variable: str, words: tuple[str, ...]
+) -> None:
+    """It would be a folder of the project, which may come from anybody: with an interpreter in it."""
+
+    def execute(*words: object, **_: object) -> None:
+        pytest.fail(f"executed: {words}")
+
+    for name in ("venv.create", "subprocess.run", "subprocess.Popen"):
+        monkeypatch.setattr(name, execute)
+    monkeypatch.setenv(variable, "relative")
+    refused = cli(*words)
+    assert (refused.code, f"{variable} is the relative path 'relative'." in refused.err) == (2, True), refused.err
+    assert list(project.iterdir()) == []
 
 
 def test_the_state_of_a_project_is_keyed_by_its_real_path(tmp_path: Path) -> None:
