@@ -18,6 +18,7 @@ from mlctl.model import gates
 from mlctl.settings_deploy import Alarms, CanaryLimits, Cors, DeploySettings, Domain, Throttle, Vpc
 from mlctl.settings_sources import TOKEN_VARIABLE, USER_VARIABLES
 from tests.conftest import ROOT
+from tests.pictures.terminal import screen
 
 READMES = ("README.md", "README.es.md")
 DOCS = ("SECURITY.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))))
@@ -100,6 +101,11 @@ def test_the_pictures_are_small_and_load_nothing(theme: str) -> None:
     assert not re.search(r"@font-face|@import|href|<image|<script|url\((?!#)", picture)
     assert "mlctl&#160;up" in picture
     assert "mlctl&#160;invoke" in picture
+
+
+def test_a_line_that_was_drawn_again_is_in_the_picture_once() -> None:
+    written = "a\r\n\x1b[?25l⠋ fit\r\x1b[2K⠙ fit\r\n\r\x1b[2K\x1b[1A\x1b[2K✓ fitted\r\n\x1b[?25h"
+    assert screen(written) == ["a", "✓ fitted", ""]
 
 
 def headings(path: Path) -> set[str]:
