@@ -2,6 +2,7 @@
 
 import errno
 import os
+import resource
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +14,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 _TOO_MANY = (errno.EMFILE, errno.ENFILE)
 _NO_MEMORY = "There is not enough memory"
+_NO_TEMPORARY = "temporary directory"
 
 
 def explained(error: OSError) -> MlctlError:
@@ -62,7 +64,7 @@ def _hint(error: OSError) -> str:
     if error.errno in _FULL:
         disk = "the disk" if error.filename else "the disk of the temporary folder (or set TMPDIR to another folder)"
         return f"Free some space on {disk} and run the command again. No partly written file is left."
-    if error.errno == errno.EFBIG:
+    if error.errno == errno.EFBIG or (_NO_TEMPORARY in str(error) and _no_file_may_be_written()):
         return "Raise the limit on the file size (`ulimit -f`) and run the command again."
     if error.errno in _FORBIDDEN and error.filename:
         return _permission(error, Path(_path(error)))
@@ -72,9 +74,14 @@ def _hint(error: OSError) -> str:
         return "Raise the limit on open files (`ulimit -n`) and run the command again."
     if error.errno == errno.ENOMEM:
         return f"{_NO_MEMORY}: close other programs and run the command again."
-    if "temporary directory" in str(error):
+    if _NO_TEMPORARY in str(error):
         return "Set TMPDIR to a folder that you can write to."
     return "Check the path, its permissions and the space on the disk."
+
+
+def _no_file_may_be_written() -> bool:
+    """Whether the limit on the file size is 0: tempfile then finds no usable folder, and does not say why."""
+    return resource.getrlimit(resource.RLIMIT_FSIZE)[0] == 0
 
 
 def _moved_by(path: Path) -> str:

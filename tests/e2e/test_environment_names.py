@@ -21,8 +21,8 @@ _NAMES = {
 _LOCALES: dict[str, dict[str, str | None]] = {
     "C": {"LANG": "C", "LC_ALL": None},
     "UTF-8": {"LC_ALL": "C.UTF-8"},
-    "POSIX": {"LC_ALL": "POSIX", "PYTHONUTF8": "0"},
-    # Neither does Python mend it.
+    # Python uses UTF-8 here by itself, unless PYTHONUTF8 forbids it.
+    "POSIX": {"LC_ALL": "POSIX"},
     "ASCII": {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
 }
 _CASES = [(name, locale) for name in _NAMES for locale in _LOCALES]
