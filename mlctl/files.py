@@ -114,6 +114,32 @@ def refuse_links_out(folder: Path, path: Path) -> None:
         )
 
 
+def check_output(folder: Path, path: Path, kept: str) -> None:
+    """Raise MlctlError where a file of the user's choice must not be written to ``path``.
+
+    Exit 2: ``path`` is a folder, a device or a pipe, lies below a file, or in the folder ``kept`` of the project in
+    ``folder``, which mlctl alone writes to. Exit 3: as ``refuse_links_out``.
+    """
+    try:
+        mode = path.lstat().st_mode
+    except OSError as error:
+        why = error.strerror if error.errno in (errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP) else None
+    else:
+        # A link is replaced, not followed. To rename a file over a device or a pipe would remove it.
+        why = None if stat.S_ISREG(mode) or stat.S_ISLNK(mode) else "it is not a regular file"
+        why = "it is a folder" if stat.S_ISDIR(mode) else why
+    if why is None and path.parent.resolve().is_relative_to((folder / kept).resolve()):
+        why = f"only mlctl itself writes to {folder / kept}"
+    if why is not None:
+        raise MlctlError(
+            f"{path} cannot be written: {why}.",
+            code="output_refused",
+            exit_code=ExitCode.USAGE,
+            hint="Give --output another path.",
+        )
+    refuse_links_out(folder, path)
+
+
 def _temporary(folder: Path) -> tuple[int, Path]:
     """A new file, locked by this process."""
     while True:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlctl.errors import ExitCode, MlctlError
-from mlctl.files import refuse_links_out, sha256, write_atomic
+from mlctl.files import check_output, sha256, write_atomic
 from mlctl.model import manifest as manifests
 from mlctl.model import strict_json, trust, validation
 from mlctl.model.manifest import Manifest
-from mlctl.model.registry import LATEST, Registry
+from mlctl.model.registry import FOLDER, LATEST, Registry
 from mlctl.model.version import MAX_MANIFEST_BYTES
 from mlctl.packaging import archive, build, unzip
 from mlctl.packaging.unzip import Archive
@@ -37,13 +37,16 @@ def export(
     output: Path | None = None,
     report: Report = silent,
 ) -> Transferred:
-    """Write a version, after every byte of it was checked, to one zip: the same version gives the same bytes."""
+    """Write a version, after every byte of it was checked, to one zip: the same version gives the same bytes.
+
+    Raises MlctlError as ``check_output`` does of the path.
+    """
     found = Registry(project_folder, settings.project, report).get(version)
+    path = output or project_folder / f"{settings.project}-{found.id[:12]}.mlctl.zip"
+    check_output(project_folder, path, FOLDER)
     found.check()
     files = {name: found.read(name) for name in found.manifest.files}
     files[manifests.FILE_NAME] = found.manifest.to_bytes()
-    path = output or project_folder / f"{settings.project}-{found.id[:12]}.mlctl.zip"
-    refuse_links_out(project_folder, path)
     data = archive.write(files)
     if sum(map(len, files.values())) > unzip.unpacks_to(len(data)):
         # A model of many zeros compresses as no import would believe.
