@@ -10,7 +10,7 @@ from mlctl.model import manifest as manifests
 from mlctl.model import strict_json, trust, validation
 from mlctl.model.manifest import Manifest
 from mlctl.model.registry import FOLDER, LATEST, Registry
-from mlctl.model.version import MAX_MANIFEST_BYTES
+from mlctl.model.version import MAX_DOCUMENT_BYTES, MAX_MANIFEST_BYTES
 from mlctl.packaging import archive, build, unzip
 from mlctl.packaging.unzip import Archive
 from mlctl.progress import Report, silent
@@ -62,7 +62,7 @@ def import_(project_folder: Path, settings: Settings, path: Path, *, trusted: bo
     must be what the file holds. Raises MlctlError: exit 3 for a file that is no export, was changed, or is of another
     project, exit 6 for none.
     """
-    if not path.exists():
+    if not _may_exist(path):
         raise MlctlError(
             f"There is no file {path}.",
             code="export_not_found",
@@ -91,6 +91,13 @@ def import_(project_folder: Path, settings: Settings, path: Path, *, trusted: bo
     return Transferred(version=version.id, path=path, created=created)
 
 
+def _may_exist(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return True  # opening it tells why it cannot be looked at
+
+
 def _files(path: Path, opened: Archive, manifest: Manifest) -> dict[str, bytes]:
     """The files that the manifest lists. Raises MlctlError or ValueError where one is not what it should be."""
     wrong = sorted(opened.names - {manifests.FILE_NAME} ^ {*manifest.files})
@@ -98,7 +105,7 @@ def _files(path: Path, opened: Archive, manifest: Manifest) -> dict[str, bytes]:
         raise _changed(path, wrong[0])
     files: dict[str, bytes] = {}
     for name in sorted(manifest.files):
-        files[name] = opened.read(name)
+        files[name] = opened.read(name, limit=MAX_DOCUMENT_BYTES if name in validation.DOCUMENTS else None)
         if sha256(files[name]) != manifest.files[name]:
             raise _changed(path, name)
     documents = {name: _document(name, files[name]) for name in validation.DOCUMENTS}
