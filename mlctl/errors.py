@@ -54,5 +54,6 @@ def first_line(error: BaseException | str, otherwise: str = "no message") -> str
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """``" Did you mean 'x'?"``, or an empty string when nothing known is near ``name``."""
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f" Did you mean '{near[0]}'?" if near else ""
+    spelt = {each.casefold(): each for each in known}
+    near = difflib.get_close_matches(name.casefold(), list(spelt), n=1, cutoff=0.6)
+    return f" Did you mean '{spelt[near[0]]}'?" if near else ""

@@ -9,13 +9,14 @@ import stat
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from mlctl.disk import names_its_path
 from mlctl.errors import ExitCode, MlctlError
 
 # The beginning of the names of files that are being written, in whatever folder.
 TEMPORARY = ".mlctl-new-"
+_CHUNK = 1024**2
 
 
 def canonical_json(value: Any) -> bytes:
@@ -43,6 +44,26 @@ def read_regular(path: Path, *, limit: int | None = None) -> bytes:
 
     Raises OSError for a link, a folder, a pipe, a device, and a file of more than ``limit`` bytes.
     """
+    with _regular(path, limit) as file:
+        data = file.read() if limit is None else file.read(limit + 1)
+    if limit is not None and len(data) > limit:
+        raise _larger(path, limit)
+    return data
+
+
+def sha256_of_regular(path: Path, *, limit: int) -> tuple[str, int]:
+    """The SHA-256 and the size of what ``read_regular`` would read; it raises the same, and holds none of it."""
+    digest, size = hashlib.sha256(), 0
+    with _regular(path, limit) as file:
+        while chunk := file.read(_CHUNK):
+            size += len(chunk)
+            if size > limit:
+                raise _larger(path, limit)
+            digest.update(chunk)
+    return digest.hexdigest(), size
+
+
+def _regular(path: Path, limit: int | None) -> BinaryIO:
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         # Without waiting: a pipe would block until somebody writes to it.
@@ -50,14 +71,20 @@ def read_regular(path: Path, *, limit: int | None = None) -> bytes:
         handle = os.open(path.name, flags, dir_fd=folder)
     finally:
         os.close(folder)
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
+    status = os.fstat(handle)
+    refused = None
+    if not stat.S_ISREG(status.st_mode):
+        refused = OSError(errno.EINVAL, "Not a regular file", str(path))
+    elif limit is not None and status.st_size > limit:
+        refused = _larger(path, limit)
+    if refused is not None:
         os.close(handle)
-        raise OSError(errno.EINVAL, "Not a regular file", str(path))
-    with os.fdopen(handle, "rb") as file:
-        data = file.read() if limit is None else file.read(limit + 1)
-    if limit is not None and len(data) > limit:
-        raise OSError(errno.EFBIG, f"Larger than {limit} bytes", str(path))
-    return data
+        raise refused
+    return os.fdopen(handle, "rb")
+
+
+def _larger(path: Path, limit: int) -> OSError:
+    return OSError(errno.EFBIG, f"Larger than {limit:,} bytes", str(path))
 
 
 @names_its_path
@@ -112,6 +139,32 @@ def refuse_links_out(folder: Path, path: Path) -> None:
             exit_code=ExitCode.BAD_INPUT,
             hint="Remove the link, or give --output with the real path.",
         )
+
+
+def check_output(folder: Path, path: Path, kept: str) -> None:
+    """Raise MlctlError where a file of the user's choice must not be written to ``path``.
+
+    Exit 2: ``path`` is a folder, a device or a pipe, lies below a file, or in the folder ``kept`` of the project in
+    ``folder``, which mlctl alone writes to. Exit 3: as ``refuse_links_out``.
+    """
+    try:
+        mode = path.lstat().st_mode
+    except OSError as error:
+        why = error.strerror if error.errno in (errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP) else None
+    else:
+        # A link is replaced, not followed. To rename a file over a device or a pipe would remove it.
+        why = None if stat.S_ISREG(mode) or stat.S_ISLNK(mode) else "it is not a regular file"
+        why = "it is a folder" if stat.S_ISDIR(mode) else why
+    if why is None and path.parent.resolve().is_relative_to((folder / kept).resolve()):
+        why = f"only mlctl itself writes to {folder / kept}"
+    if why is not None:
+        raise MlctlError(
+            f"{path} cannot be written: {why}.",
+            code="output_refused",
+            exit_code=ExitCode.USAGE,
+            hint="Give --output another path.",
+        )
+    refuse_links_out(folder, path)
 
 
 def _temporary(folder: Path) -> tuple[int, Path]:

@@ -135,6 +135,8 @@ class Settings(BaseSettings):
         env_nested_delimiter="__",
         extra="forbid",
         frozen=True,
+        # A key in another case would be a setting that no check of the layers sees. Variables may have any case.
+        case_sensitive=True,
     )
 
     project: Name = "iris"
@@ -218,6 +220,7 @@ def resolve(folder: Path, *, stage: str | None = None, flags: Mapping[str, Any] 
     except ValidationError as error:
         raise explain(error, layers, Settings) from None
     _check_endpoint(resolved)
+    _check_case(("local", *resolved.settings.stage, *([stage] if stage else [])))
     return resolved
 
 
@@ -258,6 +261,18 @@ def _check_names(names: Iterable[str]) -> None:
             raise invalid(
                 f"There is no setting for the variable {name}.{did_you_mean(name.upper(), known)}",
                 f"Known: {', '.join(sorted(known))}; nested as MLCTL_DEPLOY__MEMORY.",
+            )
+
+
+def _check_case(stages: Iterable[str]) -> None:
+    """Two spellings of one stage: what [stage.Prod] sets would not hold for ``--stage prod``."""
+    spelt: dict[str, str] = {}
+    for name in stages:
+        other = spelt.setdefault(name.casefold(), name)
+        if other != name:
+            raise invalid(
+                f"The stages '{other}' and '{name}' differ only in upper and lower case.",
+                f"Spell a stage the same everywhere: in --stage, and in the tables [stage.NAME] of {FILE_NAME}.",
             )
 
 

@@ -16,7 +16,8 @@ def explain(
 ) -> MlctlError:
     """The first problem of a ValidationError in one line, with where it was read and the nearest key."""
     first = error.errors(include_url=False)[0]
-    path = (*table, *(str(part) for part in first["loc"]))
+    # Of a key that is refused itself, pydantic ends the place with "[key]".
+    path = (*table, *(str(part) for part in first["loc"] if part != "[key]"))
     where, dotted = origin_of(layers, path), ".".join(path)
     if first["type"] == "extra_forbidden":
         known = _keys_at(settings, path[:-1])

@@ -83,12 +83,12 @@ def plain_value(text: str) -> Any:
 
 def read_environment(model: type[BaseSettings]) -> dict[str, Any]:
     """What ``MLCTL_*`` variables set. Raises pydantic_settings' SettingsError for a table that is no JSON."""
-    return _own(model, EnvSettingsSource(model)())
+    return _own(model, EnvSettingsSource(model, case_sensitive=False)())
 
 
 def settings_in_dotenv(model: type[BaseSettings], variables: Mapping[str, str]) -> dict[str, Any]:
     """The settings among the variables of ``.env``; raises like ``read_environment``."""
-    source = EnvSettingsSource(model)
+    source = EnvSettingsSource(model, case_sensitive=False)
     source.env_vars = {name.lower(): value for name, value in variables.items()}
     return _own(model, source())
 

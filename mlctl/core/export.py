@@ -12,8 +12,8 @@ from mlctl.aws.names import Names
 from mlctl.core import shipment as shipments
 from mlctl.disk import errors_named
 from mlctl.errors import ExitCode, MlctlError
-from mlctl.files import refuse_links_out, write_atomic
-from mlctl.model import gates
+from mlctl.files import check_output, write_atomic
+from mlctl.model import gates, registry
 from mlctl.model.registry import LATEST, Registry
 from mlctl.progress import Event, Report, silent
 from mlctl.settings import Settings
@@ -66,6 +66,10 @@ def run(
         raise _not_local(settings)
     check_name(settings.project, stage_name)
     found = Registry(project_folder, settings.project, report).get(version)
+    folder = output or project_folder / FOLDER / stage_name
+    path, package = folder / TEMPLATE_FILE, folder / PACKAGE_FILE
+    for each in (path, package):
+        check_output(project_folder, each, registry.FOLDER)
     missed = gates.missed(found.id, gates.check(found.read_json("metrics.json"), settings.gates))
     if missed:
         raise missed
@@ -75,10 +79,7 @@ def run(
     report(Event("finish", "package", f"{len(shipment.zip) / 1000:.0f} kB, answers as scikit-learn does"))
     names = Names(settings.project, stage_name)
     document = templates.template(desired(names, templates.ANYWHERE, settings.deploy, shipment.code), PACKAGE_FILE)
-    folder = output or project_folder / FOLDER / stage_name
-    path, package = folder / TEMPLATE_FILE, folder / PACKAGE_FILE
     comment = _comment(names, settings, found.id)
-    refuse_links_out(project_folder, path)
     # A template of an earlier export is for another package: where the next line fails, there is none.
     with errors_named(path):
         path.unlink(missing_ok=True)

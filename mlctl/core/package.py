@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlctl.core import rows
-from mlctl.files import refuse_links_out, write_atomic
+from mlctl.files import check_output, write_atomic
+from mlctl.model import registry
 from mlctl.model.registry import LATEST, Registry
 from mlctl.packaging import build
 from mlctl.packaging.build import Package
@@ -32,13 +33,15 @@ def run(
 ) -> Packaged:
     """Build the package of ``version``, prove it, and write it to ``output`` or under ``.mlctl/packages``.
 
-    Raises MlctlError as ``packaging.build.build`` does, and exit 3 where a symbolic link leads out of the project.
+    Raises MlctlError as ``packaging.build.build`` does, and as ``check_output`` does of the path.
     """
     found = Registry(project_folder, settings.project, report).get(version)
+    if output is not None:
+        check_output(project_folder, output, registry.FOLDER)
     package = build.build(found, engine=settings.deploy.engine, python=settings.deploy.python, report=report)
     rows.warn(report, package.row_seconds, settings.deploy)
     name = f"{settings.project}-{found.id[:12]}-{package.engine}-py{package.python}.zip"
     path = output or project_folder / FOLDER / name
-    refuse_links_out(project_folder, path)
+    check_output(project_folder, path, registry.FOLDER)
     write_atomic(path, package.zip)
     return Packaged(package=package, path=path)

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlctl.errors import ExitCode, MlctlError
-from mlctl.files import refuse_links_out, sha256, write_atomic
+from mlctl.files import check_output, sha256, write_atomic
 from mlctl.model import manifest as manifests
 from mlctl.model import strict_json, trust, validation
 from mlctl.model.manifest import Manifest
-from mlctl.model.registry import LATEST, Registry
-from mlctl.model.version import MAX_MANIFEST_BYTES
+from mlctl.model.registry import FOLDER, LATEST, Registry
+from mlctl.model.version import MAX_DOCUMENT_BYTES, MAX_MANIFEST_BYTES
 from mlctl.packaging import archive, build, unzip
 from mlctl.packaging.unzip import Archive
 from mlctl.progress import Report, silent
@@ -37,13 +37,16 @@ def export(
     output: Path | None = None,
     report: Report = silent,
 ) -> Transferred:
-    """Write a version, after every byte of it was checked, to one zip: the same version gives the same bytes."""
+    """Write a version, after every byte of it was checked, to one zip: the same version gives the same bytes.
+
+    Raises MlctlError as ``check_output`` does of the path.
+    """
     found = Registry(project_folder, settings.project, report).get(version)
+    path = output or project_folder / f"{settings.project}-{found.id[:12]}.mlctl.zip"
+    check_output(project_folder, path, FOLDER)
     found.check()
     files = {name: found.read(name) for name in found.manifest.files}
     files[manifests.FILE_NAME] = found.manifest.to_bytes()
-    path = output or project_folder / f"{settings.project}-{found.id[:12]}.mlctl.zip"
-    refuse_links_out(project_folder, path)
     data = archive.write(files)
     if sum(map(len, files.values())) > unzip.unpacks_to(len(data)):
         # A model of many zeros compresses as no import would believe.
@@ -59,7 +62,7 @@ def import_(project_folder: Path, settings: Settings, path: Path, *, trusted: bo
     must be what the file holds. Raises MlctlError: exit 3 for a file that is no export, was changed, or is of another
     project, exit 6 for none.
     """
-    if not path.exists():
+    if not _may_exist(path):
         raise MlctlError(
             f"There is no file {path}.",
             code="export_not_found",
@@ -88,6 +91,13 @@ def import_(project_folder: Path, settings: Settings, path: Path, *, trusted: bo
     return Transferred(version=version.id, path=path, created=created)
 
 
+def _may_exist(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return True  # opening it tells why it cannot be looked at
+
+
 def _files(path: Path, opened: Archive, manifest: Manifest) -> dict[str, bytes]:
     """The files that the manifest lists. Raises MlctlError or ValueError where one is not what it should be."""
     wrong = sorted(opened.names - {manifests.FILE_NAME} ^ {*manifest.files})
@@ -95,7 +105,7 @@ def _files(path: Path, opened: Archive, manifest: Manifest) -> dict[str, bytes]:
         raise _changed(path, wrong[0])
     files: dict[str, bytes] = {}
     for name in sorted(manifest.files):
-        files[name] = opened.read(name)
+        files[name] = opened.read(name, limit=MAX_DOCUMENT_BYTES if name in validation.DOCUMENTS else None)
         if sha256(files[name]) != manifest.files[name]:
             raise _changed(path, name)
     documents = {name: _document(name, files[name]) for name in validation.DOCUMENTS}

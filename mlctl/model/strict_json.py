@@ -6,8 +6,13 @@ import re
 from typing import Any, NoReturn
 
 MAX_DEPTH = 40
+# In memory a value takes many times the bytes of its text, and an archive packs millions of them into kilobytes.
+MAX_VALUES = 10_000_000
+MAX_NAMES = 1_000_000
 # A whole number with more digits is not a float64 either.
 _MAX_DIGITS = 308
+# Also the last one, if it does not end: else the search would begin again at each quote in it.
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -15,8 +20,11 @@ def parsed(data: bytes, max_depth: int = MAX_DEPTH) -> Any:
     """The JSON document in ``data``.
 
     Raises ValueError for what is not JSON in UTF-8, NaN, numbers that are no float64, a name that stands twice in an
-    object, text that is no Unicode, and more than ``max_depth`` levels.
+    object, text that is no Unicode, more than ``max_depth`` levels, and more values than a version can need.
     """
+    # Within strings these characters count for nothing, but most documents are too small for that to matter.
+    if _is_large(data) and _is_large(_STRING.sub(b"", data)):
+        raise ValueError(f"it holds more than {MAX_VALUES:,} values, or {MAX_NAMES:,} names, objects and lists")
     try:
         document = json.loads(
             data.decode(), object_pairs_hook=_unique, parse_constant=_refuse, parse_int=_whole, parse_float=_finite
@@ -34,6 +42,10 @@ def parsed(data: bytes, max_depth: int = MAX_DEPTH) -> Any:
         except UnicodeEncodeError:
             raise ValueError("it holds half of a surrogate pair") from None
     return document
+
+
+def _is_large(data: bytes) -> bool:
+    return data.count(b",") > MAX_VALUES or sum(map(data.count, (b":", b"{", b"["))) > MAX_NAMES
 
 
 def _check_depth(document: Any, max_depth: int) -> None:

@@ -69,6 +69,14 @@ def record(version_id: str, pickled: bytes, project_folder: Path) -> Trusted:
             exit_code=ExitCode.UNEXPECTED,
             hint=f"Set {STATE_VARIABLE} to a folder that only you can write to.",
         ) from error
+    if _read(version_id) != made:
+        raise MlctlError(
+            f"mlctl cannot record that you trust model version {version_id[:12]}: the record in {folder} does not "
+            "count, because it is too large, or a symbolic link leads to it.",
+            code="trust_not_recorded",
+            exit_code=ExitCode.UNEXPECTED,
+            hint=f"Remove the link, or set {STATE_VARIABLE} to a folder that only you can write to.",
+        )
     return made
 
 

@@ -22,6 +22,9 @@ Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 Label = bool | int | Number | str
+# Only the first thing wrong is told: pydantic would keep a record of hundreds of bytes for each of millions.
+_Item = TypeVar("_Item")
+Items = Annotated[list[_Item], Field(fail_fast=True)]
 Value = bool | int | Number | str | None
 
 
@@ -67,7 +70,7 @@ class ManifestShape(_Shape):
     format: int
     project: Name
     estimator: Annotated[str, Field(min_length=1)]
-    preprocess: list[str]
+    preprocess: Items[str]
     settings: _Settings
     data: _Data
     libraries: dict[str, str]
@@ -101,7 +104,7 @@ class _NumberFeature(_Feature):
     integer: bool
     min: Number | None
     max: Number | None
-    quantiles: list[Number] | None
+    quantiles: Items[Number] | None
 
 
 class _DateFeature(_Feature):
@@ -118,8 +121,8 @@ class _BooleanFeature(_Feature):
 
 class _CategoryFeature(_Feature):
     kind: Literal["category"]
-    values: list[str]
-    counts: list[Count]
+    values: Items[str]
+    counts: Items[Count]
 
     @model_validator(mode="after")
     def _one_count_each(self) -> "_CategoryFeature":
@@ -135,13 +138,13 @@ class _Output(_Shape):
 
 
 class _Outputs(_Shape):
-    outputs: Annotated[list[_Output], Field(min_length=2)]
+    outputs: Annotated[Items[_Output], Field(min_length=2)]
 
 
 class _Classes(_Shape):
     name: str
-    labels: Annotated[list[Label], Field(min_length=1)]
-    class_names: list[str]
+    labels: Annotated[Items[Label], Field(min_length=1)]
+    class_names: Items[str]
 
     @model_validator(mode="after")
     def _one_name_each(self) -> "_Classes":
@@ -156,7 +159,7 @@ class SchemaShape(_Shape):
     format: Literal[2]
     task: Literal["binary", "multiclass", "regression"]
     features: Annotated[
-        list[
+        Items[
             Annotated[_NumberFeature | _DateFeature | _BooleanFeature | _CategoryFeature, Field(discriminator="kind")]
         ],
         Field(min_length=1),
@@ -175,7 +178,7 @@ class SchemaShape(_Shape):
 
 class _Measured(_Shape):
     rows: Count
-    confusion_matrix: list[list[Count]] | None = None
+    confusion_matrix: Items[Items[Count]] | None = None
     per_class: dict[str, dict[str, Number]] | None = None
     outputs: dict[str, dict[str, Number]] | None = None
     cv: dict[str, Any] | None
@@ -204,14 +207,14 @@ def _is_summary(fold: object) -> bool:
 
 class _Split(_Shape):
     format: Literal[1]
-    test_rows: Annotated[list[Count], Field(min_length=1)]
+    test_rows: Annotated[Items[Count], Field(min_length=1)]
 
 
 class _Example(_Shape):
-    features: list[Value]
+    features: Items[Value]
     index: Count | None = None
-    probabilities: list[Number] | None = None
-    scores: list[Number] | None = None
+    probabilities: Items[Number] | None = None
+    scores: Items[Number] | None = None
     value: Number | None = None
     values: dict[str, Number] | None = None
 
@@ -220,7 +223,7 @@ class ExamplesShape(_Shape):
     """``golden.json`` and ``heldout.json``."""
 
     format: Literal[2]
-    examples: Annotated[list[_Example], Field(min_length=1)]
+    examples: Annotated[Items[_Example], Field(min_length=1)]
 
     def check_against(self, schema: SchemaShape) -> None:
         """Raise ValueError for an example that is not one of a model with this schema."""

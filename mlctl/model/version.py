@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mlctl.errors import ExitCode, MlctlError
-from mlctl.files import read_regular, sha256
+from mlctl.files import read_regular, sha256, sha256_of_regular
 from mlctl.model import manifest as manifests
 from mlctl.model import strict_json, trust, validation
 from mlctl.model.info import UNKNOWN, Origin
@@ -20,6 +20,10 @@ from mlctl.model.manifest import Manifest
 
 # The largest that a manifest can be; those of mlctl have a few thousand bytes.
 MAX_MANIFEST_BYTES = 4_000_000
+# A larger file is no part of a version: a folder from elsewhere may hold terabytes that take no place on disk.
+MAX_FILE_BYTES = 16 * 1024**3
+# The other documents: `strict_json` bounds how many values they hold.
+MAX_DOCUMENT_BYTES = 256 * 1024**2
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -57,9 +61,9 @@ class ModelVersion:
 
     def read(self, name: str) -> bytes:
         """The bytes of one file, after their SHA-256 matched the manifest. Raises MlctlError (exit 4)."""
-        expected = self.manifest.files.get(name)
-        data = self._bytes(name)
-        if sha256(data) != expected:
+        # Twice, since a file is held in memory only if it is the one of the version.
+        data = self._bytes(name, limit=self._check(name))
+        if sha256(data) != self.manifest.files.get(name):
             raise self._changed(name)
         return data
 
@@ -127,7 +131,7 @@ class ModelVersion:
         found = []
         for name in sorted(expected):
             try:
-                self.read_json(name) if name in validation.DOCUMENTS else self.read(name)
+                self.read_json(name) if name in validation.DOCUMENTS else self._check(name)
             except MlctlError as error:
                 found.append(error.message)
         strangers = sorted({each.name for each in self.path.iterdir()} - {*expected, manifests.FILE_NAME})
@@ -187,9 +191,24 @@ class ModelVersion:
             raise
         return handle
 
-    def _bytes(self, name: str, limit: int | None = None) -> bytes:
-        try:
+    def _check(self, name: str) -> int:
+        """The size of one file, after its SHA-256 matched the manifest."""
+        expected = self.manifest.files.get(name)
+        limit = MAX_DOCUMENT_BYTES if name in validation.DOCUMENTS else MAX_FILE_BYTES
+        with self._refusals(name):
+            digest, size = sha256_of_regular(self.path / name, limit=limit)
+        if digest != expected:
+            raise self._changed(name)
+        return size
+
+    def _bytes(self, name: str, limit: int) -> bytes:
+        with self._refusals(name):
             return read_regular(self.path / name, limit=limit)
+
+    @contextmanager
+    def _refusals(self, name: str) -> Iterator[None]:
+        try:
+            yield
         except FileNotFoundError:
             raise self._unusable(name, "is missing from") from None
         except OSError as error:

@@ -30,6 +30,8 @@ _KNOWN_FLAGS = 0x2 | 0x4 | 0x8 | 0x800
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _LOCAL_HEADER_BYTES = 30
 _DOS_FOLDER = 0x10
+# A longer name is of no version, and would make a message of thousands of characters.
+_MAX_NAME = 100
 
 
 class Refused(ValueError):
@@ -101,7 +103,7 @@ def _refusals(what: str) -> Iterator[None]:
     except Refused:
         raise
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, LookupError, ArithmeticError, TypeError) as error:
-        told = first_line(error)
+        told = first_line(error)[:200]
         raise Refused(f"{what} is damaged: {told if told.isprintable() else type(error).__name__}") from None
     except (RuntimeError, OSError, MemoryError, struct.error, AttributeError) as error:
         raise Refused(f"{what} cannot be read ({type(error).__name__})") from None
@@ -139,7 +141,7 @@ def _checked_entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
         name = entry.orig_filename
         told = name if name.isascii() and name.isprintable() else repr(name)[:100]
         if (
-            not name
+            not 0 < len(name) <= _MAX_NAME
             or name != entry.filename
             or name.startswith(".")
             or not set(name).isdisjoint('/\\:"')

@@ -223,6 +223,12 @@ def test_lines_of_other_programs_are_passed_over(project: Path, cli: Cli) -> Non
 FOREIGN = ("http://evil.example:4566", "http://127.0.0.1.evil.com", "http://0x7f000001", "https://evil.example")
 
 
+def test_no_key_in_another_case_gets_past_that_check(project: Path, cli: Cli) -> None:
+    (project / "mlctl.toml").write_text(f"Local_endpoint = '{FOREIGN[0]}'\n")
+    refused = cli("invoke", "1", "2", "3", "4")
+    assert (refused.code, "unknown key 'Local_endpoint'" in refused.err) == (2, True)
+
+
 @pytest.mark.parametrize("endpoint", FOREIGN)
 @pytest.mark.parametrize("name", FILES)
 def test_a_project_cannot_have_a_token_sent_to_another_machine(

@@ -53,6 +53,13 @@ def test_a_flag_adds_to_the_parameters_of_the_file(project: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("Project = 'x'\n", "mlctl.toml: unknown key 'Project'. Did you mean 'project'?"),
+        ("[DEPLOY]\nauth = 'iam'\n", "mlctl.toml: unknown key 'DEPLOY'. Did you mean 'deploy'?"),
+        ("[Stage.prod]\nauth = 'iam'\n", "mlctl.toml: unknown key 'Stage'. Did you mean 'stage'?"),
+        ("[stage.pröd]\nmemory = 512\n", "mlctl.toml is not valid TOML"),
+        ("[stage.'pröd']\nmemory = 512\n", "mlctl.toml: stage.pröd = 'pröd': String should match pattern"),
+        ("[stage.Prod]\n[stage.prod]\n", "The stages 'Prod' and 'prod' differ only in upper and lower case."),
+        ("[stage.LOCAL]\n", "The stages 'local' and 'LOCAL' differ only in upper and lower case."),
         ("[modle]\ncv = 3\n", "mlctl.toml: unknown key 'modle'. Did you mean 'model'?"),
         ("[model]\nestimatr = 'x'\n", "mlctl.toml: unknown key 'model.estimatr'. Did you mean 'estimator'?"),
         ("[stage.prod]\nmemroy = 512\n", "mlctl.toml: unknown key 'stage.prod.memroy'. Did you mean 'memory'?"),
@@ -72,6 +79,16 @@ def test_a_mistake_is_told_in_one_line_with_the_nearest_key(project: Path, cli: 
     assert result.err.startswith(f"Error: {message}")
     assert result.err.splitlines()[1].startswith("Next:")
     assert len(result.err.splitlines()) == 2
+
+
+@pytest.mark.parametrize("stage", ["prod", "PROD", "Local"])
+def test_a_stage_in_another_case_is_not_another_stage(project: Path, cli: Cli, stage: str) -> None:
+    """It would be deployed without what its table sets: open to all, or on AWS instead of this machine."""
+    write(project, "[stage.Prod]\nauth = 'iam'\nregion = 'eu-west-1'\n")
+    for words in ("deploy --dry-run", "status", "export", "rollback", "logs", "doctor", "config"):
+        refused = cli(*words.split(), "--stage", stage)
+        assert (refused.code, f"and '{stage}' differ only in upper and lower case" in refused.err) == (2, True), words
+    assert settings.load(project, stage="Prod").deploy.auth == "iam"
 
 
 def test_a_mistake_in_a_variable_is_told_too(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

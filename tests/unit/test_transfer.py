@@ -1,6 +1,8 @@
 """Versions pruned, exported and imported."""
 
 import json
+import os
+import stat
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -35,6 +37,46 @@ def test_a_version_goes_into_one_file_and_comes_back(
 
 def test_an_export_has_a_name_of_its_own(trained: Path, cli: Cli, iris: ModelVersion) -> None:
     assert cli("models", "export").out == (f"iris-{iris.id[:12]}.mlctl.zip holds model version {iris.id[:12]}.\n")
+
+
+@pytest.mark.parametrize(
+    ("output", "why"),
+    [
+        ("folder", "it is a folder"),
+        ("", "it is a folder"),
+        ("pipe", "it is not a regular file"),
+        ("file/version.zip", "Not a directory"),
+        ("loop/version.zip", "Too many levels of symbolic links"),
+        ("x" * 300, "File name too long"),
+        ("artifacts/iris/version.zip", "only mlctl itself writes to "),
+        ("artifacts/iris/{id}/model.joblib", "only mlctl itself writes to "),
+        ("link/version.zip", "only mlctl itself writes to "),
+    ],
+)
+def test_nothing_but_a_file_outside_the_registry_is_written(
+    trained: Path, cli: Cli, iris: ModelVersion, output: str, why: str
+) -> None:
+    Path("folder").mkdir()
+    os.mkfifo("pipe")
+    Path("file").write_text("text")
+    Path("loop").symlink_to("loop")
+    Path("link").symlink_to("artifacts/iris")
+    output = output.format(id=iris.id)
+    refused = cli("models", "export", "-o", output, "--json")
+    assert (refused.code, refused.json["error"]["code"]) == (2, "output_refused")
+    assert f"cannot be written: {why}" in refused.json["error"]["message"]
+    assert cli("package", "-o", output).code == 2
+    assert stat.S_ISFIFO(os.lstat("pipe").st_mode)
+    assert cli("models", "verify").code == 0
+
+
+def test_no_template_takes_the_place_of_what_is_no_file(trained: Path, cli: Cli) -> None:
+    (trained / "mlctl.toml").write_text("[stage.prod]\nregion = 'eu-west-1'\n")
+    Path("out").mkdir()
+    os.mkfifo("out/package.zip")
+    for output in ("out", "artifacts/iris", "mlctl.toml"):
+        refused = cli("export", "--stage", "prod", "-o", output, "--json")
+        assert (refused.code, refused.json["error"]["code"]) == (2, "output_refused"), output
 
 
 def test_a_changed_version_is_not_exported(trained: Path, cli: Cli) -> None:

@@ -303,3 +303,18 @@ def test_of_a_pickle_that_cannot_be_audited_all_modules_of_the_project_count(pro
 def test_a_forged_version_has_another_id(iris: ModelVersion) -> None:
     assert forged(iris)[0] == iris.id
     assert forged(iris, {"model.joblib": b"x"})[0] != iris.id
+
+
+def test_trust_that_would_not_count_is_not_announced(
+    trained: Path, cli: Cli, nobody: Path, iris: ModelVersion, tmp_path: Path
+) -> None:
+    nobody.mkdir(mode=0o700)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (nobody / "trusted").symlink_to(elsewhere)
+    refused = cli("models", "trust", iris.id, "--json")
+    assert (refused.code, refused.json["error"]["code"]) == (1, "trust_not_recorded")
+    assert cli("evaluate").code == 4
+    (nobody / "trusted").unlink()
+    assert cli("models", "trust", iris.id).code == 0
+    assert cli("evaluate").code == 0

@@ -27,6 +27,7 @@ def refused(cli: Cli, path: Path | str) -> str:
     lines = done.err.splitlines()
     assert (done.code, done.out, len(lines)) == (3, "", 2), done.err
     assert lines[0].isprintable()
+    assert len(lines[0]) < 500
     assert lines[0].startswith(f"Error: {path} ")
     told = cli("models", "import", str(path), "--json").json["error"]
     assert (told["code"], told["message"]) == ("import_refused", lines[0].removeprefix("Error: "))
@@ -67,6 +68,7 @@ def test_a_good_archive_is_taken(project: Path, cli: Cli, small: ModelVersion) -
         ("folder/", "is not a plain file name"),
         ("line\nbreak\x1b[2J", "is not a plain file name"),
         ("näme", "is not a plain file name"),
+        ("x" * 60_000, "is not a plain file name"),
         ("nul\0l", "is not a plain file name"),
         ("", "is not a plain file name"),
         ("model.pyc", "model.pyc does not match its manifest"),
@@ -181,6 +183,7 @@ def test_a_file_that_is_none(project: Path, cli: Cli) -> None:
     for name in ("folder", "pipe", "/dev/null"):
         refused(cli, name)
     assert cli("models", "import", "nothing").code == 6
+    assert "cannot be read: File name too long" in refused(cli, "x" * 300)
 
 
 def test_a_million_entries_are_not_listed(project: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
