@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -12,11 +13,20 @@ from mlctl.errors import ExitCode, MlctlError
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 _TOO_MANY = (errno.EMFILE, errno.ENFILE)
+# A path holds another kind of thing than a command needs there: a folder for a file, a pipe, links in a circle.
+_OF_ANOTHER_KIND = (errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP, errno.ENXIO, errno.ENODEV)
 _NO_MEMORY = "There is not enough memory"
 
 
 def explained(error: OSError) -> MlctlError:
-    """The error for an OSError, with the path that it names; the exit code is 1."""
+    """The error for an OSError, with the path that it names: exit 3 for a path of another kind than needed, else 1."""
+    if error.filename and error.errno in _OF_ANOTHER_KIND:
+        return MlctlError(
+            f"{_path(error)} cannot be used: {error.strerror}.",
+            code="path_unusable",
+            exit_code=ExitCode.BAD_INPUT,
+            hint="Remove what is at that path or above it, or name another path.",
+        )
     where = f": {_path(error)}" if error.filename else ""
     return MlctlError(
         f"The operating system refused: {error.strerror or error}{where}.",
@@ -24,6 +34,12 @@ def explained(error: OSError) -> MlctlError:
         exit_code=ExitCode.UNEXPECTED,
         hint=_hint(error),
     )
+
+
+def links_in_a_circle(error: RuntimeError) -> MlctlError | None:
+    """The error for what pathlib raises of symbolic links in a circle before Python 3.13; None for another error."""
+    path = re.fullmatch(r"Symlink loop from '(.*)'", str(error), re.DOTALL)
+    return explained(OSError(errno.ELOOP, os.strerror(errno.ELOOP), path[1])) if path else None
 
 
 def not_encodable(error: UnicodeEncodeError) -> MlctlError:

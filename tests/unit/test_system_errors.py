@@ -45,6 +45,22 @@ def test_each_refusal_says_what_to_do(number: int, path: str | None, hint: str) 
     assert hint in explained.hint
 
 
+@pytest.mark.parametrize("number", [errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP, errno.ENXIO])
+def test_a_path_that_holds_another_kind_of_thing_is_bad_input(number: int) -> None:
+    explained = system_errors.explained(_error(number, "/project/file"))
+    assert (explained.code, explained.exit_code) == ("path_unusable", 3)
+    assert explained.message == f"/project/file cannot be used: {os.strerror(number)}."
+
+
+def test_links_in_a_circle_are_no_defect(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    for error in (RuntimeError(f"Symlink loop from '{tmp_path}'"), _error(errno.ELOOP, str(tmp_path))):
+        explained = failures.explained(error)
+        assert (explained.code, explained.exit_code) == ("path_unusable", 3)
+        assert str(tmp_path) in explained.message
+    assert failures.explained(RuntimeError("Symlink loop")).code == "unexpected"
+
+
 @pytest.mark.parametrize("variable", ["MLCTL_STATE_DIR", "MLCTL_CACHE_DIR"])
 def test_a_refusal_in_a_users_folder_names_the_variable_that_moves_it(
     variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
