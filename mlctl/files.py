@@ -96,7 +96,9 @@ def sweep(folder: Path) -> None:
                 os.close(handle)
 
 
-def refuse_links_out(folder: Path, path: Path) -> None:
+def refuse_links_out(
+    folder: Path, path: Path, hint: str = "Remove the link, or give --output with the real path."
+) -> None:
     """Raise MlctlError (exit 3) if ``path`` lies in ``folder`` by its name, but a symbolic link leads out of it.
 
     A folder from elsewhere may hold such links; what is written there would replace files of other folders.
@@ -110,7 +112,7 @@ def refuse_links_out(folder: Path, path: Path) -> None:
             f"A symbolic link leads {path.parent} out of the project, to {real}; nothing was written.",
             code="link_refused",
             exit_code=ExitCode.BAD_INPUT,
-            hint="Remove the link, or give --output with the real path.",
+            hint=hint,
         )
 
 

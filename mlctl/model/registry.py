@@ -2,7 +2,8 @@
 
 A version is a folder named by its id. It is written under a temporary name and renamed, so it is
 whole or absent. What is not part of the identity (times, the order of training) stands beside it in
-``<id>.info.json``. The folder may come from elsewhere: no symbolic link below ``artifacts`` is followed.
+``<id>.info.json``. The folder may come from elsewhere: no symbolic link
+below ``artifacts`` is followed, and none out of the project.
 """
 
 import os
@@ -18,7 +19,7 @@ from filelock import FileLock
 
 from mlctl.disk import errors_named
 from mlctl.errors import ExitCode, MlctlError
-from mlctl.files import sweep, write_atomic
+from mlctl.files import refuse_links_out, sweep, write_atomic
 from mlctl.model import info as infos
 from mlctl.model import manifest as manifests
 from mlctl.model.info import MAX_SEQUENCE, UNKNOWN, Info, Origin
@@ -191,18 +192,12 @@ class Registry:
         return FileLock(path)
 
     def _refuse_links(self) -> None:
-        """Below ``artifacts`` nothing may be a link; it may be one itself, to a larger disk, where both are the user's.
+        """Below ``artifacts`` nothing may be a link, and no link at ``artifacts`` may lead out of the project.
 
-        Whatever the link leads to, only folders named by ids, and their notes, are written or deleted in there.
+        In a folder from elsewhere it could lead to the versions of another project: those would be pruned, and what is
+        trained here would be the latest there. Who owns the link tells nothing: whoever unpacks an archive owns it.
         """
-        artifacts = self.folder.parent
-        if artifacts.is_symlink():
-            try:
-                owners = {artifacts.lstat().st_uid, artifacts.stat().st_uid}
-            except OSError:
-                raise _refused(artifacts, "is a symbolic link that leads nowhere") from None
-            if owners != {os.geteuid()}:
-                raise _refused(artifacts, "is a symbolic link, and it or what it leads to belongs to another user")
+        refuse_links_out(self.folder.parents[1], self.folder, "Remove the link, or move the whole project.")
         if self.folder.is_symlink():
             raise _refused(self.folder, "is a symbolic link")
 
@@ -221,5 +216,5 @@ def _refused(path: Path, why: str) -> MlctlError:
         f"{path} {why}; it is not followed.",
         code="link_refused",
         exit_code=ExitCode.BAD_INPUT,
-        hint="Remove it, or give -C the folder that it leads to.",
+        hint="Remove it.",
     )

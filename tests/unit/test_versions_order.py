@@ -217,26 +217,39 @@ def test_a_note_without_a_version_is_left_by_a_killed_writer_and_removed_by_the_
     assert (registry.folder / f"{first}.info.json").exists()
 
 
-def test_a_link_below_artifacts_is_refused_and_one_of_the_users_at_artifacts_is_not(
-    project: Path, cli: Cli, small: ModelVersion, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("link", ["artifacts", "artifacts/iris"])
+def test_versions_of_another_project_cannot_be_reached_through_a_link(
+    project: Path, cli: Cli, small: ModelVersion, tmp_path: Path, link: str
 ) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    (project / "artifacts").symlink_to(disk)
-    version = add(Registry(project, "iris"), small)
-    assert [path.name for path in (disk / "iris").iterdir() if path.is_dir()] == [version]
-    assert cli("models", "verify").code == 0
-    monkeypatch.setattr(os, "geteuid", lambda: 12345)
-    with pytest.raises(MlctlError, match="belongs to another user"):
-        Registry(project, "iris").versions()
-    monkeypatch.undo()
-    (project / "artifacts").unlink()
-    (project / "artifacts").mkdir()
-    (project / "artifacts" / "iris").symlink_to(disk / "iris")
-    for words in (("models",), ("train", "-p", "n_estimators=2"), ("package",), ("models", "prune")):
+    other = tmp_path / "other"
+    version = add(Registry(other, "iris"), small)
+    (project / link).parent.mkdir(exist_ok=True)
+    (project / link).symlink_to(other / link)
+    for words in (("models",), ("train", "-p", "n_estimators=2"), ("package",), ("models", "prune", "--keep", "1")):
         refused = cli("-C", str(project), *words, "--json")
         assert (refused.code, refused.json["error"]["code"]) == (3, "link_refused"), words
-    assert [path.name for path in (disk / "iris").iterdir() if path.is_dir()] == [version]
+    assert [path.name for path in (other / "artifacts" / "iris").iterdir() if path.is_dir()] == [version]
+
+
+@pytest.mark.parametrize("link", ["artifacts", "artifacts/iris"])
+def test_a_folder_of_versions_that_is_none_is_told(project: Path, cli: Cli, link: str) -> None:
+    path = project / link
+    for make in (os.mkfifo, Path.touch, lambda at: at.symlink_to(at.name)):
+        path.parent.mkdir(exist_ok=True)
+        make(path)
+        for words in (("models",), ("train", "-p", "n_estimators=2"), ("package",), ("models", "prune")):
+            refused = cli("-C", str(project), *words, "--json")
+            assert refused.code == 3, words
+            assert refused.json["error"]["code"] in ("path_unusable", "link_refused")
+        path.unlink()
+
+
+def test_a_link_to_another_folder_of_the_project_is_followed(project: Path, cli: Cli, small: ModelVersion) -> None:
+    (project / "models").mkdir()
+    (project / "artifacts").symlink_to("models")
+    version = add(Registry(project, "iris"), small)
+    assert (project / "models" / "iris" / version).is_dir()
+    assert cli("models", "verify").code == 0
 
 
 def test_a_lock_that_is_a_link_is_not_opened(registry: Registry, small: ModelVersion, tmp_path: Path) -> None:
