@@ -8,6 +8,7 @@ import os
 import stat
 import tempfile
 from contextlib import suppress
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -38,26 +39,46 @@ def sha256_of_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def read_regular(path: Path, *, limit: int | None = None) -> bytes:
-    """The bytes of a regular file; neither ``path`` nor its folder may be a symbolic link.
+def open_regular(path: Path, *, limit: int | None = None) -> BufferedReader:
+    """A regular file to read; neither ``path`` nor its folder may be a symbolic link.
 
     Raises OSError for a link, a folder, a pipe, a device, and a file of more than ``limit`` bytes.
     """
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         # Without waiting: a pipe would block until somebody writes to it.
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
         handle = os.open(path.name, flags, dir_fd=folder)
     finally:
         os.close(folder)
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
+    found = os.fstat(handle)
+    if not stat.S_ISREG(found.st_mode):
         os.close(handle)
         raise OSError(errno.EINVAL, "Not a regular file", str(path))
-    with os.fdopen(handle, "rb") as file:
+    if limit is not None and found.st_size > limit:
+        os.close(handle)
+        raise _larger(path, limit)
+    return os.fdopen(handle, "rb")
+
+
+def read_regular(path: Path, *, limit: int | None = None) -> bytes:
+    """The bytes of a regular file. Raises OSError as ``open_regular`` does."""
+    with open_regular(path, limit=limit) as file:
         data = file.read() if limit is None else file.read(limit + 1)
     if limit is not None and len(data) > limit:
-        raise OSError(errno.EFBIG, f"Larger than {limit} bytes", str(path))
+        raise _larger(path, limit)
     return data
+
+
+def no_file(path: Path, name: str) -> str:
+    """The sentence for a ``path``, called ``name``, that is no regular file: what it is instead."""
+    if path.is_dir():
+        return f"{name} is a folder, not a file."
+    return f"{name} is a pipe, a socket or a device, not a file." if path.exists() else f"There is no file {name}."
+
+
+def _larger(path: Path, limit: int) -> OSError:
+    return OSError(errno.EFBIG, f"Larger than {limit} bytes", str(path))
 
 
 @names_its_path

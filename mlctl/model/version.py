@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import hashlib
 import os
 import stat
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mlctl.errors import ExitCode, MlctlError
-from mlctl.files import read_regular, sha256
+from mlctl.files import open_regular, read_regular, sha256
 from mlctl.model import manifest as manifests
 from mlctl.model import strict_json, trust, validation
 from mlctl.model.info import UNKNOWN, Origin
@@ -20,6 +21,9 @@ from mlctl.model.manifest import Manifest
 
 # The largest that a manifest can be; those of mlctl have a few thousand bytes.
 MAX_MANIFEST_BYTES = 4_000_000
+# More than a model can have that fits into a machine's memory.
+MAX_FILE_BYTES = 64 * 1024**3
+_READ_AT_ONCE_BYTES = 64 * 1024**2
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -47,7 +51,8 @@ class ModelVersion:
     @cached_property
     def manifest(self) -> Manifest:
         """The manifest, after its digest matched the id. Raises MlctlError (exit 4)."""
-        data = self._bytes(manifests.FILE_NAME, limit=MAX_MANIFEST_BYTES)
+        with self._refusals(manifests.FILE_NAME):
+            data = read_regular(self.path / manifests.FILE_NAME, limit=MAX_MANIFEST_BYTES)
         if sha256(data) != self.id:
             raise self._changed(manifests.FILE_NAME)
         try:
@@ -58,7 +63,13 @@ class ModelVersion:
     def read(self, name: str) -> bytes:
         """The bytes of one file, after their SHA-256 matched the manifest. Raises MlctlError (exit 4)."""
         expected = self.manifest.files.get(name)
-        data = self._bytes(name)
+        with self._refusals(name), open_regular(self.path / name, limit=MAX_FILE_BYTES) as file:
+            # What does not belong here must not fill the memory: a file with holes takes no room in an archive.
+            if os.fstat(file.fileno()).st_size > _READ_AT_ONCE_BYTES:
+                if hashlib.file_digest(file, "sha256").hexdigest() != expected:
+                    raise self._changed(name)
+                file.seek(0)
+            data = file.read()
         if sha256(data) != expected:
             raise self._changed(name)
         return data
@@ -187,9 +198,11 @@ class ModelVersion:
             raise
         return handle
 
-    def _bytes(self, name: str, limit: int | None = None) -> bytes:
+    @contextmanager
+    def _refusals(self, name: str) -> Iterator[None]:
+        """What keeps the file ``name`` from being read, as an error of this version."""
         try:
-            return read_regular(self.path / name, limit=limit)
+            yield
         except FileNotFoundError:
             raise self._unusable(name, "is missing from") from None
         except OSError as error:
