@@ -125,7 +125,7 @@ def refuse_links_out(
     A folder from elsewhere may hold such links; what is written there would replace files of other folders.
     """
     # By name alone: `resolve` would follow the links.
-    if not Path(os.path.normpath(Path.cwd() / path)).is_relative_to(os.path.normpath(Path.cwd() / folder)):
+    if not Path(os.path.abspath(path)).is_relative_to(os.path.abspath(folder)):  # noqa: PTH100  # it removes ..
         return
     real = path.parent.resolve()
     if not real.is_relative_to(folder.resolve()):

@@ -15,17 +15,20 @@ _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 _TOO_MANY = (errno.EMFILE, errno.ENFILE)
 # A path holds another kind of thing than a command needs there: a folder for a file, a pipe, links in a circle.
 _OF_ANOTHER_KIND = (errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP, errno.ENXIO, errno.ENODEV)
+_TOO_LONG = errno.ENAMETOOLONG
 _NO_MEMORY = "There is not enough memory"
 
 
 def explained(error: OSError) -> MlctlError:
-    """The error for an OSError, with the path that it names: exit 3 for a path of another kind than needed, else 1."""
-    if error.filename and error.errno in _OF_ANOTHER_KIND:
+    """The error for an OSError, with the path that it names: exit 3 where the path itself is the problem, else 1."""
+    if error.filename and error.errno in (*_OF_ANOTHER_KIND, _TOO_LONG):
         return MlctlError(
             f"{_path(error)} cannot be used: {error.strerror}.",
             code="path_unusable",
             exit_code=ExitCode.BAD_INPUT,
-            hint="Remove what is at that path or above it, or name another path.",
+            hint="Use a shorter name or path."
+            if error.errno == _TOO_LONG
+            else "Remove what is at that path or above it, or name another path.",
         )
     where = f": {_path(error)}" if error.filename else ""
     return MlctlError(
@@ -71,7 +74,7 @@ def _path(error: OSError) -> str:
 
 
 def _hint(error: OSError) -> str:
-    if error.filename and error.errno != errno.ENAMETOOLONG:
+    if error.filename:
         variable = _moved_by(Path(_path(error)))
         if variable:
             return f"Set {variable} to another folder that you can write to, or free some space there."
@@ -82,8 +85,6 @@ def _hint(error: OSError) -> str:
         return "Raise the limit on the file size (`ulimit -f`) and run the command again."
     if error.errno in _FORBIDDEN and error.filename:
         return _permission(error, Path(_path(error)))
-    if error.errno == errno.ENAMETOOLONG:
-        return "Use a shorter name or path."
     if error.errno in _TOO_MANY:
         return "Raise the limit on open files (`ulimit -n`) and run the command again."
     if error.errno == errno.ENOMEM:

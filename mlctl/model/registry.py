@@ -149,7 +149,7 @@ class Registry:
             self._sweep()
             if os.path.lexists(version.path):
                 self._move_away(version.path)
-            self._info_path(version.id).unlink(missing_ok=True)
+            self._remove(self._info_path(version.id))
 
     def _write_folder(self, target: Path, files: Mapping[str, bytes]) -> None:
         temporary = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=self.folder))
@@ -167,6 +167,13 @@ class Registry:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
 
+    def _remove(self, path: Path) -> None:
+        """Remove what may be there, of whatever kind."""
+        if path.is_dir() and not path.is_symlink():
+            self._move_away(path)
+        else:
+            path.unlink(missing_ok=True)
+
     def _move_away(self, path: Path) -> None:
         doomed = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=self.folder))
         path.rename(doomed / path.name)
@@ -183,7 +190,7 @@ class Registry:
         for path in self.folder.glob(f"*{_INFO}"):
             version_id = path.name.removesuffix(_INFO)
             if _ID.fullmatch(version_id) and not os.path.lexists(self.folder / version_id):
-                path.unlink(missing_ok=True)
+                self._remove(path)
 
     def _lock(self) -> FileLock:
         path = self.folder / _LOCK

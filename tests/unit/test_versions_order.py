@@ -244,6 +244,16 @@ def test_a_folder_of_versions_that_is_none_is_told(project: Path, cli: Cli, link
         path.unlink()
 
 
+def test_a_note_that_is_a_folder_is_removed_with_its_version(registry: Registry, small: ModelVersion) -> None:
+    version = add(registry, small)
+    for name in (version, "a" * 64):
+        note = registry.folder / f"{name}.info.json"
+        note.unlink(missing_ok=True)
+        (note / "inner").mkdir(parents=True)
+    registry.delete(registry.get())
+    assert [path.name for path in registry.folder.iterdir()] == [".lock"]
+
+
 def test_a_link_to_another_folder_of_the_project_is_followed(project: Path, cli: Cli, small: ModelVersion) -> None:
     (project / "models").mkdir()
     (project / "artifacts").symlink_to("models")
