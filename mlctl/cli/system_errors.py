@@ -109,9 +109,10 @@ def _moved_by(path: Path) -> str:
 
 
 def _permission(error: OSError, path: Path) -> str:
-    if error.errno != errno.EROFS and path.is_file() and not os.access(path, os.R_OK):
+    # Not Path.is_file and is_dir: before Python 3.14 they raise the very error that is being explained.
+    if error.errno != errno.EROFS and os.path.isfile(path) and not os.access(path, os.R_OK):  # noqa: PTH113
         return "Give yourself read permission for that file."
-    folder = next((each for each in path.parents if each.is_dir()), path.parent)
+    folder = next((each for each in path.parents if os.path.isdir(each)), path.parent)  # noqa: PTH112
     if error.errno == errno.EROFS:
         return f"{folder} is on a read-only file system; copy the project to one that you can write to."
     return f"Give yourself write permission for {folder}, or work in a copy of the project."

@@ -62,6 +62,17 @@ def test_links_in_a_circle_are_no_defect(tmp_path: Path) -> None:
     assert failures.explained(RuntimeError("Symlink loop")).code == "unexpected"
 
 
+def test_a_file_in_a_folder_that_cannot_be_looked_into(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(path: object, **options: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    # As for a user who lacks the rights, which root has.
+    monkeypatch.setattr(os, "stat", refused)
+    explained = failures.explained(_error(errno.EACCES, "/project/locked/file"))
+    assert (explained.code, explained.exit_code) == ("os_error", 1)
+    assert "Give yourself" in explained.hint
+
+
 @pytest.mark.parametrize("variable", ["MLCTL_STATE_DIR", "MLCTL_CACHE_DIR"])
 def test_a_refusal_in_a_users_folder_names_the_variable_that_moves_it(
     variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
