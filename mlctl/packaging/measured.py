@@ -1,6 +1,6 @@
 """What runs in the process that is measured: an unpacked package, asked as Lambda asks it.
 
-Run as a file in the package's folder, by ``measuring.py`` alone; nothing imports it, and of mlctl it reads one file alone.
+Run as a file in the package's folder, by ``measuring.py`` alone. Nothing imports it; of mlctl it reads one file.
 It takes the job as JSON on standard input and gives what it measured as JSON on standard output.
 """
 
