@@ -12,6 +12,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,6 +35,8 @@ LATEST = "latest"
 PREVIOUS = "previous"
 _TEMPORARY = ".new-"
 _LOCK = ".lock"
+# A version is written in a second.
+_LOCK_SECONDS = 60.0
 _INFO = ".info.json"
 _ID = re.compile("[0-9a-f]{64}")
 
@@ -192,11 +195,22 @@ class Registry:
             if _ID.fullmatch(version_id) and not os.path.lexists(self.folder / version_id):
                 self._remove(path)
 
-    def _lock(self) -> FileLock:
+    def _lock(self) -> AbstractContextManager[None]:
+        """The lock of whoever writes or deletes. Raises MlctlError (exit 1, ``lock_timeout``) after a minute.
+
+        At once where the process that holds it is stopped.
+        """
+        # Only here: what reads versions, completion for one, is to be quick.
+        from mlctl.stages.locking import holding
+
+        def waiting(holder: str) -> None:
+            text = f"The model versions are being changed by {holder}: waiting for it to end, at most a minute."
+            self._report(Event("note", "lock", text))
+
         path = self.folder / _LOCK
         if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
             raise _refused(path, "is not a regular file")
-        return FileLock(path)
+        return holding(FileLock(path), _LOCK_SECONDS, waiting=waiting)
 
     def _refuse_links(self) -> None:
         """Below ``artifacts`` nothing may be a link, and no link at ``artifacts`` may lead out of the project.

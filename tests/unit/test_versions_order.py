@@ -14,6 +14,7 @@ from mlctl.core import flows
 from mlctl.errors import MlctlError
 from mlctl.model import info
 from mlctl.model.registry import ModelVersion, Registry
+from mlctl.stages import locking
 from tests.conftest import Cli
 from tests.unit.versions import files_of, planted
 
@@ -270,6 +271,31 @@ def test_a_lock_that_is_a_link_is_not_opened(registry: Registry, small: ModelVer
     with pytest.raises(MlctlError, match="is not a regular file"):
         add(registry, small)
     assert target.read_text() == "kept"
+
+
+def test_a_lock_that_another_process_holds_is_not_waited_for_without_end(
+    registry: Registry, small: ModelVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = add(registry, small)
+    told: list[str] = []
+    waiting = Registry(registry.folder.parents[1], "iris", lambda event: told.append(event.text))
+    monkeypatch.setattr("mlctl.model.registry._LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(locking, "_TELL_SECONDS", 0.0)
+    monkeypatch.setattr(locking, "_LOOK_SECONDS", 0.05)
+    with locking.held(registry.folder / ".lock"):
+        for change in (lambda: add(waiting, small), lambda: waiting.delete(waiting.get())):
+            with pytest.raises(MlctlError, match=rf"\.lock is held by process {os.getpid()}") as refused:
+                change()
+            assert (refused.value.code, refused.value.exit_code) == ("lock_timeout", 1)
+    assert told[0].startswith(f"The model versions are being changed by process {os.getpid()}: waiting")
+    assert [path.name for path in registry.folder.iterdir() if path.is_dir()] == [version]
+    waiting.delete(waiting.get())
+
+
+def test_what_lies_in_the_place_of_the_holder_of_a_lock_does_no_harm(registry: Registry, small: ModelVersion) -> None:
+    (registry.folder / ".lock.holder" / "inner").mkdir(parents=True)
+    version = add(registry, small)
+    assert registry.get().id == version
 
 
 def test_leftovers_that_are_links_are_removed_and_not_followed(
