@@ -67,7 +67,7 @@ def _regular(path: Path, limit: int | None) -> BinaryIO:
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         # Without waiting: a pipe would block until somebody writes to it.
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
         handle = os.open(path.name, flags, dir_fd=folder)
     finally:
         os.close(folder)
@@ -81,6 +81,13 @@ def _regular(path: Path, limit: int | None) -> BinaryIO:
         os.close(handle)
         raise refused
     return os.fdopen(handle, "rb")
+
+
+def no_file(path: Path, name: str) -> str:
+    """The sentence for a ``path``, called ``name``, that is no regular file: what it is instead."""
+    if path.is_dir():
+        return f"{name} is a folder, not a file."
+    return f"{name} is a pipe, a socket or a device, not a file." if path.exists() else f"There is no file {name}."
 
 
 def _larger(path: Path, limit: int) -> OSError:
@@ -123,13 +130,15 @@ def sweep(folder: Path) -> None:
                 os.close(handle)
 
 
-def refuse_links_out(folder: Path, path: Path) -> None:
+def refuse_links_out(
+    folder: Path, path: Path, hint: str = "Remove the link, or give --output with the real path."
+) -> None:
     """Raise MlctlError (exit 3) if ``path`` lies in ``folder`` by its name, but a symbolic link leads out of it.
 
     A folder from elsewhere may hold such links; what is written there would replace files of other folders.
     """
     # By name alone: `resolve` would follow the links.
-    if not Path(os.path.normpath(Path.cwd() / path)).is_relative_to(os.path.normpath(Path.cwd() / folder)):
+    if not Path(os.path.abspath(path)).is_relative_to(os.path.abspath(folder)):  # noqa: PTH100  # it removes ..
         return
     real = path.parent.resolve()
     if not real.is_relative_to(folder.resolve()):
@@ -137,7 +146,7 @@ def refuse_links_out(folder: Path, path: Path) -> None:
             f"A symbolic link leads {path.parent} out of the project, to {real}; nothing was written.",
             code="link_refused",
             exit_code=ExitCode.BAD_INPUT,
-            hint="Remove the link, or give --output with the real path.",
+            hint=hint,
         )
 
 

@@ -78,6 +78,12 @@ class Aws:
         """The region of all clients."""
         return str(self._session.region_name)
 
+    @property
+    def profile(self) -> str | None:
+        """The profile that the settings or AWS_PROFILE name; None without one, which boto3 calls default."""
+        name = self._session.profile_name
+        return None if name == "default" else name
+
     @cached_property
     def iam(self) -> "IAMClient":
         """IAM."""

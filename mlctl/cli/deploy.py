@@ -1,5 +1,6 @@
 """``mlctl deploy``."""
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -143,6 +144,7 @@ def to_document(deployed: "Deployed") -> dict[str, Any]:
         "version": deployed.version,
         "changed": deployed.changed,
         "dry_run": deployed.dry_run,
+        "place": asdict(deployed.place) if deployed.place else None,
         "steps": [
             {
                 "action": step.action,
@@ -169,6 +171,8 @@ def _render(console: "Console", settings: "Settings", deployed: "Deployed") -> N
     from mlctl.cli import render
 
     if deployed.dry_run:
+        if deployed.place:
+            console.print(escape(str(deployed.place)))
         _draw(console, deployed.steps)
         console.print()
     if not deployed.changed:

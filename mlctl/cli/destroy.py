@@ -30,7 +30,9 @@ def destroy(
                 exit_code=ExitCode.USAGE,
                 hint="Add --yes to do it without being asked.",
             )
-        question = f"Delete the API, every release, the role and the logs of {settings.project} on {stage}?"
+        place = core.where(session.folder, settings, stage)
+        on = f"{stage} ({place})" if place else stage
+        question = f"Delete the API, every release, the role and the logs of {settings.project} on {on}?"
         if not confirm(question):
             session.err.print("Nothing was deleted.")
             return

@@ -69,7 +69,7 @@ def _known(error: Exception) -> MlctlError | None:
             exit_code=ExitCode.UNEXPECTED,
             hint="Set HOME, or name folders that start with / instead of ~.",
         )
-    return None
+    return system_errors.links_in_a_circle(error) if isinstance(error, RuntimeError) else None
 
 
 def _has_folder() -> bool:

@@ -1,5 +1,9 @@
 """``mlctl invoke``."""
 
+import errno
+import io
+import os
+import stat
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +20,10 @@ if TYPE_CHECKING:
     from mlctl.core.invoke import Payload
     from mlctl.settings import DataSettings
 
+# A table of which a request holds a part: columns that the model does not take are left out.
+_MAX_BYTES = 100_000_000
+# Below these folders a path can name a file that is open already.
+_OF_DESCRIPTORS = ("dev", "proc")
 # Without this, -1.0 would be taken for an option.
 CONTEXT = {"ignore_unknown_options": True}
 
@@ -94,17 +102,33 @@ def _from_text(text: str, name: str, data: "DataSettings") -> "Payload":
 
 
 def _text_of(file: Path, data: "DataSettings") -> str:
-    """The rows of a file as text; those of Parquet as CSV."""
-    content = file.read_bytes()
+    """The rows of a file as text; those of Parquet as CSV. Raises OSError for no file, or too large a one."""
+    content = _bytes_of(file)
     if content[:4] == b"PAR1":
         # Only here: what a request needs otherwise must not wait for pandas.
         import pandas
 
-        return pandas.read_parquet(file).to_csv(index=False, sep=data.delimiter or ",", decimal=data.decimal)
+        return pandas.read_parquet(io.BytesIO(content)).to_csv(
+            index=False, sep=data.delimiter or ",", decimal=data.decimal
+        )
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         return content.decode(data.encoding)
+
+
+def _bytes_of(file: Path) -> bytes:
+    # Without waiting: a pipe would block until somebody writes to it.
+    with os.fdopen(os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC), "rb") as opened:
+        kind = os.fstat(opened.fileno()).st_mode
+        # What a shell opened, such as `--file <(command)`, has or had a writer; a pipe in a folder may never get one.
+        if not stat.S_ISREG(kind) and not (stat.S_ISFIFO(kind) and file.absolute().parts[1] in _OF_DESCRIPTORS):
+            raise OSError(errno.EINVAL, "it is a pipe, a socket or a device, not a file")
+        os.set_blocking(opened.fileno(), True)
+        content = opened.read(_MAX_BYTES + 1)
+    if len(content) > _MAX_BYTES:
+        raise OSError(errno.EFBIG, f"it is larger than {_MAX_BYTES // 1_000_000} MB, and a request at most 10 MB")
+    return content
 
 
 def _is_number(word: str) -> bool:

@@ -174,7 +174,10 @@ def path(where: Path) -> str:
 
 def relative(where: Path) -> str:
     """A path, relative to the current folder where it lies below it."""
-    here = Path.cwd()
+    try:
+        here = Path.cwd()
+    except FileNotFoundError:
+        return str(where)  # the current folder was deleted
     return str(where.relative_to(here) if where.is_relative_to(here) else where)
 
 

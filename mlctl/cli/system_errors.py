@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import resource
 import sys
 from contextlib import suppress
@@ -13,12 +14,24 @@ from mlctl.errors import ExitCode, MlctlError
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 _TOO_MANY = (errno.EMFILE, errno.ENFILE)
+# A path holds another kind of thing than a command needs there: a folder for a file, a pipe, links in a circle.
+_OF_ANOTHER_KIND = (errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP, errno.ENXIO, errno.ENODEV)
+_TOO_LONG = errno.ENAMETOOLONG
 _NO_MEMORY = "There is not enough memory"
 _NO_TEMPORARY = "temporary directory"
 
 
 def explained(error: OSError) -> MlctlError:
-    """The error for an OSError, with the path that it names; the exit code is 1."""
+    """The error for an OSError, with the path that it names: exit 3 where the path itself is the problem, else 1."""
+    if error.filename and error.errno in (*_OF_ANOTHER_KIND, _TOO_LONG):
+        return MlctlError(
+            f"{_path(error)} cannot be used: {error.strerror}.",
+            code="path_unusable",
+            exit_code=ExitCode.BAD_INPUT,
+            hint="Use a shorter name or path."
+            if error.errno == _TOO_LONG
+            else "Remove what is at that path or above it, or name another path.",
+        )
     where = f": {_path(error)}" if error.filename else ""
     return MlctlError(
         f"The operating system refused: {error.strerror or error}{where}.",
@@ -26,6 +39,12 @@ def explained(error: OSError) -> MlctlError:
         exit_code=ExitCode.UNEXPECTED,
         hint=_hint(error),
     )
+
+
+def links_in_a_circle(error: RuntimeError) -> MlctlError | None:
+    """The error for what pathlib raises of symbolic links in a circle before Python 3.13; None for another error."""
+    path = re.fullmatch(r"Symlink loop from '(.*)'", str(error), re.DOTALL)
+    return explained(OSError(errno.ELOOP, os.strerror(errno.ELOOP), path[1])) if path else None
 
 
 def not_encodable(error: UnicodeEncodeError) -> MlctlError:
@@ -57,7 +76,7 @@ def _path(error: OSError) -> str:
 
 
 def _hint(error: OSError) -> str:
-    if error.filename and error.errno != errno.ENAMETOOLONG:
+    if error.filename:
         variable = _moved_by(Path(_path(error)))
         if variable:
             return f"Set {variable} to another folder that you can write to, or free some space there."
@@ -68,8 +87,6 @@ def _hint(error: OSError) -> str:
         return "Raise the limit on the file size (`ulimit -f`) and run the command again."
     if error.errno in _FORBIDDEN and error.filename:
         return _permission(error, Path(_path(error)))
-    if error.errno == errno.ENAMETOOLONG:
-        return "Use a shorter name or path."
     if error.errno in _TOO_MANY:
         return "Raise the limit on open files (`ulimit -n`) and run the command again."
     if error.errno == errno.ENOMEM:
@@ -99,9 +116,10 @@ def _moved_by(path: Path) -> str:
 
 
 def _permission(error: OSError, path: Path) -> str:
-    if error.errno != errno.EROFS and path.is_file() and not os.access(path, os.R_OK):
+    # Not Path.is_file and is_dir: before Python 3.14 they raise the very error that is being explained.
+    if error.errno != errno.EROFS and os.path.isfile(path) and not os.access(path, os.R_OK):  # noqa: PTH113
         return "Give yourself read permission for that file."
-    folder = next((each for each in path.parents if each.is_dir()), path.parent)
+    folder = next((each for each in path.parents if os.path.isdir(each)), path.parent)  # noqa: PTH112
     if error.errno == errno.EROFS:
         return f"{folder} is on a read-only file system; copy the project to one that you can write to."
     return f"Give yourself write permission for {folder}, or work in a copy of the project."

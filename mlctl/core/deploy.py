@@ -16,6 +16,7 @@ from mlctl.aws.state import Actual, Canary, Desired
 from mlctl.core import rows
 from mlctl.core import shipment as shipments
 from mlctl.core.golden import Golden
+from mlctl.core.place import Place, place_of, tell
 from mlctl.core.shipment import Shipment
 from mlctl.data.values import Value
 from mlctl.errors import ExitCode, MlctlError
@@ -43,7 +44,8 @@ PLAINLY = Options()
 class Deployed:
     """A stage after a deploy, or, of a dry run, what it would become.
 
-    ``changed`` is false when nothing had to be done; ``url`` and ``release`` are None where a dry run finds none yet.
+    ``changed`` is false when nothing had to be done; ``url`` and ``release`` are None where a dry run finds none yet;
+    ``place`` is None on the emulator.
     """
 
     stage: str
@@ -54,6 +56,7 @@ class Deployed:
     steps: tuple[Step, ...]
     example: tuple[Value, ...]
     dry_run: bool = False
+    place: Place | None = None
 
 
 def run(
@@ -97,7 +100,9 @@ def _deployed(
         rows.warn(report, shipment.row_seconds, settings.deploy)
     stage = open_stage(project_folder, settings, stage_name, report)
     with explained(), _turn(stage, options, report) as before:
-        wanted = desired(stage.names, read.identity(stage.aws), stage.settings.deploy, shipment.code, options.canary)
+        identity = read.identity(stage.aws)
+        place = place_of(stage, identity)
+        wanted = desired(stage.names, identity, stage.settings.deploy, shipment.code, options.canary)
         domain = wanted.domain.name if wanted.domain else None
         actual = read.actual(
             stage.aws, stage.names, bucket=wanted.bucket if wanted.through_bucket else None, domain=domain
@@ -110,6 +115,8 @@ def _deployed(
         if before.waited and before.live != actual.live and planned.changed:
             raise overtaken(stage.names, f"`live` is at release {actual.live} now")
         _check_canary(wanted, actual)
+        if not options.dry_run:
+            tell(place, report)
         options.on_plan(planned)
         done = _Done.of(wanted, actual)
         if not options.dry_run:
@@ -125,6 +132,7 @@ def _deployed(
         steps=planned.steps,
         example=answers.from_document(found.read_json("golden.json"))[0].features,
         dry_run=options.dry_run,
+        place=place,
     )
 
 

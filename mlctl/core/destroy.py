@@ -7,9 +7,10 @@ from mlctl.aws import read
 from mlctl.aws.errors import explained
 from mlctl.aws.ownership import check_ownership
 from mlctl.aws.remove import remove
+from mlctl.core.place import Place, place_of, tell
 from mlctl.progress import Report, silent
 from mlctl.settings import Settings
-from mlctl.stages import open_stage
+from mlctl.stages import LOCAL, open_stage
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,11 @@ class Destroyed:
     removed: tuple[tuple[str, str], ...]
 
 
+def where(project_folder: Path, settings: Settings, stage_name: str) -> Place | None:
+    """Where a stage is that may be deleted, for the question before; None for stage ``local``."""
+    return None if stage_name == LOCAL else place_of(open_stage(project_folder, settings, stage_name))
+
+
 def run(project_folder: Path, settings: Settings, stage_name: str, report: Report = silent) -> Destroyed:
     """Delete the API and its domain, the alarms, the function with all its releases, role, log group and bucket.
 
@@ -28,7 +34,9 @@ def run(project_folder: Path, settings: Settings, stage_name: str, report: Repor
     """
     stage = open_stage(project_folder, settings, stage_name, report)
     with explained(), stage.turn(report):
-        account = read.identity(stage.aws).account
+        identity = read.identity(stage.aws)
+        tell(place_of(stage, identity), report)
+        account = identity.account
         bucket = stage.names.bucket(account, stage.aws.region)
         actual = read.actual(stage.aws, stage.names, bucket=bucket)
         check_ownership(actual, stage.names)

@@ -11,7 +11,7 @@ from mlctl.data import target as targets
 from mlctl.data.opening import Reading, UnreadableColumnError
 from mlctl.data.source import Table
 from mlctl.errors import ExitCode, MlctlError
-from mlctl.files import write_atomic
+from mlctl.files import no_file, write_atomic
 from mlctl.model.describe import Described, described
 from mlctl.progress import Event, Report, silent
 from mlctl.settings import DataSettings, Kind, Settings
@@ -171,7 +171,7 @@ def _no_file(word: str, path: Path) -> MlctlError:
         what = f"init looks at a file on this machine, which {word} is not."
         hint = "Look at a copy of it here; [data] source may then name the place of the whole."
     else:
-        what = f"There is no file {word}" + (" (it is a folder)." if path.is_dir() else ".")
+        what = no_file(path, word)
         hint = "Give a CSV, TSV, JSON lines or Parquet file, or --dataset with a built-in set."
     return MlctlError(what, code="data_not_found", exit_code=ExitCode.NOT_FOUND, hint=hint)
 

@@ -15,6 +15,7 @@ from mlctl.data.parts import Part
 from mlctl.data.reading import Reading
 from mlctl.data.values import Kind
 from mlctl.errors import ExitCode, MlctlError
+from mlctl.files import no_file
 from mlctl.progress import Event, Report, silent
 from mlctl.scratch import scratch_folder
 from mlctl.settings import Settings
@@ -153,7 +154,7 @@ def _local(source: str, settings: Settings, folder: Path, report: Report) -> Ite
         os.fsencode(path)
         if not path.is_file():
             raise MlctlError(
-                f"{source} is a folder, not a file." if path.is_dir() else f"There is no file {source}.",
+                no_file(path, source),
                 code="data_not_found",
                 exit_code=ExitCode.NOT_FOUND,
                 hint=f"[data] source is a path from {folder}, s3://BUCKET/KEY, - (stdin), or a built-in set.",

@@ -9,19 +9,11 @@ import importlib
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from importlib.machinery import (
-    EXTENSION_SUFFIXES,
-    SOURCE_SUFFIXES,
-    ExtensionFileLoader,
-    FileFinder,
-    ModuleSpec,
-    PathFinder,
-    SourceFileLoader,
-)
+from importlib.machinery import PathFinder
 from pathlib import Path
-from types import CodeType, ModuleType
 
-from mlctl.files import sha256, sha256_of_file
+from mlctl.files import sha256_of_file
+from mlctl.model import pinned
 from mlctl.model.modules import is_installed
 
 
@@ -75,18 +67,10 @@ def imported(folder: Path) -> list[str]:
 def only(digests: Mapping[str, str], folder: Path) -> Iterator[None]:
     """Within it, of ``folder`` only the modules in ``digests`` can be imported, and only as they were.
 
-    ``digests``: SHA-256 by path in ``folder``. The bytes that match are those that are compiled: bytecode in
-    ``__pycache__`` may have come with the folder, and a file may change after it was compared. Libraries look for
-    modules that are not installed, such as numexpr: one in ``folder`` is not what they mean.
+    ``digests``: SHA-256 by path in ``folder``. Libraries look for modules that are not installed, such as numexpr: one
+    in ``folder`` is not what they mean.
     """
-
-    def finder(path: str) -> FileFinder:
-        # An environment in the folder is no part of the project.
-        others = [entry for entry in sys.path if entry and Path(entry) != folder]
-        if not Path(path).is_relative_to(folder) or any(Path(path).is_relative_to(entry) for entry in others):
-            raise ImportError(path)
-        return _Finder(digests, folder, path)
-
+    finder = pinned.hook(digests, str(folder))
     sys.path_hooks.insert(0, finder)
     _forget_finders(folder)
     try:
@@ -94,48 +78,6 @@ def only(digests: Mapping[str, str], folder: Path) -> Iterator[None]:
     finally:
         sys.path_hooks.remove(finder)
         _forget_finders(folder)
-
-
-class _Finder(FileFinder):
-    def __init__(self, digests: Mapping[str, str], folder: Path, path: str) -> None:
-        self._digests, self._folder = digests, folder
-        super().__init__(path, (_Extension, EXTENSION_SUFFIXES), (_FromSource, SOURCE_SUFFIXES))
-
-    def find_spec(self, fullname: str, target: ModuleType | None = None) -> ModuleSpec | None:
-        """The module, if its file is one of those that may be imported."""
-        spec = super().find_spec(fullname, target)
-        if spec is None or spec.loader is None:
-            return spec
-        digest = self._digests.get(Path(spec.origin or "").relative_to(self._folder).as_posix())
-        if digest is None:
-            return None
-        spec.loader.digest = digest  # type: ignore[attr-defined]  # it is one of the two below
-        return spec
-
-
-class _FromSource(SourceFileLoader):
-    digest: str
-
-    def get_code(self, fullname: str) -> CodeType:
-        """The code of the source alone, whose digest is compared."""
-        source = self.get_data(self.path)
-        _compare(source, self.digest, fullname, self.path)
-        code: CodeType = self.source_to_code(source, self.path)
-        return code
-
-
-class _Extension(ExtensionFileLoader):
-    digest: str
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType:
-        """The module, after the digest of its file was compared."""
-        _compare(self.get_data(self.path), self.digest, spec.name, self.path)
-        return super().create_module(spec)
-
-
-def _compare(data: bytes, digest: str, name: str, path: str) -> None:
-    if sha256(data) != digest:
-        raise ImportError(f"{path} has changed meanwhile", name=name, path=path)
 
 
 def _lies_in(module: object, folder: Path) -> bool:

@@ -2,7 +2,8 @@
 
 A version is a folder named by its id. It is written under a temporary name and renamed, so it is
 whole or absent. What is not part of the identity (times, the order of training) stands beside it in
-``<id>.info.json``. The folder may come from elsewhere: no symbolic link below ``artifacts`` is followed.
+``<id>.info.json``. The folder may come from elsewhere: no symbolic link
+below ``artifacts`` is followed, and none out of the project.
 """
 
 import os
@@ -11,6 +12,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from filelock import FileLock
 
 from mlctl.disk import errors_named
 from mlctl.errors import ExitCode, MlctlError
-from mlctl.files import sweep, write_atomic
+from mlctl.files import refuse_links_out, sweep, write_atomic
 from mlctl.model import info as infos
 from mlctl.model import manifest as manifests
 from mlctl.model.info import MAX_SEQUENCE, UNKNOWN, Info, Origin
@@ -33,6 +35,8 @@ LATEST = "latest"
 PREVIOUS = "previous"
 _TEMPORARY = ".new-"
 _LOCK = ".lock"
+# A version is written in a second.
+_LOCK_SECONDS = 60.0
 _INFO = ".info.json"
 _ID = re.compile("[0-9a-f]{64}")
 
@@ -148,7 +152,7 @@ class Registry:
             self._sweep()
             if os.path.lexists(version.path):
                 self._move_away(version.path)
-            self._info_path(version.id).unlink(missing_ok=True)
+            self._remove(self._info_path(version.id))
 
     def _write_folder(self, target: Path, files: Mapping[str, bytes]) -> None:
         temporary = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=self.folder))
@@ -166,6 +170,13 @@ class Registry:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
 
+    def _remove(self, path: Path) -> None:
+        """Remove what may be there, of whatever kind."""
+        if path.is_dir() and not path.is_symlink():
+            self._move_away(path)
+        else:
+            path.unlink(missing_ok=True)
+
     def _move_away(self, path: Path) -> None:
         doomed = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=self.folder))
         path.rename(doomed / path.name)
@@ -182,27 +193,32 @@ class Registry:
         for path in self.folder.glob(f"*{_INFO}"):
             version_id = path.name.removesuffix(_INFO)
             if _ID.fullmatch(version_id) and not os.path.lexists(self.folder / version_id):
-                path.unlink(missing_ok=True)
+                self._remove(path)
 
-    def _lock(self) -> FileLock:
+    def _lock(self) -> AbstractContextManager[None]:
+        """The lock of whoever writes or deletes. Raises MlctlError (exit 1, ``lock_timeout``) after a minute.
+
+        At once where the process that holds it is stopped.
+        """
+        # Only here: what reads versions, completion for one, is to be quick.
+        from mlctl.stages.locking import holding
+
+        def waiting(holder: str) -> None:
+            text = f"The model versions are being changed by {holder}: waiting for it to end, at most a minute."
+            self._report(Event("note", "lock", text))
+
         path = self.folder / _LOCK
         if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
             raise _refused(path, "is not a regular file")
-        return FileLock(path)
+        return holding(FileLock(path), _LOCK_SECONDS, waiting=waiting)
 
     def _refuse_links(self) -> None:
-        """Below ``artifacts`` nothing may be a link; it may be one itself, to a larger disk, where both are the user's.
+        """Below ``artifacts`` nothing may be a link, and no link at ``artifacts`` may lead out of the project.
 
-        Whatever the link leads to, only folders named by ids, and their notes, are written or deleted in there.
+        In a folder from elsewhere it could lead to the versions of another project: those would be pruned, and what is
+        trained here would be the latest there. Who owns the link tells nothing: whoever unpacks an archive owns it.
         """
-        artifacts = self.folder.parent
-        if artifacts.is_symlink():
-            try:
-                owners = {artifacts.lstat().st_uid, artifacts.stat().st_uid}
-            except OSError:
-                raise _refused(artifacts, "is a symbolic link that leads nowhere") from None
-            if owners != {os.geteuid()}:
-                raise _refused(artifacts, "is a symbolic link, and it or what it leads to belongs to another user")
+        refuse_links_out(self.folder.parents[1], self.folder, "Remove the link, or move the whole project.")
         if self.folder.is_symlink():
             raise _refused(self.folder, "is a symbolic link")
 
@@ -221,5 +237,5 @@ def _refused(path: Path, why: str) -> MlctlError:
         f"{path} {why}; it is not followed.",
         code="link_refused",
         exit_code=ExitCode.BAD_INPUT,
-        hint="Remove it, or give -C the folder that it leads to.",
+        hint="Remove it.",
     )

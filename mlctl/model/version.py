@@ -51,7 +51,8 @@ class ModelVersion:
     @cached_property
     def manifest(self) -> Manifest:
         """The manifest, after its digest matched the id. Raises MlctlError (exit 4)."""
-        data = self._bytes(manifests.FILE_NAME, limit=MAX_MANIFEST_BYTES)
+        with self._refusals(manifests.FILE_NAME):
+            data = read_regular(self.path / manifests.FILE_NAME, limit=MAX_MANIFEST_BYTES)
         if sha256(data) != self.id:
             raise self._changed(manifests.FILE_NAME)
         try:

@@ -1,6 +1,6 @@
 """What runs in the process that is measured: an unpacked package, asked as Lambda asks it.
 
-Run as a file in the package's folder, by ``measuring.py`` alone; nothing imports it, and it imports nothing of mlctl.
+Run as a file in the package's folder, by ``measuring.py`` alone. Nothing imports it; of mlctl it reads one file.
 It takes the job as JSON on standard input and gives what it measured as JSON on standard output.
 """
 
@@ -10,21 +10,13 @@ import os
 import sys
 import time
 from array import array
-from importlib.machinery import (
-    EXTENSION_SUFFIXES,
-    SOURCE_SUFFIXES,
-    ExtensionFileLoader,
-    FileFinder,
-    ModuleSpec,
-    SourceFileLoader,
-)
-from types import CodeType, ModuleType
 from typing import Any
 
 # What Lambda's runtime client, awslambdaric, has imported before any handler: no cold start pays for it.
 LAMBDA_IMPORTS = ("contextlib", "decimal", "json", "logging", "traceback", "warnings")
 # Requests before those that count, unless they take a quarter of the time: the first ones fill caches.
 _WARM_UP = 20
+_PINNED: dict[str, Any] = {"__name__": "pinned"}
 
 
 class Context:
@@ -45,61 +37,13 @@ class Kept:
             raise ModuleNotFoundError(f"{name} is kept from this process", name=name)
 
 
-class _Finder(FileFinder):
-    def __init__(self, modules: dict[str, str], project: str, path: str) -> None:
-        self._modules, self._project = modules, project
-        super().__init__(path, (_Extension, EXTENSION_SUFFIXES), (_FromSource, SOURCE_SUFFIXES))
-
-    def find_spec(self, fullname: str, target: ModuleType | None = None) -> ModuleSpec | None:
-        """The module, if its file is one of those that may be imported."""
-        spec = super().find_spec(fullname, target)
-        if spec is None or spec.loader is None:
-            return spec
-        digest = self._modules.get(os.path.relpath(spec.origin or "", self._project))
-        if digest is None:
-            return None
-        spec.loader.digest = digest  # type: ignore[attr-defined]  # it is one of the two below
-        return spec
-
-
-class _FromSource(SourceFileLoader):
-    digest: str
-
-    def get_code(self, fullname: str) -> CodeType:
-        """The code of the source alone."""
-        source = self.get_data(self.path)
-        compare(source, self.digest, self.path)
-        code: CodeType = self.source_to_code(source, self.path)
-        return code
-
-
-class _Extension(ExtensionFileLoader):
-    digest: str
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType:
-        """The module, after the digest of its file was compared."""
-        compare(self.get_data(self.path), self.digest, self.path)
-        return super().create_module(spec)
-
-
-def compare(data: bytes, digest: str, path: str) -> None:
-    """Raise ImportError for a file that is not what was trusted."""
-    from hashlib import sha256
-
-    if sha256(data).hexdigest() != digest:
-        raise ImportError(f"{path} has changed meanwhile")
-
-
-def only(modules: dict[str, str], project: str) -> None:
-    """Let only these modules of the project be imported, as ``mlctl.model.module_digests`` does: see there."""
-
-    def finder(path: str) -> FileFinder:
-        others = [entry for entry in sys.path if entry and entry != project]
-        if not f"{path}/".startswith(f"{project}/") or any(f"{path}/".startswith(f"{entry}/") for entry in others):
-            raise ImportError(path)
-        return _Finder(modules, project, path)
-
-    sys.path_hooks.insert(0, finder)
+def pinned() -> dict[str, Any]:
+    """What ``mlctl.model.pinned`` defines; read as a file, for mlctl itself would be a part of what is measured."""
+    if "hook" not in _PINNED:
+        file = os.path.join(os.path.dirname(__file__), "..", "model", "pinned.py")  # noqa: PTH118, PTH120  # as below
+        with open(file, "rb") as source:  # noqa: PTH123  # as below
+            exec(compile(source.read(), file, "exec"), _PINNED)  # noqa: S102  # a file of mlctl
+    return _PINNED
 
 
 class Fitted:
@@ -114,7 +58,7 @@ class Fitted:
     def __init__(self, job: dict[str, Any]) -> None:
         import warnings
 
-        only(job["modules"], job["project"])
+        sys.path_hooks.insert(0, pinned()["hook"](job["modules"], job["project"]))
         # What scikit-learn warns of was told when the version was made.
         warnings.simplefilter("ignore")
         import joblib
@@ -240,6 +184,9 @@ def main() -> None:
     times = array("q")
     if job["without"]:
         sys.meta_path.insert(0, Kept(job["without"]))
+    if job["pipeline"]:
+        # Before the clock starts: production has nothing of the kind.
+        pinned()
     before, bare, at = set(sys.modules), peak_memory(), job["first"]
 
     started = now()

@@ -92,6 +92,34 @@ def _isolated(execute: Callable[..., Any]) -> Callable[..., Any]:
     return isolated
 
 
+class Unanswered(str):
+    """The method of a request that the emulator would answer itself; for a function it is the same text."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        """Never: that is how the emulator finds out whether to answer."""
+        return False
+
+    __hash__ = str.__hash__
+
+
+def forward_options(gateway: ModuleType) -> None:
+    """``OPTIONS`` takes the route ``$default`` where an API has no CORS; the emulator answers it with 403.
+
+    Only with CORS does an HTTP API answer it by itself:
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html
+    """
+    answer = gateway._handle_execute_in_scope
+
+    async def answered(api_id: str, stage: str, path: str, method: str, *others: Any) -> Any:
+        if method == "OPTIONS" and not gateway._apis.get(api_id, {}).get("corsConfiguration"):
+            method = Unanswered(method)
+        return await answer(api_id, stage, path, method, *others)
+
+    vars(gateway)["_handle_execute_in_scope"] = answered
+
+
 class Saving(logging.Handler):
     """Whether the emulator wrote its whole state: it only logs what went wrong.
 
@@ -153,8 +181,10 @@ def _put_right(guard: ModuleType, secret: str) -> None:
     location = functions._presigned_code_url
     # Like that of AWS, the URL of a function's package carries the right to fetch it.
     vars(functions)["_presigned_code_url"] = lambda name: f"{location(name)}&X-Amz-Credential={secret}"
+    gateway = importlib.import_module("ministack.services.apigateway")
     # Its own knows neither "https://*" nor that a request without an origin gets no such headers.
-    vars(importlib.import_module("ministack.services.apigateway"))["_cors_response_headers"] = guard.cors_headers
+    vars(gateway)["_cors_response_headers"] = guard.cors_headers
+    forward_options(gateway)
 
 
 def _beginning(app: Any, saving: Saving) -> Any:

@@ -47,7 +47,8 @@ def holding(
             write_atomic(holder, b"%d\n" % os.getpid(), mode=0o600)
         yield
     finally:
-        holder.unlink(missing_ok=True)
+        with suppress(OSError):
+            holder.unlink()
         lock.release()
 
 

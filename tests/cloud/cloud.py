@@ -273,6 +273,7 @@ class _Session:
         self._session = session
         self._made: dict[tuple[str, str], Any] = {}
         self.region_name = session.region_name
+        self.profile_name = session.profile_name
 
     def client(self, service: str, *, config: Any = None, **more: Any) -> Any:
         key = (service, str(config and config.retries))

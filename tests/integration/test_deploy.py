@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -150,6 +151,55 @@ def test_missed_gates_stop_a_deploy_before_any_call(cloud: Cloud, trained: Path,
     assert result.code == 4
     assert "misses its gates: accuracy 0.9000 is below 0.95." in result.err
     assert cloud.calls.names == []
+
+
+PLACE = "AWS account 123456789012, region eu-west-1"
+
+
+@pytest.mark.parametrize("words", [("deploy",), ("destroy", "--yes"), ("--log-format", "json", "deploy")])
+def test_account_and_region_are_told_before_anything_changes(
+    cloud: Cloud, trained: Path, cli: Cli, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    if words[0] == "destroy":
+        ok(cli, "deploy")
+        cloud.begin()
+    told: list[str] = []
+
+    def before_the_first_change(call: Call) -> None:
+        if call.mutates and not told:
+            told.append(capsys.readouterr().err)
+
+    cloud.on_call = before_the_first_change
+    done = cli(*words, *PROD)
+    assert done.code == 0, done.err
+    assert PLACE in told[0]
+
+
+def test_a_dry_run_tells_account_region_and_profile(
+    cloud: Cloud, trained: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = cli("deploy", *PROD, "--dry-run")
+    assert (shown.code, shown.out.splitlines()[0]) == (0, PLACE)
+    monkeypatch.setattr(Aws, "profile", "work")
+    assert cli("deploy", *PROD, "--dry-run").out.splitlines()[0] == f"{PLACE}, profile work"
+    place = {"account": "123456789012", "region": "eu-west-1", "profile": "work"}
+    assert ok(cli, "deploy", "--dry-run")["place"] == place
+    assert ok(cli, "deploy")["place"] == place
+    assert cloud.calls.mutating
+
+
+def test_destroy_asks_with_account_and_region(live: Cloud, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
+
+    def no(question: str) -> bool:
+        asked.append(question)
+        return False
+
+    monkeypatch.setattr("mlctl.cli.destroy.confirm", no)
+    assert cli("destroy", *PROD).code == 0
+    assert f"of iris on prod ({PLACE})?" in asked[0]
+    assert live.calls.mutating == []
 
 
 def test_a_dry_run_shows_the_plan_and_changes_nothing(cloud: Cloud, trained: Path, cli: Cli) -> None:

@@ -339,7 +339,7 @@ def test_a_built_in_set(project: Path, cli: Cli) -> None:
             "There is no built-in dataset 'wien', and no file of that name. Did you mean 'wine'?",
         ),
         (("none.csv",), 6, "There is no file none.csv."),
-        (("folder",), 6, "There is no file folder (it is a folder)."),
+        (("folder",), 6, "folder is a folder, not a file."),
         (("s3://bucket/t.csv",), 6, "init looks at a file on this machine, which s3://bucket/t.csv is not."),
         (("-",), 6, "Without init: `mlctl train --source - --target COLUMN`."),
         (("empty.csv",), 3, "empty.csv is empty."),

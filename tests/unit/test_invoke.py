@@ -1,6 +1,7 @@
 """Rows from words, CSV and JSON."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -215,6 +216,28 @@ def test_text_that_holds_no_rows(text: str, message: str) -> None:
 def test_wrong_words(project: Any, cli: Cli, words: tuple[str, ...], code: int, message: str) -> None:
     result = cli("invoke", *words)
     assert (result.code, message in result.err) == (code, True), result.err
+
+
+def test_rows_come_from_no_pipe_or_device_of_a_folder(project: Path, cli: Cli) -> None:
+    os.mkfifo(project / "rows.csv")
+    for name in ("rows.csv", "/dev/zero", "/dev/full"):
+        refused = cli("invoke", "--file", name)
+        assert refused.code == 3
+        assert f"{name} cannot be read: it is a pipe, a socket or a device, not a file." in refused.err
+    (project / "rows.csv").unlink()
+    (project / "rows.csv").touch()
+    os.truncate(project / "rows.csv", 10**12)
+    refused = cli("invoke", "--file", "rows.csv")
+    assert (refused.code, "it is larger than 100 MB" in refused.err) == (3, True)
+
+
+def test_rows_of_a_pipe_that_a_shell_opened(project: Path, cli: Cli) -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b"a,b\n")
+    os.close(writing)
+    # The rows are read before anything else is looked at.
+    assert "holds a header but no rows" in cli("invoke", "--file", f"/dev/fd/{reading}").err
+    os.close(reading)
 
 
 def test_a_stage_on_aws_without_a_region_says_what_to_set(project: Any, cli: Cli, monkeypatch: Any) -> None:

@@ -1,6 +1,10 @@
 """Reading a log: each event once, late ones too; lines parsed and filtered."""
 
 import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,9 +14,14 @@ from mlctl.aws.failures import failures
 from mlctl.aws.log_pages import LogScan
 from mlctl.aws.logs import LATE_MS, LogEvent, LogReader
 from mlctl.aws.metrics import ServerErrors
+from mlctl.aws.session import Aws
 from mlctl.cli.logs import _text
+from mlctl.core import logs
 from mlctl.core.logs import Filter, Line, parse, seconds
-from mlctl.errors import MlctlError
+from mlctl.errors import ExitCode, MlctlError
+from mlctl.settings import Settings
+from mlctl.stages import Stage
+from mlctl.stages.emulator import Emulator, LocalEmulator
 from tests import hostile
 
 
@@ -367,3 +376,65 @@ def test_lines_of_aws_do_not_follow_this_machines_clock() -> None:
     assert messages(following) == ["of a clock that is far ahead"]
     fake.add(1, "too late")
     assert messages(following) == []
+
+
+@pytest.fixture
+def ended(monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    """The emulator of a stage that ends after one line was read."""
+    first = Emulator(os.getpid(), 4566, "s" * 32)
+    unread = [[LogEvent(1, "a", "before")]]
+
+    def read(self: LogReader) -> Iterator[LogEvent]:
+        if not unread:
+            raise MlctlError("nothing listens", code="aws_unreachable", exit_code=ExitCode.AWS)
+        yield from unread.pop()
+
+    monkeypatch.setattr(logs, "open_stage", lambda *_: Stage("local", Path(), Settings(), Aws(None, "x"), "x"))  # type: ignore[arg-type]  # no client is made
+    monkeypatch.setattr(LogReader, "exists", lambda self: True)
+    monkeypatch.setattr(LogReader, "read", read)
+    monkeypatch.setattr(LocalEmulator, "running", lambda self: first)
+    monkeypatch.setattr(LocalEmulator, "answering", lambda self: None)
+    # Time passes while it sleeps.
+    clock = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("time.sleep", lambda seconds: clock.append(clock.pop() + seconds))
+    return first
+
+
+def tailed(project: Path, told: list[str]) -> Iterator[Line]:
+    return logs.tail(
+        project,
+        Settings(),
+        "local",
+        since_seconds=600,
+        wanted=Filter(),
+        report=lambda event: told.append(event.text),
+        sleep=time.sleep,
+    )
+
+
+def test_a_tail_ends_with_an_emulator_that_is_not_started_again(project: Path, ended: Emulator) -> None:
+    told: list[str] = []
+    lines = tailed(project, told)
+    assert next(lines).message == "before"
+    with pytest.raises(MlctlError, match="has ended and writes no more log lines") as end:
+        next(lines)
+    assert (end.value.code, end.value.exit_code) == ("emulator_ended", ExitCode.AWS)
+    assert told == ["The local emulator has ended: waiting for it to start again (Ctrl-C to end)"]
+
+
+def test_a_tail_goes_on_with_the_next_emulator(project: Path, ended: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    lines = tailed(project, told)
+    assert next(lines).message == "before"
+    another = Emulator(ended.pid, 4567, ended.secret)
+    monkeypatch.setattr(LocalEmulator, "answering", lambda self: another)
+    monkeypatch.setattr(LogReader, "reconnect", lambda self, aws: told.append("reconnected"))
+    before = LogReader.read
+
+    def again(self: LogReader) -> Iterator[LogEvent]:
+        yield from [LogEvent(2, "a", "after")] if "reconnected" in told else before(self)
+
+    monkeypatch.setattr(LogReader, "read", again)
+    assert next(lines).message == "after"
+    assert told[1:] == ["The local emulator was started again.", "reconnected"]

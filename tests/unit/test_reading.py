@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import os
 import random
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta, timezone
@@ -276,7 +277,13 @@ def test_nothing_to_read(tmp_path: Path) -> None:
 
 def test_nothing_is_there(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
-    for name, message in (("none.csv", "There is no file none.csv."), ("folder", "folder is a folder, not a file.")):
+    os.mkfifo(tmp_path / "pipe")
+    for name, message in (
+        ("none.csv", "There is no file none.csv."),
+        ("folder", "folder is a folder, not a file."),
+        ("pipe", "pipe is a pipe, a socket or a device, not a file."),
+        ("/dev/zero", "/dev/zero is a pipe, a socket or a device, not a file."),
+    ):
         with pytest.raises(MlctlError) as raised:
             source.read(name, Settings(), tmp_path)
         assert (raised.value.message, raised.value.exit_code) == (message, ExitCode.NOT_FOUND)

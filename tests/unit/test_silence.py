@@ -1,10 +1,13 @@
 """Calls that get no answer: an emulator that hangs, and an AWS that cannot be reached."""
 
+import os
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 import pytest
@@ -16,6 +19,9 @@ from mlctl.aws.errors import explained
 from mlctl.aws.session import Aws
 from mlctl.aws.silence import Silence
 from mlctl.errors import ExitCode, MlctlError
+from mlctl.stages import probe
+from mlctl.stages.emulator import LocalEmulator
+from mlctl.stages.record import Emulator
 from tests.conftest import Cli
 from tests.listener import Answer, Listener, Sent, SilentServer
 
@@ -50,6 +56,33 @@ def test_every_command_ends_after_one_wait(
     assert f"The emulator at {silent.url} does not answer." in result.err
     # One question, whether it is there at all: each more would have been waited for as long.
     assert len(silent.connections) == 1
+
+
+@pytest.fixture
+def hanging(project: Path, silent: SilentServer, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    """The project's own emulator: its process is alive and not stopped, and it answers nothing."""
+    emulator = Emulator(os.getpid(), urlsplit(silent.url).port or 0, "s" * 32)
+    monkeypatch.setattr(LocalEmulator, "running", lambda self: emulator)
+    monkeypatch.setattr(probe, "answers", partial(probe.answers, seconds=0.1))
+    return emulator
+
+
+@pytest.mark.parametrize("words", [("status",), ("logs",), ("logs", "--tail"), ("invoke", "1", "2"), ("rollback",)])
+def test_an_emulator_that_begins_to_hang_is_named_by_its_process(
+    trained: Path, cli: Cli, hanging: Emulator, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    # It answered when the command looked for it.
+    monkeypatch.setattr(LocalEmulator, "answering", lambda self: hanging)
+    result = cli(*words, "--json")
+    assert (result.code, f"The local emulator (process {os.getpid()}) does not answer." in result.err) == (5, True)
+    assert result.json["error"]["code"] == "emulator_unanswered"
+    assert f"`kill -9 {os.getpid()}`" in result.json["error"]["hint"]
+
+
+def test_an_emulator_that_hangs_already_is_stuck(project: Path, hanging: Emulator) -> None:
+    with pytest.raises(MlctlError, match=rf"The local emulator \(process {os.getpid()}\) does not answer\.") as stuck:
+        LocalEmulator(project).answering()
+    assert (stuck.value.code, stuck.value.exit_code) == ("emulator_stuck", ExitCode.UNEXPECTED)
 
 
 def test_an_emulator_that_stops_amid_a_command_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:

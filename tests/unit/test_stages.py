@@ -1,5 +1,6 @@
 """The record, the locks and the environment of the local emulator."""
 
+import asyncio
 import json
 import logging
 import os
@@ -337,6 +338,22 @@ def test_functions_are_isolated_and_their_variables_load_nothing(
     )
     assert (at_home.returncode, at_home.stdout) == (1, b"")
     assert b"PYTHONHOME is set" in at_home.stderr
+
+
+def test_a_preflight_goes_to_the_function_of_an_api_without_cors() -> None:
+    async def answer(api_id: str, stage: str, path: str, method: str, body: bytes) -> str:
+        return "the emulator" if method == "OPTIONS" else f"the function: {json.dumps(method)}"
+
+    gateway: Any = ModuleType("apigateway")
+    gateway._apis = {"open": {}, "with": {"corsConfiguration": {"allowOrigins": ["*"]}}}
+    gateway._handle_execute_in_scope = answer
+    guarded.forward_options(gateway)
+    for api, method, answered in (
+        ("open", "OPTIONS", 'the function: "OPTIONS"'),
+        ("with", "OPTIONS", "the emulator"),
+        ("open", "POST", 'the function: "POST"'),
+    ):
+        assert asyncio.run(gateway._handle_execute_in_scope(api, "$default", "/predict", method, b"")) == answered
 
 
 def test_a_save_with_an_error_leaves_no_marker(tmp_path: Path) -> None:

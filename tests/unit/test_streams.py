@@ -79,6 +79,18 @@ def test_a_folder_that_is_gone(tmp_path: Path) -> None:
     assert finished.stderr.splitlines()[0] == "Error: The current folder does not exist any more."
 
 
+def test_a_project_that_is_named_needs_no_current_folder(
+    trained: Path, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    for words in (("models",), ("models", "show"), ("models", "verify"), ("train", "-p", "n_estimators=2")):
+        done = cli("-C", str(trained), *words)
+        assert done.code == 0, done.err
+
+
 @pytest.mark.parametrize("name", ["한국어 폴더", os.fsdecode(b"bad\xff")])
 def test_folders_of_any_name_without_a_locale(tmp_path: Path, name: str) -> None:
     folder = tmp_path / name

@@ -29,7 +29,6 @@ def _error(number: int, path: str | None = None) -> OSError:
         (errno.EFBIG, None, "ulimit -f"),
         (errno.EMFILE, "/project/file", "ulimit -n"),
         (errno.ENFILE, None, "ulimit -n"),
-        (errno.ENAMETOOLONG, "/" + "x" * 300, "Use a shorter name"),
         (errno.ENOMEM, None, "not enough memory"),
         (errno.EROFS, "/project/file", "read-only file system"),
         (errno.EACCES, "/project/file", "Give yourself write permission for /"),
@@ -43,6 +42,35 @@ def test_each_refusal_says_what_to_do(number: int, path: str | None, hint: str) 
     assert os.strerror(number) in explained.message
     assert path is None or path in explained.message
     assert hint in explained.hint
+
+
+@pytest.mark.parametrize(
+    "number", [errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP, errno.ENXIO, errno.ENAMETOOLONG]
+)
+def test_a_path_that_holds_another_kind_of_thing_is_bad_input(number: int) -> None:
+    explained = system_errors.explained(_error(number, "/project/file"))
+    assert (explained.code, explained.exit_code) == ("path_unusable", 3)
+    assert explained.message == f"/project/file cannot be used: {os.strerror(number)}."
+
+
+def test_links_in_a_circle_are_no_defect(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    for error in (RuntimeError(f"Symlink loop from '{tmp_path}'"), _error(errno.ELOOP, str(tmp_path))):
+        explained = failures.explained(error)
+        assert (explained.code, explained.exit_code) == ("path_unusable", 3)
+        assert str(tmp_path) in explained.message
+    assert failures.explained(RuntimeError("Symlink loop")).code == "unexpected"
+
+
+def test_a_file_in_a_folder_that_cannot_be_looked_into(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(path: object, **options: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    # As for a user who lacks the rights, which root has.
+    monkeypatch.setattr(os, "stat", refused)
+    explained = failures.explained(_error(errno.EACCES, "/project/locked/file"))
+    assert (explained.code, explained.exit_code) == ("os_error", 1)
+    assert "Give yourself" in explained.hint
 
 
 @pytest.mark.parametrize("variable", ["MLCTL_STATE_DIR", "MLCTL_CACHE_DIR"])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from mlctl.files import canonical_json
 from mlctl.model import strict_json, validation
 from mlctl.model.manifest import Manifest
 from mlctl.model.registry import ModelVersion, Registry
+from mlctl.model.version import MAX_FILE_BYTES
 from mlctl.packaging import archive
 from tests.conftest import Cli
 from tests.unit.versions import files_of, forged, planted
@@ -261,6 +263,20 @@ def test_files_of_a_version_must_be_regular_files(trained: Path, cli: Cli, iris:
         (tmp_path / name).rename(path)
     assert cli("models", "verify").code == 0
     assert files_of(version) == files_of(iris)
+
+
+def test_a_file_with_holes_fills_no_memory(trained: Path, cli: Cli) -> None:
+    path = Registry(trained, "iris").get().path / "model.joblib"
+    os.truncate(path, 300_000_000)
+    tracemalloc.start()
+    try:
+        assert cli("models", "verify").code == 4
+        assert tracemalloc.get_traced_memory()[1] < 150_000_000
+    finally:
+        tracemalloc.stop()
+    os.truncate(path, MAX_FILE_BYTES + 1)
+    refused = cli("models", "verify")
+    assert (refused.code, "Larger than" in refused.err) == (4, True)
 
 
 def test_what_cannot_be_measured_again_is_told(trained: Path, cli: Cli, iris: ModelVersion) -> None:

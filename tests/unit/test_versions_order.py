@@ -14,6 +14,7 @@ from mlctl.core import flows
 from mlctl.errors import MlctlError
 from mlctl.model import info
 from mlctl.model.registry import ModelVersion, Registry
+from mlctl.stages import locking
 from tests.conftest import Cli
 from tests.unit.versions import files_of, planted
 
@@ -217,26 +218,49 @@ def test_a_note_without_a_version_is_left_by_a_killed_writer_and_removed_by_the_
     assert (registry.folder / f"{first}.info.json").exists()
 
 
-def test_a_link_below_artifacts_is_refused_and_one_of_the_users_at_artifacts_is_not(
-    project: Path, cli: Cli, small: ModelVersion, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("link", ["artifacts", "artifacts/iris"])
+def test_versions_of_another_project_cannot_be_reached_through_a_link(
+    project: Path, cli: Cli, small: ModelVersion, tmp_path: Path, link: str
 ) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    (project / "artifacts").symlink_to(disk)
-    version = add(Registry(project, "iris"), small)
-    assert [path.name for path in (disk / "iris").iterdir() if path.is_dir()] == [version]
-    assert cli("models", "verify").code == 0
-    monkeypatch.setattr(os, "geteuid", lambda: 12345)
-    with pytest.raises(MlctlError, match="belongs to another user"):
-        Registry(project, "iris").versions()
-    monkeypatch.undo()
-    (project / "artifacts").unlink()
-    (project / "artifacts").mkdir()
-    (project / "artifacts" / "iris").symlink_to(disk / "iris")
-    for words in (("models",), ("train", "-p", "n_estimators=2"), ("package",), ("models", "prune")):
+    other = tmp_path / "other"
+    version = add(Registry(other, "iris"), small)
+    (project / link).parent.mkdir(exist_ok=True)
+    (project / link).symlink_to(other / link)
+    for words in (("models",), ("train", "-p", "n_estimators=2"), ("package",), ("models", "prune", "--keep", "1")):
         refused = cli("-C", str(project), *words, "--json")
         assert (refused.code, refused.json["error"]["code"]) == (3, "link_refused"), words
-    assert [path.name for path in (disk / "iris").iterdir() if path.is_dir()] == [version]
+    assert [path.name for path in (other / "artifacts" / "iris").iterdir() if path.is_dir()] == [version]
+
+
+@pytest.mark.parametrize("link", ["artifacts", "artifacts/iris"])
+def test_a_folder_of_versions_that_is_none_is_told(project: Path, cli: Cli, link: str) -> None:
+    path = project / link
+    for make in (os.mkfifo, Path.touch, lambda at: at.symlink_to(at.name)):
+        path.parent.mkdir(exist_ok=True)
+        make(path)
+        for words in (("models",), ("train", "-p", "n_estimators=2"), ("package",), ("models", "prune")):
+            refused = cli("-C", str(project), *words, "--json")
+            assert refused.code == 3, words
+            assert refused.json["error"]["code"] in ("path_unusable", "link_refused")
+        path.unlink()
+
+
+def test_a_note_that_is_a_folder_is_removed_with_its_version(registry: Registry, small: ModelVersion) -> None:
+    version = add(registry, small)
+    for name in (version, "a" * 64):
+        note = registry.folder / f"{name}.info.json"
+        note.unlink(missing_ok=True)
+        (note / "inner").mkdir(parents=True)
+    registry.delete(registry.get())
+    assert [path.name for path in registry.folder.iterdir()] == [".lock"]
+
+
+def test_a_link_to_another_folder_of_the_project_is_followed(project: Path, cli: Cli, small: ModelVersion) -> None:
+    (project / "models").mkdir()
+    (project / "artifacts").symlink_to("models")
+    version = add(Registry(project, "iris"), small)
+    assert (project / "models" / "iris" / version).is_dir()
+    assert cli("models", "verify").code == 0
 
 
 def test_a_lock_that_is_a_link_is_not_opened(registry: Registry, small: ModelVersion, tmp_path: Path) -> None:
@@ -247,6 +271,31 @@ def test_a_lock_that_is_a_link_is_not_opened(registry: Registry, small: ModelVer
     with pytest.raises(MlctlError, match="is not a regular file"):
         add(registry, small)
     assert target.read_text() == "kept"
+
+
+def test_a_lock_that_another_process_holds_is_not_waited_for_without_end(
+    registry: Registry, small: ModelVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = add(registry, small)
+    told: list[str] = []
+    waiting = Registry(registry.folder.parents[1], "iris", lambda event: told.append(event.text))
+    monkeypatch.setattr("mlctl.model.registry._LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(locking, "_TELL_SECONDS", 0.0)
+    monkeypatch.setattr(locking, "_LOOK_SECONDS", 0.05)
+    with locking.held(registry.folder / ".lock"):
+        for change in (lambda: add(waiting, small), lambda: waiting.delete(waiting.get())):
+            with pytest.raises(MlctlError, match=rf"\.lock is held by process {os.getpid()}") as refused:
+                change()
+            assert (refused.value.code, refused.value.exit_code) == ("lock_timeout", 1)
+    assert told[0].startswith(f"The model versions are being changed by process {os.getpid()}: waiting")
+    assert [path.name for path in registry.folder.iterdir() if path.is_dir()] == [version]
+    waiting.delete(waiting.get())
+
+
+def test_what_lies_in_the_place_of_the_holder_of_a_lock_does_no_harm(registry: Registry, small: ModelVersion) -> None:
+    (registry.folder / ".lock.holder" / "inner").mkdir(parents=True)
+    version = add(registry, small)
+    assert registry.get().id == version
 
 
 def test_leftovers_that_are_links_are_removed_and_not_followed(
