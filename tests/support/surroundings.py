@@ -21,7 +21,7 @@ SMALL = ("-p", "n_estimators=3")
 # A user without an entry in the list of users.
 STRANGER = 54321
 _VERSION = re.compile("[0-9a-f]{64}")
-_OTHERS = re.compile(r"[0-9a-f]{64}\.info\.json|\.lock")
+_OTHERS = re.compile(r"[0-9a-f]{64}\.info\.json|\.lock(\.holder)?")
 # How the files and folders that are being written are called, in this release and others.
 _UNFINISHED = (".new-*", ".mlctl-new-*", "tmp*")
 
