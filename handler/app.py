@@ -13,7 +13,7 @@ import sys
 import time
 from json.encoder import encode_basestring_ascii as quoted
 
-from handler.body import MAX_RESPONSE_CHARACTERS, Refused, read_body, response_too_large
+from handler.body import MAX_RESPONSE_CHARACTERS, RequestError, read_body, response_too_large
 from handler.features import read_rows
 from handler.service import Service
 
@@ -45,7 +45,7 @@ def lambda_handler(event: Any, context: Any) -> Json:
         body = json.dumps(payload)
         if len(body) > MAX_RESPONSE_CHARACTERS:
             raise response_too_large()
-    except Refused as refusal:
+    except RequestError as refusal:
         status, headers = refusal.status, refusal.headers
         payload = {"error": refusal.as_dict(), "request_id": request_id}
         body = json.dumps(payload)
@@ -94,13 +94,15 @@ def _answer(method: str, path: str, event: Any, started: float) -> tuple[int, Js
     if path == "/model":
         _allow(method, "GET", path)
         return 200, SERVICE.description(), {}
-    raise Refused(404, "not_found", f"There is nothing at {path[:200]}. Known: POST /predict, GET /health, GET /model.")
+    raise RequestError(
+        404, "not_found", f"There is nothing at {path[:200]}. Known: POST /predict, GET /health, GET /model."
+    )
 
 
 def _allow(method: str, allowed: str, path: str) -> None:
     if method != allowed:
         message = f"{path} takes {allowed}, not {method[:20]}."
-        raise Refused(405, "method_not_allowed", message, headers={"allow": allowed})
+        raise RequestError(405, "method_not_allowed", message, headers={"allow": allowed})
 
 
 def _predict(event: Json, started: float) -> Json:

@@ -25,7 +25,7 @@ class Repeated(dict[str, object]):
     names: list[str]
 
 
-class Refused(Exception):
+class RequestError(Exception):
     """A request that is refused: status, code, message and details of the error response."""
 
     def __init__(
@@ -57,32 +57,32 @@ def read_body(event: Json) -> Json:
     media_type = content_type.split(";", 1)[0].strip().lower()
     if media_type != "application/json":
         message = f"The content type is {media_type[:100]}; send application/json."
-        raise Refused(415, "unsupported_media_type", message)
+        raise RequestError(415, "unsupported_media_type", message)
     body = event.get("body") or ""
     if not isinstance(body, str):
-        raise Refused(400, "malformed_request", "The event's body is not text.")
+        raise RequestError(400, "malformed_request", "The event's body is not text.")
     if event.get("isBase64Encoded"):
         body = _from_base64(body)
     # The first test is free and enough for nearly every request; encoding is needed only beyond ASCII.
     if len(body) > MAX_BODY_BYTES or (not body.isascii() and len(body.encode("utf-8", "replace")) > MAX_BODY_BYTES):
-        raise Refused(413, "body_too_large", f"The body is larger than {MAX_BODY_BYTES} bytes.")
+        raise RequestError(413, "body_too_large", f"The body is larger than {MAX_BODY_BYTES} bytes.")
     try:
         document: Any = _decode(body)
     except (ValueError, RecursionError) as error:
-        raise Refused(400, "malformed_json", f"The body is not JSON: {_reason(error)[:200]}.") from None
+        raise RequestError(400, "malformed_json", f"The body is not JSON: {_reason(error)[:200]}.") from None
     if not isinstance(document, dict):
-        raise Refused(400, "malformed_request", 'The body must be a JSON object such as {"features": [...]}.')
+        raise RequestError(400, "malformed_request", 'The body must be a JSON object such as {"features": [...]}.')
     if type(document) is Repeated:
         names = [name[:100] for name in document.names[:MAX_NAMES]]
         message = f'"{names[0]}" is given more than once in the body.'
-        raise Refused(422, "invalid_request", message, [{"field": name} for name in names])
+        raise RequestError(422, "invalid_request", message, [{"field": name} for name in names])
     return document
 
 
-def response_too_large() -> Refused:
+def response_too_large() -> RequestError:
     """The refusal of a request whose answer Lambda would not pass on."""
     message = "The answer would be too large. Send fewer instances in one request."
-    return Refused(413, "response_too_large", message)
+    return RequestError(413, "response_too_large", message)
 
 
 def _reason(error: ValueError | RecursionError) -> str:
@@ -118,4 +118,4 @@ def _from_base64(body: str) -> str:
     try:
         return base64.b64decode(body, validate=True).decode("utf-8")
     except ValueError:
-        raise Refused(400, "malformed_json", "The body is not JSON: it is not UTF-8 text.") from None
+        raise RequestError(400, "malformed_json", "The body is not JSON: it is not UTF-8 text.") from None

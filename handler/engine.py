@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from handler.ops import InvalidModel, Program, Unanswerable
+from handler.ops import InvalidModel, Program, UnprocessableRow
 from handler.safetensors import read, unique
 
 # Not from typing: importing it would cost a cold start some milliseconds.
@@ -22,7 +22,7 @@ BROKEN = (
     *(MemoryError, ImportError),
 )
 
-__all__ = ["InvalidModel", "PortableModel", "Unanswerable", "load"]
+__all__ = ["InvalidModel", "PortableModel", "UnprocessableRow", "load"]
 
 
 class PortableModel:
@@ -40,13 +40,13 @@ class PortableModel:
         """What a predictor of its kind gives (see handler.ops): of a classifier ``(class index, probabilities)``.
 
         ``row``: in the schema's order, floats with NaN for what is missing, and text with None.
-        Raises Unanswerable for values that the model cannot compute with, InvalidModel for a file that is broken.
+        Raises UnprocessableRow for values that the model cannot compute with, InvalidModel for a file that is broken.
         """
         try:
             for transform in self._transformers:
                 row = transform(row)
             return self._predictor(row)
-        except Unanswerable:
+        except UnprocessableRow:
             raise
         except (IndexError, ArithmeticError, ValueError, TypeError) as error:
             # Of a large model only the header is checked when it is loaded.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from handler.body import MAX_RESPONSE_CHARACTERS, Refused, Repeated, response_too_large
+from handler.body import MAX_RESPONSE_CHARACTERS, Repeated, RequestError, response_too_large
 from handler.numbers import FLOAT32_LIMIT, no_number, outside, range_of
 
 # Not from typing: importing it would cost a cold start some milliseconds.
@@ -53,17 +53,17 @@ def read_rows(document: Json, schema: Schema) -> tuple[list[Row], bool]:
     """
     if ("features" in document) == ("instances" in document) or len(document) != 1:
         message = 'Send exactly one of "features" (one row) or "instances" (many rows), and nothing else.'
-        raise Refused(
+        raise RequestError(
             422, "invalid_request", message, [{"field": str(key)[:100]} for key in list(document)[:MAX_PROBLEMS]]
         )
     single = "features" in document
     instances = [document["features"]] if single else document["instances"]
     if type(instances) is not list:
-        raise Refused(422, "invalid_request", '"instances" must be a list of rows.')
+        raise RequestError(422, "invalid_request", '"instances" must be a list of rows.')
     if not instances:
-        raise Refused(422, "invalid_request", '"instances" is empty.')
+        raise RequestError(422, "invalid_request", '"instances" is empty.')
     if len(instances) > MAX_ROWS:
-        raise Refused(413, "too_many_instances", f"{len(instances)} instances in one request; at most {MAX_ROWS}.")
+        raise RequestError(413, "too_many_instances", f"{len(instances)} instances in one request; at most {MAX_ROWS}.")
     problems: list[Json] = []
     rows: list[Row] = []
     n_warnings = 0
@@ -83,15 +83,15 @@ def read_rows(document: Json, schema: Schema) -> tuple[list[Row], bool]:
     return rows, single
 
 
-def unanswerable(schema: Schema, position: int | None, problem: str, instance: int | None) -> Refused:
+def unanswerable(schema: Schema, position: int | None, problem: str, instance: int | None) -> RequestError:
     """The refusal of a row that the schema allows and the model cannot compute with (422)."""
     found = {**({} if position is None else _place(schema, position)), "problem": problem}
     return _invalid([found if instance is None else {"instance": instance, **found}])
 
 
-def _invalid(problems: list[Json]) -> Refused:
+def _invalid(problems: list[Json]) -> RequestError:
     listed = problems[:MAX_PROBLEMS]
-    return Refused(422, "invalid_features", _summary(listed), listed)
+    return RequestError(422, "invalid_features", _summary(listed), listed)
 
 
 def _read_row(instance: Any, schema: Schema, problems: list[Json]) -> Row:

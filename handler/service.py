@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 
-from handler.engine import Unanswerable, load
+from handler.engine import UnprocessableRow, load
 from handler.features import Schema, unanswerable
 from handler.ops import NO_NUMBER
 from handler.safetensors import unique
@@ -73,7 +73,7 @@ class Service:
         """
         try:
             predicted = self.model.predict(values)
-        except Unanswerable as error:
+        except UnprocessableRow as error:
             raise unanswerable(self.schema, error.position, error.problem, instance) from None
         answer: Json
         if self.is_regression:

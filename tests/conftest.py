@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 import hypothesis
 import pytest
 
-from mlctl import settings, settings_deploy
+from mlctl import settings
 from mlctl.cli.app import main
 from mlctl.core import train
-from mlctl.model import answers
-from mlctl.model.registry import ModelVersion, Registry
 from mlctl.packaging import build
-from tests import tier
+from mlctl.registry import answers
+from mlctl.registry.store import ModelVersion, Registry
+from mlctl.settings import deploy
+from tests.support import tier
 
 if TYPE_CHECKING:
     from tests.cloud import Cloud
@@ -145,7 +146,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> ModelVersion:
 @pytest.fixture(scope="session")
 def iris_package(iris: ModelVersion) -> build.Package:
     """The package of that version."""
-    return build.build(iris, engine="auto", python=settings_deploy.default_python())
+    return build.build_package(iris, engine="auto", python=deploy.default_python())
 
 
 @pytest.fixture

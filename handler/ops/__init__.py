@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Built = tuple[str, Callable[..., Any], Origins]
 
 # operation → family module. The compilers that write them are in the tool, mlctl/portable/.
-FAMILIES = {
+FAMILY_OF_OPERATION = {
     "columns": "composition",
     "present": "composition",
     "finite": "composition",
@@ -88,7 +88,7 @@ class InvalidModel(ValueError):
     """A model file that breaks the format; nothing of it is executed."""
 
 
-class Unanswerable(ValueError):
+class UnprocessableRow(ValueError):
     """A row that the model cannot compute with; scikit-learn refuses it too.
 
     ``position`` is that of the raw feature at fault, None where it is none alone; ``problem`` is what
@@ -167,10 +167,10 @@ class Program:
             if self._steps > MAX_STEPS:
                 raise InvalidModel(f"a program has 1 to {MAX_STEPS} steps")
             operation = step["op"]
-            if operation not in FAMILIES:
+            if operation not in FAMILY_OF_OPERATION:
                 raise InvalidModel(f"unknown operation {operation!r}")
             # Not importlib, which is itself an import: this is what it does for a module of a package.
-            family = __import__(f"handler.ops.{FAMILIES[operation]}", fromlist=("BUILDERS",))
+            family = __import__(f"handler.ops.{FAMILY_OF_OPERATION[operation]}", fromlist=("BUILDERS",))
             kind, function, origins = family.BUILDERS[operation](step, self, origins)
             self.lay_out(len(origins))
             built.append((kind, function))

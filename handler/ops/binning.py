@@ -9,7 +9,7 @@ from bisect import bisect_right
 from itertools import accumulate
 
 from handler.ops import InvalidModel, scalar
-from handler.ops.reading import finite, flag, rising
+from handler.ops.validation import finite, flag, rising
 
 # Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False

@@ -8,7 +8,7 @@ Source: sklearn/ensemble/_gb.py (``predict``, ``predict_proba``), sklearn/ensemb
 from __future__ import annotations
 
 from handler.ops import InvalidModel
-from handler.ops.links import expit, exponential, softmax
+from handler.ops.link_functions import expit, exponential, softmax
 from handler.ops.trees import sums_over_trees
 
 # Not from typing: importing it would cost a cold start some milliseconds.

@@ -5,7 +5,7 @@ Source: sklearn/compose/_column_transformer.py (``transform``), sklearn/utils/va
 
 from __future__ import annotations
 
-from handler.ops import InvalidModel, Unanswerable, positions
+from handler.ops import InvalidModel, UnprocessableRow, positions
 
 # Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
@@ -52,7 +52,7 @@ def finite(step: Any, program: Program, origins: Origins) -> Built:
     def check(row: Row) -> Row:
         for origin, value in zip(origins, row, strict=True):
             if value in INFINITIES:
-                raise Unanswerable(origin, "becomes infinite on the way through this model")
+                raise UnprocessableRow(origin, "becomes infinite on the way through this model")
         return row
 
     return "transformer", check, origins
@@ -64,7 +64,7 @@ def checker(origins: Origins) -> Transformer:
     def check(row: Row) -> Row:
         for origin, value in zip(origins, row, strict=True):
             if value is None or value != value:  # noqa: PLR0124  # NaN alone differs from itself
-                raise Unanswerable(origin, "is missing, which this model does not take")
+                raise UnprocessableRow(origin, "is missing, which this model does not take")
         return row
 
     return check

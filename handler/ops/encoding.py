@@ -6,7 +6,7 @@ here it is one look into a table. Source: sklearn/preprocessing/_encoders.py (``
 
 from __future__ import annotations
 
-from handler.ops import InvalidModel, Unanswerable, scalar
+from handler.ops import InvalidModel, UnprocessableRow, scalar
 
 # Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
@@ -103,7 +103,7 @@ def _other(value: Any, gap: Any, unknown: Any, origin: int) -> Any:
     missing = value is None or value != value  # noqa: PLR0124  # NaN alone differs from itself
     code = gap if missing else unknown
     if code is None:
-        raise Unanswerable(origin, MISSING if missing else UNSEEN)
+        raise UnprocessableRow(origin, MISSING if missing else UNSEEN)
     return code
 
 

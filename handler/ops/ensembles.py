@@ -7,7 +7,7 @@ _weight_boosting.py (``decision_function``, ``_get_median_predict``), _stacking.
 from __future__ import annotations
 
 from handler.ops import InvalidModel, everything, positions
-from handler.ops.links import softmax
+from handler.ops.link_functions import softmax
 from handler.ops.trees import counts, sums_over_trees
 
 # Not from typing: importing it would cost a cold start some milliseconds.

@@ -5,7 +5,7 @@ Source: sklearn/impute/_base.py (``SimpleImputer.transform``, ``MissingIndicator
 
 from __future__ import annotations
 
-from handler.ops import InvalidModel, Unanswerable, positions, scalar
+from handler.ops import InvalidModel, UnprocessableRow, positions, scalar
 
 # Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
@@ -43,7 +43,7 @@ def indicate(step: Any, program: Program, origins: Origins) -> Built:
         gaps = gaps_of(row)
         for at in refused:
             if gaps[at]:
-                raise Unanswerable(origins[at], "is missing, which it never was in training")
+                raise UnprocessableRow(origins[at], "is missing, which it never was in training")
         return [1.0 if gaps[at] else 0.0 for at in columns]
 
     return "transformer", transform, [origins[at] for at in columns]

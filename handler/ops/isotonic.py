@@ -8,7 +8,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from math import isfinite
 
-from handler.ops import NO_NUMBER, InvalidModel, Unanswerable
+from handler.ops import NO_NUMBER, InvalidModel, UnprocessableRow
 from handler.ops.composition import checker
 
 # Not from typing: importing it would cost a cold start some milliseconds.
@@ -36,18 +36,18 @@ def interpolate(step: Any, program: Program, origins: Origins) -> Built:
         value: float = row[0]
         if value - value != 0:
             check(row)
-            raise Unanswerable(origin, "becomes infinite on the way through this model")
+            raise UnprocessableRow(origin, "becomes infinite on the way through this model")
         if clip:
             value = min(max(value, low), high)
         elif not low <= value <= high:
-            raise Unanswerable(origin, "lies outside the range that the model was trained on")
+            raise UnprocessableRow(origin, "lies outside the range that the model was trained on")
         at = bisect_right(x, value) - 1
         if at == last or x[at] == value:
             return y[at]
         slope = (y[at + 1] - y[at]) / (x[at + 1] - x[at])
         found: float = slope * (value - x[at]) + y[at]
         if found - found != 0:
-            raise Unanswerable(None, NO_NUMBER)
+            raise UnprocessableRow(None, NO_NUMBER)
         return found
 
     return "regressor", predict, []

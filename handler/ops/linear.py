@@ -10,9 +10,9 @@ from __future__ import annotations
 from math import fsum, isfinite
 from operator import mul
 
-from handler.ops import NO_NUMBER, InvalidModel, Unanswerable
+from handler.ops import NO_NUMBER, InvalidModel, UnprocessableRow
 from handler.ops.composition import checker
-from handler.ops.links import expit, exponential, softmax
+from handler.ops.link_functions import expit, exponential, softmax
 
 # Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
@@ -116,7 +116,7 @@ def _shares(parts: list[float], uniform: bool) -> list[float]:
     total = fsum(parts)
     if total == 0.0:
         if not uniform:
-            raise Unanswerable(None, NO_NUMBER)
+            raise UnprocessableRow(None, NO_NUMBER)
         return [1.0 / len(parts)] * len(parts)
     return [part / total for part in parts]
 
@@ -198,11 +198,11 @@ def _again(weights: Weights, origins: Origins, infinite: bool) -> Callable[[Row]
         check(row)
         for origin, value in zip(origins, row, strict=True):
             if value - value != 0:
-                raise Unanswerable(origin, "becomes infinite on the way through this model")
+                raise UnprocessableRow(origin, "becomes infinite on the way through this model")
         found = [_dot(coef, row) + bias for coef, bias in weights]
         for score in found:
             if score - score != 0 and not (infinite and abs(score) > 0):
-                raise Unanswerable(None, NO_NUMBER)
+                raise UnprocessableRow(None, NO_NUMBER)
         return found
 
     return again

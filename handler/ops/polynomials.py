@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 
 from handler.ops import InvalidModel
-from handler.ops.reading import flag, whole
+from handler.ops.validation import flag, whole
 
 # Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False

@@ -10,8 +10,8 @@ from __future__ import annotations
 from math import copysign, exp, expm1, log, log1p
 from sys import float_info
 
-from handler.ops import InvalidModel, Unanswerable
-from handler.ops.reading import finite
+from handler.ops import InvalidModel, UnprocessableRow
+from handler.ops.validation import finite
 
 # Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
@@ -41,7 +41,7 @@ def power(step: Any, program: Program, origins: Origins) -> Built:
     def transform_positive(row: Row) -> Row:
         for origin, x in zip(origins, row, strict=True):
             if x <= 0:
-                raise Unanswerable(origin, NOT_POSITIVE)
+                raise UnprocessableRow(origin, NOT_POSITIVE)
         return transform(row)
 
     return "transformer", transform_positive if make is _box_cox else transform, origins

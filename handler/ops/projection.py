@@ -10,7 +10,7 @@ from math import fsum
 from operator import mul
 
 from handler.ops import InvalidModel, positions
-from handler.ops.reading import finite
+from handler.ops.validation import finite
 
 # Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False

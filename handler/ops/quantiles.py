@@ -10,8 +10,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from math import log, sqrt
 
-from handler.ops import InvalidModel, Unanswerable, bounds
-from handler.ops.reading import finite, flag, rising
+from handler.ops import InvalidModel, UnprocessableRow, bounds
+from handler.ops.validation import finite, flag, rising
 
 # Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
@@ -55,7 +55,7 @@ def quantiles(step: Any, program: Program, origins: Origins) -> Built:
     def transform_positive(row: Row) -> Row:
         for origin, x in zip(origins, row, strict=True):
             if x < 0:
-                raise Unanswerable(origin, NEGATIVE)
+                raise UnprocessableRow(origin, NEGATIVE)
         return transform_stored(row)
 
     if not sparse:

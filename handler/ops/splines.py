@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
-from handler.ops import InvalidModel, Unanswerable
-from handler.ops.reading import finite, flag, rising, whole
+from handler.ops import InvalidModel, UnprocessableRow
+from handler.ops.validation import finite, flag, rising, whole
 
 # Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
@@ -72,7 +72,7 @@ def splines(step: Any, program: Program, origins: Origins) -> Built:
         for function, x, origin in zip(functions, row, origins, strict=True):
             values = missing if missing and x != x else function(x)  # noqa: PLR0124  # NaN alone differs from itself
             if values is None:
-                raise Unanswerable(origin, OUTSIDE)
+                raise UnprocessableRow(origin, OUTSIDE)
             out += values[:kept]
         return out
 

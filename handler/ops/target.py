@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from math import erfc, exp, inf, log1p, nan, sqrt
 
-from handler.ops import NO_NUMBER, InvalidModel, Unanswerable, everything
+from handler.ops import NO_NUMBER, InvalidModel, UnprocessableRow, everything
 
 # Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
@@ -48,15 +48,15 @@ def target(step: Any, program: Program, origins: Origins) -> Built:
         if len(numbers) != len(outputs):
             raise InvalidModel("a transformed target needs a number for each output")
         if any(number - number != 0 for number in numbers):
-            raise Unanswerable(None, NO_NUMBER)
+            raise UnprocessableRow(None, NO_NUMBER)
         try:
             for function in functions:
                 numbers = function(numbers)
-        except Unanswerable:
+        except UnprocessableRow:
             # It would name a feature, and this is about an answer.
-            raise Unanswerable(None, NO_NUMBER) from None
+            raise UnprocessableRow(None, NO_NUMBER) from None
         if any(number - number != 0 for number in numbers):
-            raise Unanswerable(None, NO_NUMBER)
+            raise UnprocessableRow(None, NO_NUMBER)
         return numbers if kind == "regressors" else numbers[0]
 
     return kind, predict, []

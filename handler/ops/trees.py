@@ -91,7 +91,7 @@ def sums_over_trees(step: Any, program: Program, origins: Origins, start: list[f
         if not trees.single:
             return sums
         # Here, and not above: a millisecond of a cold start, and generated code mostly does without.
-        from handler.ops.walking import to_float32
+        from handler.ops.tree_traversal import to_float32
 
         prepare = to_float32(origins)
         return lambda row: sums(prepare(row))
@@ -157,7 +157,7 @@ class Trees:
 
     def sums(self, missing: Sequence[int] | None = None) -> Sums:
         """The walk. ``missing``: for each node 0 where a missing value goes left, 1 where right."""
-        from handler.ops import walking
+        from handler.ops import tree_traversal
 
         feature: Sequence[int] = self.feature
         threshold: Sequence[float] = self.threshold
@@ -167,13 +167,13 @@ class Trees:
             self._check(feature, skip, missing)
             self._check_sets(feature, threshold)
         if missing is None:
-            leaf = walking.leaf(feature, threshold, skip)
+            leaf = tree_traversal.leaf(feature, threshold, skip)
         elif self.sets is not None:
-            leaf = walking.leaf_with_sets(feature, threshold, skip, missing, self.sets, self.categories)
+            leaf = tree_traversal.leaf_with_sets(feature, threshold, skip, missing, self.sets, self.categories)
         else:
-            leaf = walking.leaf_with_gaps(feature, threshold, skip, missing)
+            leaf = tree_traversal.leaf_with_gaps(feature, threshold, skip, missing)
         if skip is self.skip:
-            leaf = walking.inside(leaf, self.spans)
+            leaf = tree_traversal.inside(leaf, self.spans)
         return self._one_value(leaf, skip) if self.width == 1 else self._many_values(leaf, skip)
 
     def _one_value(self, leaf: Callable[[Row, int], int], row_of: Sequence[int]) -> Sums:

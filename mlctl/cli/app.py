@@ -31,14 +31,14 @@ from mlctl.cli import (
     releases,
     rollback,
     status,
-    terminal,
     train,
     up,
 )
-from mlctl.cli.failures import explained, interrupted, output_failed
 from mlctl.cli.help import GroupedHelp, help_without_command
+from mlctl.cli.output import terminal
+from mlctl.cli.output.errors import interrupted, output_failed, to_mlctl_error
+from mlctl.cli.output.streams import abandon_output, fault_of_output, standard_streams
 from mlctl.cli.session import Globals, LogFormat
-from mlctl.cli.streams import abandon_output, fault_of_output, standard_streams
 from mlctl.errors import ExitCode, MlctlError
 
 app = typer.Typer(
@@ -140,7 +140,7 @@ def _run(words: list[str]) -> tuple[int, MlctlError | None]:
     except (KeyboardInterrupt, typer.Abort):
         return ExitCode.INTERRUPTED, interrupted()
     except Exception as error:  # the last barrier: a line for a person, the trace on request
-        failure = explained(error)
+        failure = to_mlctl_error(error)
         return failure.exit_code, failure
     # Typer turns Ctrl-C into this code and says nothing.
     return int(code or ExitCode.OK), interrupted() if code == ExitCode.INTERRUPTED else None

@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mlctl.cli.output.terminal import escape
 from mlctl.cli.session import JsonFlag, Session, VersionArgument
-from mlctl.cli.terminal import escape
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rich.console import Console
 
-    from mlctl.core.bench import Bench, Side
+    from mlctl.core.bench import Bench, EngineFigures
 
 
 def bench(
@@ -67,7 +67,7 @@ def bench(
     session = Session(ctx, as_json)
     settings = session.settings()
     with session.progress() as report:
-        from mlctl.aws.prices import Traffic
+        from mlctl.bench.prices import Traffic
         from mlctl.core import bench as core
 
         measured = core.run(
@@ -85,7 +85,7 @@ def bench(
 
 
 def _document(measured: "Bench") -> dict[str, Any]:
-    from mlctl.aws import prices
+    from mlctl.bench import prices
 
     portable = _side(measured.portable) if measured.portable else None
     sklearn = _side(measured.sklearn)
@@ -122,7 +122,7 @@ def _document(measured: "Bench") -> dict[str, Any]:
 _LEFT_OUT = ("API Gateway", "logs", "traffic out", "the free tier", "Lambda's own part of a cold start")
 
 
-def _side(side: "Side") -> dict[str, Any]:
+def _side(side: "EngineFigures") -> dict[str, Any]:
     cost = side.cost
     return {
         "zip_bytes": side.weight.zipped if side.weight else None,
@@ -170,18 +170,20 @@ def _ratios(portable: dict[str, Any], sklearn: dict[str, Any]) -> dict[str, Any]
 
 
 def _render(console: "Console", measured: "Bench") -> None:
-    from mlctl.cli import render
+    from mlctl.cli.views import tables
 
     both = measured.portable is not None
     sides = [side for side in (measured.portable, measured.sklearn) if side is not None]
     parity = f" [dim]· parity {escape(measured.parity)}[/]" if measured.parity else ""
-    title = f"[bold]Model version {render.short(measured.version)}[/] [dim]·[/] "
+    title = f"[bold]Model version {tables.short(measured.version)}[/] [dim]·[/] "
     title += escape(measured.estimator.rpartition(".")[2])
     console.print(f"{title}{parity}\n")
     names = [*(["portable"] if both else []), "scikit-learn", *(["ratio"] if both else [])]
-    made = render.table("", *names, right=names)
+    made = tables.table("", *names, right=names)
 
-    def row(name: str, shown: "Callable[[Side], str]", value: "Callable[[Side], float] | None" = None) -> None:
+    def row(
+        name: str, shown: "Callable[[EngineFigures], str]", value: "Callable[[EngineFigures], float] | None" = None
+    ) -> None:
         compared = _ratio(value(sides[1]), value(sides[0])) if value and both else ""
         made.add_row(name, *map(shown, sides), *([f"[cyan]{compared}[/]"] if both else []))
 
@@ -223,7 +225,7 @@ def _render(console: "Console", measured: "Bench") -> None:
 
 
 def _assumed(measured: "Bench") -> list[str]:
-    from mlctl.aws import prices
+    from mlctl.bench import prices
 
     traffic, price = measured.traffic, measured.price
     left_out = f"{', '.join(_LEFT_OUT[:-1])} and {_LEFT_OUT[-1]}"
@@ -237,14 +239,14 @@ def _assumed(measured: "Bench") -> list[str]:
     ]
 
 
-def _zipped(side: "Side") -> str:
-    from mlctl.aws.desired import DIRECT_BYTES
+def _zipped(side: "EngineFigures") -> str:
+    from mlctl.aws.stack.desired import DIRECT_BYTES
 
     return _against(side.weight.zipped, DIRECT_BYTES, "yellow") if side.weight else "unknown"
 
 
-def _unzipped(side: "Side") -> str:
-    from mlctl.aws.desired import UNZIPPED_BYTES
+def _unzipped(side: "EngineFigures") -> str:
+    from mlctl.aws.stack.desired import UNZIPPED_BYTES
 
     return _against(side.weight.unzipped, UNZIPPED_BYTES, "bold red") if side.weight else "unknown"
 

@@ -56,13 +56,13 @@ def _document(compared: "Comparison") -> dict[str, Any]:
 
 
 def _render(console: "Console", compared: "Comparison") -> None:
-    from mlctl.cli import render
-    from mlctl.model import gates
+    from mlctl.cli.views import tables
+    from mlctl.registry import gates
 
-    first, second = render.short(compared.first), render.short(compared.second)
+    first, second = tables.short(compared.first), tables.short(compared.second)
     console.print(f"{compared.rows} rows that both versions were measured on\n")
     columns = (first, second, "difference", "95 % interval")
-    made = render.table("metric", *columns, right=columns)
+    made = tables.table("metric", *columns, right=columns)
     both = compared.first_metrics, compared.second_metrics
     for name in gates.measured(compared.first_metrics):
         if name not in compared.second_metrics:
@@ -71,11 +71,11 @@ def _render(console: "Console", compared: "Comparison") -> None:
         each = compared.differences.get(name)
 
         def signed(number: float, name: str = name, like: float = values[0]) -> str:
-            return f"{'-' if number < 0 else '+'}{render.metric(name, abs(number), like)}"
+            return f"{'-' if number < 0 else '+'}{tables.metric(name, abs(number), like)}"
 
         made.add_row(
             name,
-            *(render.metric(name, value) for value in values),
+            *(tables.metric(name, value) for value in values),
             signed(values[1] - values[0]),
             f"{signed(each.low)} to {signed(each.high)}" if each else "",
         )

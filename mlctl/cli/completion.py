@@ -11,7 +11,7 @@ from pathlib import Path
 
 def versions(incomplete: str) -> list[tuple[str, str]]:
     """Ids of model versions (their first twelve digits, with the estimator), ``latest`` and ``previous``."""
-    from mlctl.model.registry import LATEST, PREVIOUS, Registry
+    from mlctl.registry.store import LATEST, PREVIOUS, Registry
     from mlctl.settings import load
 
     candidates = [(LATEST, "the one trained last")]
@@ -40,8 +40,8 @@ def stages(incomplete: str) -> list[str]:
 
 
 def _folder() -> Path:
-    from mlctl.project_folder import VARIABLE
     from mlctl.settings import find_project
+    from mlctl.settings.project_folder import VARIABLE
 
     named = os.environ.get(VARIABLE)
     return Path(named) if named else find_project(Path.cwd())

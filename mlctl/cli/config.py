@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import typer
 
 from mlctl.cli.help import FullHelp
+from mlctl.cli.output.terminal import echo_json, escape
 from mlctl.cli.session import JsonFlag, Session, StageName
-from mlctl.cli.terminal import echo_json, escape
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from mlctl.core.config import Entry
+    from mlctl.core.config import SettingValue
 
 app = typer.Typer(
     cls=FullHelp, rich_markup_mode=None, help="Show every setting and where it came from; JSON Schema for editors."
@@ -47,10 +47,10 @@ def schema(ctx: typer.Context, as_json: JsonFlag = False) -> None:
     echo_json(json_schema(), indent=None if Session(ctx, as_json).as_json else 2)
 
 
-def _render(console: "Console", entries: "tuple[Entry, ...]") -> None:
-    from mlctl.cli import render
+def _render(console: "Console", entries: "tuple[SettingValue, ...]") -> None:
+    from mlctl.cli.views import tables
 
-    made = render.table("setting", "value", "from")
+    made = tables.table("setting", "value", "from")
     for each in entries:
         value = "[dim]not set[/]" if each.value is None else escape(json.dumps(each.value))
         origin = f"[dim]{escape(each.origin)}[/]" if each.origin == "default" else escape(each.origin)

@@ -6,16 +6,16 @@ import typer
 
 from mlctl.cli import completion
 from mlctl.cli.help import FullHelp, help_without_command
+from mlctl.cli.output.terminal import escape
 from mlctl.cli.session import JsonFlag, Session
-from mlctl.cli.terminal import escape
 from mlctl.cli.train import SourceFlag, TargetFlag, data_flags, from_here
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from mlctl.core.data import Description, SplitSummary, Validation
+    from mlctl.core.shared.column_description import Described
     from mlctl.core.validate import Checked
-    from mlctl.model.describe import Described
 
 app = typer.Typer(
     cls=FullHelp,
@@ -151,7 +151,7 @@ def _column(column: "Described") -> dict[str, Any]:
 
 
 def _render(console: "Console", described: "Description") -> None:
-    from mlctl.cli import render
+    from mlctl.cli.views import tables
 
     columns, classes = len(described.columns), len(described.classes)
     kind = f"with {classes} classes" if classes else "(regression)"
@@ -160,22 +160,22 @@ def _render(console: "Console", described: "Description") -> None:
         f"[bold]{escape(described.source)}[/]: {described.rows:,} rows, {columns} features, "
         f"target {escape(targets)} {kind}, digest {described.digest[:12]}\n"
     )
-    made = render.table("feature", "kind", "missing", "values", "distribution", right=("missing",))
+    made = tables.table("feature", "kind", "missing", "values", "distribution", right=("missing",))
     shown = described.columns if classes else (*described.columns, *described.targets)
     for column in shown:
         missing = f"{column.missing / described.rows:.1%}" if column.missing else ""
         name = f"{escape(column.name)} [dim](target)[/]" if column in described.targets else escape(column.name)
-        bars = f"[cyan]{render.histogram(column.histogram) if any(column.histogram) else ''}[/]"
+        bars = f"[cyan]{tables.histogram(column.histogram) if any(column.histogram) else ''}[/]"
         made.add_row(name, column_kind(column), missing, escape(column_values(column)), bars)
-    render.keep(made, but="values")
+    tables.keep(made, but="values")
     console.print(made)
     if not classes:
         return
     console.print()
-    balance = render.table("class", "rows", "share", "", right=("rows", "share"))
+    balance = tables.table("class", "rows", "share", "", right=("rows", "share"))
     for name, count in described.classes.items():
         share = count / described.rows
-        balance.add_row(escape(name), str(count), f"{share:.1%}", f"[cyan]{render.bar(share)}[/]")
+        balance.add_row(escape(name), str(count), f"{share:.1%}", f"[cyan]{tables.bar(share)}[/]")
     console.print(balance)
 
 
@@ -219,18 +219,18 @@ def _render_validation(console: "Console", validated: "Validation") -> None:
 
 
 def _render_checked(console: "Console", checked: "Checked", limit: int) -> None:
-    from mlctl.cli import render
+    from mlctl.cli.views import tables
 
     if not checked.problems:
         console.print(
             f"[green]✓[/] {escape(checked.source)}: "
             f"{'1 row fits' if checked.rows == 1 else f'{checked.rows:,} rows fit'} model version "
-            f"{render.short(checked.version)}."
+            f"{tables.short(checked.version)}."
         )
     for title, found in (("problem", checked.problems), ("warning", checked.warnings)):
         if not found:
             continue
-        made = render.table("row", "column", title, right=("row",))
+        made = tables.table("row", "column", title, right=("row",))
         for each in found[:limit]:
             row = "" if each.row is None else str(each.row)
             made.add_row(row, escape(each.column), escape(each.reason))
@@ -240,13 +240,13 @@ def _render_checked(console: "Console", checked: "Checked", limit: int) -> None:
 
 
 def _render_split(console: "Console", parts: "SplitSummary") -> None:
-    from mlctl.cli import render
+    from mlctl.cli.views import tables
 
     console.print(
         f"[bold]{escape(parts.source)}[/], {parts.way} split, seed {parts.seed}, {parts.test_size:.0%} held out\n"
     )
     numbers = ("training", "test")
-    made = render.table("class" if len(parts.train) > 1 else "", *numbers, right=numbers)
+    made = tables.table("class" if len(parts.train) > 1 else "", *numbers, right=numbers)
     if len(parts.train) > 1:
         for name in parts.train:
             made.add_row(escape(name), str(parts.train[name]), str(parts.test[name]))

@@ -5,17 +5,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mlctl.cli.output.terminal import escape
 from mlctl.cli.package import EngineFlag, engine_flags
 from mlctl.cli.session import JsonFlag, Session, StageName, VersionArgument
-from mlctl.cli.terminal import escape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from rich.console import Console
 
-    from mlctl.aws.plan import Plan, Step
-    from mlctl.aws.state import Canary
+    from mlctl.aws.stack.plan import Plan, Step
+    from mlctl.aws.stack.state import Canary
     from mlctl.core.deploy import Deployed
     from mlctl.progress import Report
     from mlctl.settings import Settings
@@ -75,7 +75,7 @@ def deploy(
 
 def canary_of(percent: int | None, bake: str | None) -> "Canary | None":
     """``--canary`` and ``--bake``. Raises typer.BadParameter for a time without a canary, MlctlError for no time."""
-    from mlctl.aws.state import Canary
+    from mlctl.aws.stack.state import Canary
     from mlctl.core.logs import seconds
 
     if percent is None:
@@ -168,7 +168,7 @@ def curl_line(deployed: "Deployed") -> str:
 
 
 def _render(console: "Console", settings: "Settings", deployed: "Deployed") -> None:
-    from mlctl.cli import render
+    from mlctl.cli.views import tables
 
     if deployed.dry_run:
         if deployed.place:
@@ -182,7 +182,7 @@ def _render(console: "Console", settings: "Settings", deployed: "Deployed") -> N
     if deployed.dry_run:
         return
     console.print(
-        render.facts(
+        tables.facts(
             [
                 ("url", f"[bold]{escape(deployed.url or '')}[/]"),
                 (

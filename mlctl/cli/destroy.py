@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from mlctl.cli.output.terminal import confirm, escape
 from mlctl.cli.session import JsonFlag, Session, StageName
-from mlctl.cli.terminal import confirm, escape
 
 
 def destroy(

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mlctl.cli.output.terminal import echo, echo_json, escape
 from mlctl.cli.session import JsonFlag, Session, StageName
-from mlctl.cli.terminal import echo, echo_json, escape
 
 if TYPE_CHECKING:
     from rich.console import Console

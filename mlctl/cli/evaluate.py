@@ -40,7 +40,7 @@ def evaluate(
     settings = session.settings(flags=data_flags(session, source, None))
     with session.progress() as report:
         from mlctl.core import evaluate as core
-        from mlctl.model import gates
+        from mlctl.registry import gates
 
         evaluation = core.run(session.folder, settings, version=version, minimum=wanted, report=report)
     missed = gates.missed(evaluation.version, evaluation.gates)
@@ -80,12 +80,12 @@ def _document(evaluation: "Evaluation") -> dict[str, Any]:
 
 
 def _render(console: "Console", evaluation: "Evaluation") -> None:
-    from mlctl.cli import render
-    from mlctl.model import gates
+    from mlctl.cli.views import tables
+    from mlctl.registry import gates
 
-    console.print(f"[bold]Model version {render.short(evaluation.version)}[/] on {evaluation.rows} held-out rows\n")
+    console.print(f"[bold]Model version {tables.short(evaluation.version)}[/] on {evaluation.rows} held-out rows\n")
     checked = {gate.metric: gate for gate in evaluation.gates}
-    overview = render.table("metric", "value", "gate", right=("value", "gate"))
+    overview = tables.table("metric", "value", "gate", right=("value", "gate"))
     for name in gates.measured(evaluation.metrics):
         gate = checked.get(name)
         mark = "" if gate is None else " [green]✓[/]" if gate.passed else " [bold red]✗[/]"
@@ -95,9 +95,9 @@ def _render(console: "Console", evaluation: "Evaluation") -> None:
     console.print(overview)
     if "outputs" in evaluation.metrics:
         console.print()
-        console.print(render.per_output(evaluation.metrics))
+        console.print(tables.per_output(evaluation.metrics))
     if evaluation.confusion_matrix:
         console.print()
-        console.print(render.per_class(evaluation.metrics))
+        console.print(tables.per_class(evaluation.metrics))
         console.print()
-        console.print(render.confusion(evaluation.confusion_matrix, evaluation.class_names))
+        console.print(tables.confusion(evaluation.confusion_matrix, evaluation.class_names))

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlctl.cli import completion
+from mlctl.cli.output.terminal import escape
 from mlctl.cli.session import JsonFlag, Session, VersionArgument
-from mlctl.cli.terminal import escape
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -65,12 +65,12 @@ def _document(exported: "Exported", export_format: ExportFormat) -> dict[str, An
 
 
 def _render(console: "Console", exported: "Exported") -> None:
-    from mlctl.cli import render
+    from mlctl.cli.views import tables
 
-    console.print(f"[bold]{render.path(exported.path)}[/], with {escape(exported.package.name)} beside it")
-    table = render.table("type", "name")
+    console.print(f"[bold]{tables.path(exported.path)}[/], with {escape(exported.package.name)} beside it")
+    table = tables.table("type", "name")
     for each in exported.resources:
         table.add_row(escape(each.type), escape(each.name))
     console.print(table)
     console.print()
-    console.print(escape(exported.command.replace(str(exported.path), render.relative(exported.path))))
+    console.print(escape(exported.command.replace(str(exported.path), tables.relative(exported.path))))

@@ -9,7 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from mlctl.cli.terminal import echo
+from mlctl.cli.output.terminal import echo
 
 GROUPS = {
     "All at once": ("up",),

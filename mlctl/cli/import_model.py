@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mlctl.cli.output.terminal import confirm, escape
 from mlctl.cli.session import JsonFlag, Session
-from mlctl.cli.terminal import confirm, escape
 
 if TYPE_CHECKING:
-    from mlctl.core.model_file import Examined
+    from mlctl.core.shared.model_file import Examined
 
 _SHOWN = 12
 _UNKNOWN = {
@@ -51,8 +51,8 @@ def import_model(
     session = Session(ctx, as_json)
     settings = session.settings(flags=data_flags(session, data, target))
     with session.progress() as report:
-        from mlctl.core import importing as core
-        from mlctl.core import model_file
+        from mlctl.core import import_model as core
+        from mlctl.core.shared import model_file
 
         examined = model_file.examine(model, report)
     _tell(session, examined)
@@ -70,13 +70,13 @@ def import_model(
 
 
 def _tell(session: Session, examined: "Examined") -> None:
-    from mlctl.cli import render
+    from mlctl.cli.views import tables
 
     audit = examined.audit
     if session.as_json or session.log_is_json:
         return
     count = len(audit.types)
-    session.err.print(f"{render.path(examined.path)} names {count} type{'' if count == 1 else 's'}:")
+    session.err.print(f"{tables.path(examined.path)} names {count} type{'' if count == 1 else 's'}:")
     for title, names, mark in (
         ("what mlctl recognises", audit.known, " "),
         (_UNKNOWN[examined.kind], audit.unknown, "[yellow]![/]"),

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mlctl.cli.output.terminal import escape
 from mlctl.cli.session import JsonFlag, Session
-from mlctl.cli.terminal import escape
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -62,18 +62,18 @@ def init(
 
 
 def _render(console: "Console", guess: "Guess") -> None:
-    from mlctl.cli import render
     from mlctl.cli.data import column_kind, column_values
+    from mlctl.cli.views import tables
 
-    console.print(f"[bold]{render.path(Path(guess.path))}[/] is written. It says that, of {guess.rows:,} rows,\n")
-    made = render.table("column", "kind", "missing", "values", "", right=("missing",))
+    console.print(f"[bold]{tables.path(Path(guess.path))}[/] is written. It says that, of {guess.rows:,} rows,\n")
+    made = tables.table("column", "kind", "missing", "values", "", right=("missing",))
     for column in guess.columns:
         name = escape(column.name)
         why = guess.ignored.get(column.name, "")
         note = "[green]target[/]" if column.name in guess.targets else f"[yellow]{escape(why)}[/]"
         missing = f"{column.missing / guess.rows:.1%}" if column.missing else ""
         made.add_row(name, column_kind(column), missing, escape(column_values(column)), note)
-    render.keep(made, but="values")
+    tables.keep(made, but="values")
     console.print(made)
     what = "number" if guess.task == "regression" else "class"
     is_the = f"is the {what}" if len(guess.targets) == 1 else f"are the {what}s"
@@ -81,7 +81,7 @@ def _render(console: "Console", guess: "Guess") -> None:
         f"\n[bold]{escape(', '.join(guess.targets))}[/] {is_the} to predict ({guess.task}). "
         "Correct the file where this is wrong."
     )
-    render.next_steps(
+    tables.next_steps(
         console,
         ("mlctl data validate", "can it be trained on?"),
         ("mlctl train", "a first model"),

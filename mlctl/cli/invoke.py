@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mlctl.cli.output.terminal import escape
 from mlctl.cli.session import JsonFlag, Session, StageName, TokenFlag
-from mlctl.cli.terminal import escape
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from mlctl.core.answered import Invoked
     from mlctl.core.invoke import Payload
+    from mlctl.core.shared.api_response import Invoked
     from mlctl.settings import DataSettings
 
 # A table of which a request holds a part: columns that the model does not take are left out.
@@ -140,11 +140,11 @@ def _is_number(word: str) -> bool:
 
 
 def _render(console: "Console", invoked: "Invoked") -> None:
-    from mlctl.cli import render
+    from mlctl.cli.views import tables
 
     document = invoked.document
     predictions = document.get("predictions") or [document]
-    render.predictions(console, predictions, invoked.class_names)
+    tables.predictions(console, predictions, invoked.class_names)
     for number, each in enumerate(predictions, start=1):
         for warning in each.get("warnings", []):
             row = f"row {number}: " if len(predictions) > 1 else ""
@@ -153,5 +153,5 @@ def _render(console: "Console", invoked: "Invoked") -> None:
     model, request = headers.get("x-model-version", ""), headers.get("x-request-id", "")
     console.print(
         f"\n[dim]{invoked.response.elapsed_ms:.0f} ms, of them {document['latency_ms']:g} ms to predict; "
-        f"model {render.short(model)}; request {escape(request, 100)}[/]"
+        f"model {tables.short(model)}; request {escape(request, 100)}[/]"
     )

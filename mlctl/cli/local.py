@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from mlctl.cli.help import FullHelp, help_without_command
+from mlctl.cli.output.terminal import escape
 from mlctl.cli.session import JsonFlag, Session
-from mlctl.cli.terminal import escape
 
 if TYPE_CHECKING:
     from mlctl.core.local import LocalStatus

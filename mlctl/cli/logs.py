@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mlctl.cli.output.terminal import MAX_LINE, echo, echo_json, escape
 from mlctl.cli.session import JsonFlag, Session, StageName
-from mlctl.cli.terminal import MAX_LINE, echo, echo_json, escape
 from mlctl.text import escape_of
 
 if TYPE_CHECKING:

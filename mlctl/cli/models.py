@@ -8,14 +8,14 @@ import typer
 
 from mlctl.cli import completion
 from mlctl.cli.help import FullHelp
+from mlctl.cli.output.terminal import escape
 from mlctl.cli.session import JsonFlag, Session, VersionArgument
 from mlctl.cli.support import support
-from mlctl.cli.terminal import escape
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from mlctl.core.models import Listed, Shown, TrustedVersion
+    from mlctl.core.models import Shown, TrustedVersion, VersionSummary
 
 app = typer.Typer(
     cls=FullHelp,
@@ -109,7 +109,7 @@ def prune(
     """Delete old versions, but never one that a stage has a release of."""
     session = Session(ctx, as_json)
     settings = session.settings(stage="local")
-    from mlctl.cli import render
+    from mlctl.cli.views import tables
     from mlctl.core import prune as core
 
     with session.progress() as report:
@@ -122,7 +122,7 @@ def prune(
     }
     kept = f" {len(pruned.deployed)} older kept: released on a stage." if pruned.deployed else ""
     kept += f" {len(pruned.in_use)} older kept: in use by another command." if pruned.in_use else ""
-    ids = f": {', '.join(render.short(each) for each in pruned.deleted)}" if pruned.deleted else ""
+    ids = f": {', '.join(tables.short(each) for each in pruned.deleted)}" if pruned.deleted else ""
     text = f"{len(pruned.deleted)} deleted, {pruned.left} left{ids}.{kept}"
     session.emit(document, lambda console: console.print(text))
 
@@ -136,12 +136,12 @@ def export(
 ) -> None:
     """Write one version to one file, which `models import` reads."""
     session = Session(ctx, as_json)
-    from mlctl.cli import render
-    from mlctl.core import transfer as core
+    from mlctl.cli.views import tables
+    from mlctl.core import model_archive as core
 
     with session.progress() as report:
         done = core.export(session.folder, session.settings(), version=version, output=output, report=report)
-    text = f"{render.path(done.path)} holds model version {render.short(done.version)}."
+    text = f"{tables.path(done.path)} holds model version {tables.short(done.version)}."
     session.emit({"version": done.version, "path": str(done.path)}, lambda console: console.print(text))
 
 
@@ -161,12 +161,12 @@ def import_version(
     `mlctl models trust`. You can package and deploy a portable model without trusting it.
     """
     session = Session(ctx, as_json)
-    from mlctl.cli import render
-    from mlctl.core import transfer as core
+    from mlctl.cli.views import tables
+    from mlctl.core import model_archive as core
 
     done = core.import_(session.folder, session.settings(), file, trusted=trusted)
     state = "added" if done.created else "here already"
-    text = f"Model version {render.short(done.version)}: {state}."
+    text = f"Model version {tables.short(done.version)}: {state}."
     document = {"version": done.version, "path": str(done.path), "created": done.created}
     session.emit(document, lambda console: console.print(text))
 
@@ -174,7 +174,7 @@ def import_version(
 app.command("support")(support)
 
 
-def _row(listed: "Listed") -> dict[str, Any]:
+def _row(listed: "VersionSummary") -> dict[str, Any]:
     return {
         "version": listed.version,
         "created_at": listed.created_at,
@@ -187,40 +187,40 @@ def _row(listed: "Listed") -> dict[str, Any]:
     }
 
 
-def _render(console: "Console", listed: "tuple[Listed, ...]") -> None:
-    from mlctl.cli import render
+def _render(console: "Console", listed: "tuple[VersionSummary, ...]") -> None:
+    from mlctl.cli.views import tables
 
     if not listed:
         console.print("No model version yet. `mlctl train` makes one.")
         return
     shown = [name for name in ("accuracy", "f1", "r2", "rmse") if any(name in each.metrics for each in listed)]
-    made = render.table("version", "trained (UTC)", "estimator", *shown, "engine", "live on", right=shown)
+    made = tables.table("version", "trained (UTC)", "estimator", *shown, "engine", "live on", right=shown)
     for each in listed:
-        scores = [render.metric(name, each.metrics[name]) if name in each.metrics else "" for name in shown]
+        scores = [tables.metric(name, each.metrics[name]) if name in each.metrics else "" for name in shown]
         readable = escape(each.estimator.rpartition(".")[2])
         estimator = readable or "[bold red]was changed on disk[/]"
         engine = "portable" if each.portable else "[dim]none[/]"
         trained = escape(each.trained_at[:16].replace("T", " "))
         made.add_row(
-            f"[bold]{render.short(each.version)}[/]",
+            f"[bold]{tables.short(each.version)}[/]",
             trained,
             estimator,
             *scores,
             engine,
             escape(", ".join(each.deployed)),
         )
-    render.keep(made, but="estimator")
+    tables.keep(made, but="estimator")
     console.print(made)
     for each in listed:
         if each.problem:
-            console.print(f"[bold red]{render.short(each.version)}[/]: {escape(each.problem)}")
+            console.print(f"[bold red]{tables.short(each.version)}[/]: {escape(each.problem)}")
 
 
 def _render_trusted(console: "Console", trusted: "TrustedVersion") -> None:
-    from mlctl.cli import render
-    from mlctl.cli.terminal import escape
+    from mlctl.cli.output.terminal import escape
+    from mlctl.cli.views import tables
 
-    console.print(f"Model version {render.short(trusted.version)} is trusted on this machine.")
+    console.print(f"Model version {tables.short(trusted.version)} is trusted on this machine.")
     if trusted.modules:
         console.print(f"It imports these modules of the project: {escape(', '.join(sorted(trusted.modules)))}.")
     if trusted.unrecognised is None:
@@ -252,8 +252,8 @@ def _document(shown: "Shown") -> dict[str, Any]:
 
 
 def _render_one(console: "Console", shown: "Shown") -> None:
-    from mlctl.cli import render
-    from mlctl.model.gates import measured
+    from mlctl.cli.views import tables
+    from mlctl.registry.gates import measured
 
     manifest, metrics = shown.manifest, shown.metrics
     data = manifest.data
@@ -264,10 +264,10 @@ def _render_one(console: "Console", shown: "Shown") -> None:
     )
     console.print(f"[bold]Model version {escape(shown.version.id)}[/]")
     console.print(
-        render.facts(
+        tables.facts(
             [
                 ("created", escape(shown.version.created_at[:19].replace("T", " ")) + " UTC"),
-                ("folder", render.path(shown.version.path)),
+                ("folder", tables.path(shown.version.path)),
                 ("trusted", "yes" if shown.trusted else "no: `mlctl models trust` lets evaluate open its pickle"),
                 ("estimator", escape(f"{manifest.estimator} ({params})")),
                 ("preprocess", escape(", ".join(manifest.preprocess)) or "none"),
@@ -278,12 +278,12 @@ def _render_one(console: "Console", shown: "Shown") -> None:
                 ("portable", escape(engine)),
                 ("libraries", escape(", ".join(f"{name} {version}" for name, version in manifest.libraries.items()))),
                 ("platform", escape(manifest.platform)),
-                ("held out", ", ".join(f"{name} {render.metric(name, metrics[name])}" for name in measured(metrics))),
+                ("held out", ", ".join(f"{name} {tables.metric(name, metrics[name])}" for name in measured(metrics))),
             ]
         )
     )
     console.print()
-    files = render.table("file", "SHA-256")
+    files = tables.table("file", "SHA-256")
     for name, digest in manifest.files.items():
         files.add_row(escape(name), f"{escape(digest[:16])}…")
     console.print(files)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mlctl.cli.output.terminal import escape
 from mlctl.cli.session import JsonFlag, Session, VersionArgument
-from mlctl.cli.terminal import escape
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -68,16 +68,16 @@ def _document(packaged: "Packaged") -> dict[str, Any]:
 
 
 def _render(console: "Console", packaged: "Packaged") -> None:
-    from mlctl.cli import render
+    from mlctl.cli.views import tables
 
     made = packaged.package
     bytecode = "with bytecode" if made.has_bytecode else "without bytecode: none of that version is at hand here"
     here = f"{sys.version_info.major}.{sys.version_info.minor}"
-    console.print(f"[bold]{render.path(packaged.path)}[/]")
+    console.print(f"[bold]{tables.path(packaged.path)}[/]")
     console.print(
-        render.facts(
+        tables.facts(
             [
-                ("model", render.short(made.version)),
+                ("model", tables.short(made.version)),
                 ("engine", escape(f"{made.engine}: {made.reason}")),
                 (
                     "checked",

@@ -27,11 +27,11 @@ def promote(
     session = Session(ctx, as_json)
     from_settings, to_settings = session.settings(stage=source), session.settings(stage=target)
     session.tell_profile(target)
-    from mlctl.core import flows
+    from mlctl.core import workflows
     from mlctl.core.deploy import Options
 
     with session.progress() as report:
-        deployed = flows.promote(
+        deployed = workflows.promote(
             session.folder,
             from_settings,
             source,

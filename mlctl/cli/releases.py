@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from mlctl.cli.output.terminal import escape
 from mlctl.cli.session import JsonFlag, Session, StageName
-from mlctl.cli.terminal import escape
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from mlctl.core.releases import Listed, Releases
+    from mlctl.core.releases import Releases, ReleaseSummary
 
 
 def releases(ctx: typer.Context, stage: StageName = "local", as_json: JsonFlag = False) -> None:
@@ -29,19 +29,19 @@ def releases(ctx: typer.Context, stage: StageName = "local", as_json: JsonFlag =
 
 
 def _render(console: "Console", found: "Releases") -> None:
-    from mlctl.cli import render
-    from mlctl.core.serving import minute
+    from mlctl.cli.views import tables
+    from mlctl.core.shared.canary_status import minute
 
-    made = render.table("release", "model", "published (UTC)", "by", "", right=("release",))
+    made = tables.table("release", "model", "published (UTC)", "by", "", right=("release",))
     for each in found.releases:
-        model = render.short(each.version) if each.version else "[dim]not mlctl's[/]"
+        model = tables.short(each.version) if each.version else "[dim]not mlctl's[/]"
         number = f"[bold]{escape(each.release)}[/]" if each.live else escape(each.release)
         made.add_row(number, model, escape(minute(each.created_at)), escape(each.by or ""), _marks(each))
-    render.keep(made, but="by")
+    tables.keep(made, but="by")
     console.print(made)
 
 
-def _marks(each: "Listed") -> str:
+def _marks(each: "ReleaseSummary") -> str:
     marks = [
         ("[bold green]live[/]", each.live),
         (f"[yellow]canary {each.canary} %[/]", each.canary is not None),

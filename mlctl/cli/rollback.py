@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
+from mlctl.cli.output.terminal import escape
 from mlctl.cli.session import JsonFlag, Session, StageName
-from mlctl.cli.terminal import escape
 
 
 def rollback(
@@ -23,7 +23,7 @@ def rollback(
     session = Session(ctx, as_json)
     settings = session.settings(stage=stage)
     session.tell_profile(stage)
-    from mlctl.cli import render
+    from mlctl.cli.views import tables
     from mlctl.core import rollback as core
 
     with session.progress() as report:
@@ -35,7 +35,7 @@ def rollback(
         "before": done.before,
         "canary": done.canary,
     }
-    model = f", model {render.short(done.version)}" if done.version else ""
+    model = f", model {tables.short(done.version)}" if done.version else ""
     if done.canary:
         text = (
             f"The canary of release {escape(done.canary)} was taken back: "

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from mlctl.cli import completion
-from mlctl.cli.terminal import echo, echo_json
+from mlctl.cli.output.terminal import echo, echo_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from mlctl.cli.console import Console
+    from mlctl.cli.output.console import Console
     from mlctl.errors import MlctlError
     from mlctl.progress import Report
     from mlctl.settings import Resolved, Settings
@@ -124,7 +124,7 @@ class Session:
 
     def tell_profile(self, stage: str) -> None:
         """Say which AWS profile a command that changes ``stage`` uses, where a file of the project chose it."""
-        from mlctl.settings_sources import PREFIX
+        from mlctl.settings.sources import PREFIX
 
         resolved = self.resolve(stage)
         profile, origin = resolved.settings.deploy.profile, resolved.origin(("deploy", "profile"))
@@ -134,7 +134,7 @@ class Session:
     @cached_property
     def out(self) -> Console:
         """Standard output."""
-        from mlctl.cli.console import Console
+        from mlctl.cli.output.console import Console
 
         made = Console(highlight=False, emoji=False, soft_wrap=True)
         if not made.is_terminal and not _columns():
@@ -144,7 +144,7 @@ class Session:
     @cached_property
     def err(self) -> Console:
         """Standard error."""
-        from mlctl.cli.console import Console
+        from mlctl.cli.output.console import Console
 
         return Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
@@ -177,11 +177,11 @@ class Session:
     def progress(self) -> Iterator[Report]:
         """A Report for the core, shown on stderr while the block runs."""
         if self.log_is_json:
-            from mlctl.cli.reporters import json_report
+            from mlctl.cli.output.reporters import json_report
 
             yield json_report()
         else:
-            from mlctl.cli.reporters import TerminalReport
+            from mlctl.cli.output.reporters import TerminalReport
 
             with TerminalReport(self.err) as report:
                 yield report

@@ -4,16 +4,16 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from mlctl.cli.output.terminal import escape
 from mlctl.cli.session import JsonFlag, Session, StageName, TokenFlag
-from mlctl.cli.terminal import escape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rich.console import Console
 
-    from mlctl.aws.failures import Failures
-    from mlctl.core.serving import UnderWay
+    from mlctl.aws.live.recent_errors import Failures
+    from mlctl.core.shared.canary_status import ActiveCanary
     from mlctl.core.status import Status
 
 # Characters of the message of one failure; `mlctl logs` shows all of it.
@@ -55,15 +55,15 @@ def _document(found: "Status") -> dict[str, Any]:
     }
 
 
-def _canary(canary: "UnderWay") -> dict[str, Any]:
-    from mlctl.core.serving import utc
+def _canary(canary: "ActiveCanary") -> dict[str, Any]:
+    from mlctl.core.shared.canary_status import utc
 
     since = None if canary.since is None else utc(canary.since)
     return {"release": canary.release, "percent": canary.percent, "since": since}
 
 
 def _errors(errors: "Failures") -> dict[str, Any]:
-    from mlctl.core.serving import utc
+    from mlctl.core.shared.canary_status import utc
 
     recent = [
         {"timestamp": utc(each.timestamp / 1000), "request_id": each.request_id, "message": each.message}
@@ -73,9 +73,9 @@ def _errors(errors: "Failures") -> dict[str, Any]:
 
 
 def _render(console: "Console", found: "Status") -> None:
-    from mlctl.cli import render
+    from mlctl.cli.views import tables
 
-    console.print(render.facts(list(_facts(found))))
+    console.print(tables.facts(list(_facts(found))))
     for note in found.notes:
         console.print(f"[yellow]![/] {escape(note)}")
     if found.drift:
@@ -86,8 +86,8 @@ def _render(console: "Console", found: "Status") -> None:
 
 
 def _facts(found: "Status") -> "Iterator[tuple[str, str]]":
-    from mlctl.cli import render
-    from mlctl.core.serving import minute, utc
+    from mlctl.cli.views import tables
+    from mlctl.core.shared.canary_status import minute, utc
 
     yield "stage", escape(found.stage)
     yield "url", f"[bold]{escape(found.url)}[/]"
@@ -95,7 +95,7 @@ def _facts(found: "Status") -> "Iterator[tuple[str, str]]":
         yield "domain", f"[bold]{escape(found.domain)}[/]"
     yield "auth", "none: anyone can send requests" if found.auth == "none" else escape(found.auth)
     verified = "" if found.verified else ", [yellow]not verified[/]"
-    yield "release", f"{escape(found.release)}, model {render.short(found.version)}{verified}"
+    yield "release", f"{escape(found.release)}, model {tables.short(found.version)}{verified}"
     if found.canary:
         since = "" if found.canary.since is None else f" since {minute(utc(found.canary.since))} UTC"
         yield (

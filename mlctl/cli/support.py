@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mlctl.cli.output.terminal import echo, escape
 from mlctl.cli.session import JsonFlag, Session
-from mlctl.cli.terminal import echo, escape
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,17 +39,17 @@ def support(
 
 
 def _render(console: "Console", rows: "tuple[Support, ...]") -> None:
-    from mlctl.cli import render
+    from mlctl.cli.views import tables
 
     compiled = [row for row in rows if row.parity]
-    words = {"exact": "[green]exact[/]", "close": "[cyan]close[/]", "inner": "[dim]of its parts[/]"}
+    words = {"exact": "[green]exact[/]", "close": "[cyan]close[/]", "delegated": "[dim]of its parts[/]"}
     if compiled:
-        made = render.table("compiles", "kind", "parity", "but not")
+        made = tables.table("compiles", "kind", "parity", "but not")
         for column in made.columns[-2:]:
             column.no_wrap, column.overflow = False, "fold"
         for row in compiled:
             module = row.module.removeprefix("sklearn.")
-            parity = words[row.parity or "inner"] + (f"; {escape(row.otherwise)}" if row.otherwise else "")
+            parity = words[row.parity or "delegated"] + (f"; {escape(row.otherwise)}" if row.otherwise else "")
             made.add_row(f"[dim]{module}.[/]{row.name}", row.kind, parity, escape(row.note))
         console.print(made)
     rest = sorted((row for row in rows if not row.parity), key=lambda row: (row.note, row.name))

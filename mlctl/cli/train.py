@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mlctl.cli.output.terminal import escape
 from mlctl.cli.session import JsonFlag, Session
-from mlctl.cli.terminal import escape
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from mlctl.core.keeping import Kept
+    from mlctl.core.shared.model_version import TrainedVersion
 
 ParamFlags = Annotated[
     list[str] | None,
@@ -76,7 +76,7 @@ def from_here(folder: Path, file: str) -> str:
 
 def parse_params(words: list[str]) -> dict[str, Any]:
     """``["n_estimators=200"]`` as parameters; values are JSON, None, True, False, or else text."""
-    from mlctl.settings_sources import plain_value
+    from mlctl.settings.sources import plain_value
 
     params: dict[str, Any] = {}
     for word in words:
@@ -87,7 +87,7 @@ def parse_params(words: list[str]) -> dict[str, Any]:
     return params
 
 
-def to_document(trained: "Kept") -> dict[str, Any]:
+def to_document(trained: "TrainedVersion") -> dict[str, Any]:
     """The ``--json`` form."""
     return {
         "version": trained.version,
@@ -103,42 +103,42 @@ def to_document(trained: "Kept") -> dict[str, Any]:
     }
 
 
-def render_version(console: "Console", trained: "Kept") -> None:
+def render_version(console: "Console", trained: "TrainedVersion") -> None:
     """A version that was just made, and how it did."""
-    from mlctl.cli import render
-    from mlctl.model import gates
+    from mlctl.cli.views import tables
+    from mlctl.registry import gates
 
     state = "" if trained.created else " [dim](the same as before, byte for byte)[/]"
-    console.print(f"\n[bold]Model version {render.short(trained.version)}[/]{state}")
+    console.print(f"\n[bold]Model version {tables.short(trained.version)}[/]{state}")
     console.print(
-        render.facts(
+        tables.facts(
             [
                 ("estimator", escape(trained.estimator)),
                 ("engine", f"{_ENGINES[trained.engine]}: {escape(trained.engine_reason)}"),
-                ("folder", render.path(trained.path)),
+                ("folder", tables.path(trained.path)),
             ]
         )
     )
     console.print()
     columns = ("cross-validation", "held-out rows") if trained.cv else ("held-out rows",)
-    overview = render.table("", *columns, right=columns)
+    overview = tables.table("", *columns, right=columns)
     for name in gates.measured(trained.metrics):
         folds = (trained.cv or {}).get(name)
         mean = folds["mean"] if folds else 0.0
-        spread = f"{render.metric(name, mean)} ± {render.metric(name, folds['std'], like=mean)}" if folds else ""
-        held_out = f"[bold]{render.metric(name, trained.metrics[name])}[/]"
+        spread = f"{tables.metric(name, mean)} ± {tables.metric(name, folds['std'], like=mean)}" if folds else ""
+        held_out = f"[bold]{tables.metric(name, trained.metrics[name])}[/]"
         overview.add_row(name, *((spread, held_out) if trained.cv else (held_out,)))
     console.print(overview)
     if "outputs" in trained.metrics:
         console.print()
-        console.print(render.per_output(trained.metrics))
+        console.print(tables.per_output(trained.metrics))
     if trained.class_names:
         console.print()
-        console.print(render.per_class(trained.metrics))
+        console.print(tables.per_class(trained.metrics))
         console.print()
-        console.print(render.confusion(trained.metrics["confusion_matrix"], trained.class_names))
+        console.print(tables.confusion(trained.metrics["confusion_matrix"], trained.class_names))
     missed = gates.missed(trained.version, trained.gates)
     if missed:
         console.print(f"\n[yellow]![/] {escape(missed.message)} It cannot be deployed.")
     elif trained.engine == "portable":
-        render.next_steps(console, ("mlctl deploy", "put it behind an API on this machine"))
+        tables.next_steps(console, ("mlctl deploy", "put it behind an API on this machine"))

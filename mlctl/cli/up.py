@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from mlctl.cli.deploy import curl_line, plan_shower, who_may_call
+from mlctl.cli.output.terminal import escape
 from mlctl.cli.session import JsonFlag, Session, StageName, TokenFlag
-from mlctl.cli.terminal import escape
 from mlctl.cli.train import ParamFlags, SourceFlag, TargetFlag, data_flags, parse_params
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from mlctl.core.flows import Up
+    from mlctl.core.workflows import Up
     from mlctl.data.values import Value
     from mlctl.settings import Settings
 
@@ -38,12 +38,12 @@ def up(
     data = data_flags(session, source, target)
     settings = session.settings(stage=stage, flags=data | ({"model": {"params": parse_params(param)}} if param else {}))
     base = session.settings(stage=stage, flags=data).identity()
-    from mlctl.core import flows
+    from mlctl.core import workflows
     from mlctl.core.deploy import Options
 
     session.tell_profile(stage)
     with session.progress() as report:
-        done = flows.up(
+        done = workflows.up(
             session.folder,
             settings,
             stage,
@@ -69,7 +69,7 @@ def _document(done: "Up") -> dict[str, Any]:
 
 
 def _render(console: "Console", settings: "Settings", done: "Up") -> None:
-    from mlctl.cli import render
+    from mlctl.cli.views import tables
 
     deployed, answer = done.deployed, done.invoked.document
     state = "Live" if deployed.changed else "Live already, nothing to change"
@@ -77,12 +77,12 @@ def _render(console: "Console", settings: "Settings", done: "Up") -> None:
     features = " ".join(shlex.quote(_word(value)) for value in deployed.example)
     short = len(deployed.example) <= _SHOWN_FEATURES
     console.print(f"A first prediction, for a row that was held out{f' ({escape(features)})' if short else ''}:\n")
-    console.print(f"  {render.in_a_line(answer)}")
+    console.print(f"  {tables.in_a_line(answer)}")
     if settings.deploy.auth == "none":
         console.print(f"\n[dim]Ask it yourself:[/]\n{escape(curl_line(deployed))}")
     another = "n_estimators=300" if "Forest" in done.estimator or "ExtraTrees" in done.estimator else "NAME=VALUE"
     where = "" if deployed.stage == "local" else f" --stage {deployed.stage}"
-    render.next_steps(
+    tables.next_steps(
         console,
         (f"mlctl invoke{where} {features}", "the same, as a table")
         if short

@@ -9,20 +9,20 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from mlctl.aws import prices
-from mlctl.aws.prices import Cost, Price, Traffic
+from mlctl.bench import dependency_size, prices, runner, sklearn_baseline
+from mlctl.bench.dependency_size import Weight
+from mlctl.bench.prices import Cost, Price, Traffic
+from mlctl.bench.runner import Candidate, Measurement, Probe
 from mlctl.data.values import Label
 from mlctl.disk import errors_named
 from mlctl.errors import MlctlError
-from mlctl.model import answers, manifest
-from mlctl.model.answers import Answer, Parity
-from mlctl.model.registry import LATEST, ModelVersion, Registry
-from mlctl.model.sources import changed_code
-from mlctl.packaging import build, fitted, libraries, measuring
+from mlctl.packaging import build
 from mlctl.packaging.build import Package
-from mlctl.packaging.libraries import Weight
-from mlctl.packaging.measuring import Candidate, Probe, Run
 from mlctl.progress import Event, Report, silent
+from mlctl.registry import answers, manifest
+from mlctl.registry.answers import Answer, Parity
+from mlctl.registry.sources import changed_code
+from mlctl.registry.store import LATEST, ModelVersion, Registry
 from mlctl.scratch import scratch_folder
 from mlctl.settings import Settings
 
@@ -34,7 +34,7 @@ _TOLD = ("scikit-learn", "numpy", "scipy", "pandas")
 
 
 @dataclass(frozen=True)
-class Side:
+class EngineFigures:
     """One engine, measured.
 
     ``weight``: of the package (None: not to be told); ``cold``: seconds to the first answer, a run each; ``warm``:
@@ -54,7 +54,7 @@ class Side:
 
     def percentile(self, part: float) -> float:
         """Seconds that ``part`` (0 to 1) of the warm requests do not exceed."""
-        return measuring.percentile(self.warm, part)
+        return runner.percentile(self.warm, part)
 
     @property
     def growth(self) -> int:
@@ -77,8 +77,8 @@ class Bench:
     reason: str
     rows: int
     difference: str
-    portable: Side | None
-    sklearn: Side
+    portable: EngineFigures | None
+    sklearn: EngineFigures
     traffic: Traffic
     price: Price
     timeout: int
@@ -113,15 +113,15 @@ def run(
     """Measure ``version`` on both engines, ``runs`` cold starts a side in turn.
 
     ``memory`` (MB; by default that of the settings) is what each side has at least: more where its peak needs more. The
-    prices default to those of ``mlctl.aws.prices`` for the settings' architecture. Raises MlctlError: exit 4 when the
+    prices default to those of ``mlctl.bench.prices`` for the settings' architecture. Raises MlctlError: exit 4 when the
     version is corrupt, was made with other library versions or does not answer, and as ``packaging.build.build`` does;
     exit 6 when there is no such version.
     """
     found = Registry(project_folder, settings.project, report).get(version)
     report(Event("start", "packages", "Making the packages"))
     # Refuses what must not be opened, before a process of its own opens it.
-    parts = fitted.modules(found.load_pipeline(), found.manifest.data["takes"])
-    needed = libraries.needed(parts)
+    parts = sklearn_baseline.modules(found.load_pipeline(), found.manifest.data["takes"])
+    needed = dependency_size.needed(parts)
     for name in changed_code(found.origin.files, project_folder):
         report(Event("warning", "packages", f"{name} has changed since model version {found.id[:12]} was made."))
     examples = answers.from_document(found.read_json("heldout.json"))
@@ -129,7 +129,7 @@ def run(
     python = ".".join(platform.python_version_tuple()[:2])
     package = None
     if found.manifest.portable["compiled"]:
-        package = build.build(found, engine="portable", python=settings.deploy.python, report=report)
+        package = build.build_package(found, engine="portable", python=settings.deploy.python, report=report)
     with scratch_folder() as folder:
         sides = []
         if package is not None:
@@ -137,13 +137,13 @@ def run(
                 words = f"The package is for Python {settings.deploy.python}; both sides are measured in {python}."
                 report(Event("warning", "packages", words))
             sides.append(_portable(found, package, python, folder / "portable", rows))
-        files, without = fitted.files(found, python), libraries.others(needed)
-        sides.append(fitted.candidate(found, files, folder / "sklearn", examples, project_folder, without))
+        files, without = sklearn_baseline.files(found, python), dependency_size.others(needed)
+        sides.append(sklearn_baseline.candidate(found, files, folder / "sklearn", examples, project_folder, without))
         report(Event("finish", "packages", f"{len(rows)} held-out rows to ask"))
         sides, probes = _probed(sides, report)
         measured = _in_turn(sides, runs, report)
     if not sides[-1].without:
-        needed = libraries.needed(probes[-1].modules)
+        needed = dependency_size.needed(probes[-1].modules)
     weights: list[Weight | None] = [] if package is None else [Weight(package.unzipped_bytes, len(package.zip))]
     weights += [_weigh(needed, files, report)]
     listed = prices.PRICES[settings.deploy.architecture]
@@ -176,7 +176,7 @@ def run(
 
 def _portable(found: ModelVersion, package: Package, python: str, folder: Path, rows: Sequence[Any]) -> Candidate:
     # Bytecode counts, so the package for the interpreter that runs it.
-    same = package if package.python == python else build.build(found, engine="portable", python=python)
+    same = package if package.python == python else build.build_package(found, engine="portable", python=python)
     with errors_named(folder), zipfile.ZipFile(BytesIO(same.zip)) as archive:
         archive.extractall(folder)
     return Candidate("portable", folder, rows)
@@ -201,12 +201,12 @@ def _probe(side: Candidate) -> tuple[Candidate, Probe]:
     return free, free.probe()
 
 
-def _in_turn(sides: Sequence[Candidate], runs: int, report: Report) -> list[list[Run]]:
+def _in_turn(sides: Sequence[Candidate], runs: int, report: Report) -> list[list[Measurement]]:
     """``runs`` of each side, one after the other: what the machine does meanwhile falls on both."""
     total = runs * len(sides)
     text = "Starting and asking both, in turn" if len(sides) > 1 else "Starting and asking"
     report(Event("start", "runs", text, total=total))
-    found: list[list[Run]] = [[] for _ in sides]
+    found: list[list[Measurement]] = [[] for _ in sides]
     for number in range(runs):
         for at, side in enumerate(sides):
             # Each run begins elsewhere, so that slow requests too reach many rows.
@@ -226,22 +226,24 @@ def _weigh(needed: Sequence[Any], files: dict[str, bytes], report: Report) -> We
     def advance(done: int) -> None:
         report(Event("advance", "libraries", done=done, total=len(needed)))
 
-    weight = libraries.weigh(needed, advance)
+    weight = dependency_size.weigh(needed, advance)
     if weight is None:
         report(Event("finish", "libraries", "unknown: a library here does not tell its files", ok=False))
         return None
-    own = libraries.weigh_content(files)
+    own = dependency_size.weigh_content(files)
     report(Event("finish", "libraries", f"{len(needed)} of them"))
     return Weight(weight.unzipped + own.unzipped, weight.zipped + own.zipped)
 
 
-def _side(weight: Weight | None, runs: Sequence[Run], least: int, traffic: Traffic, price: Price) -> Side:
+def _side(
+    weight: Weight | None, runs: Sequence[Measurement], least: int, traffic: Traffic, price: Price
+) -> EngineFigures:
     cold = tuple(run.cold for run in runs)
     warm = tuple(each for run in runs for each in run.warm)
     most = max(runs, key=lambda run: run.peak)
     memory = max(least, prices.memory_for(most.peak))
     cost = prices.month(statistics.median(cold), warm, memory, traffic, price)
-    return Side(weight=weight, cold=cold, warm=warm, peak=most.peak, bare=most.bare, cost=cost)
+    return EngineFigures(weight=weight, cold=cold, warm=warm, peak=most.peak, bare=most.bare, cost=cost)
 
 
 def _difference(portable: Probe, sklearn: Probe, labels: Sequence[Label], parity: Parity) -> str:

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mlctl.core.shared import held_out
 from mlctl.errors import ExitCode, MlctlError
-from mlctl.model import held_out, metrics, pairs, pipeline
-from mlctl.model.pairs import Interval, McNemar, Wilcoxon
-from mlctl.model.registry import ModelVersion, Registry
 from mlctl.progress import Report, silent
+from mlctl.registry.store import ModelVersion, Registry
 from mlctl.settings import Settings
+from mlctl.training import metrics, pipeline, significance
+from mlctl.training.significance import Interval, McNemar, Wilcoxon
 
 
 @dataclass(frozen=True)
@@ -69,12 +70,12 @@ def run(project_folder: Path, settings: Settings, first: str, second: str, repor
     test: McNemar | Wilcoxon
     if dataset.is_regression:
         expected = dataset.answers(rows)
-        differences = pairs.of_numbers(expected, one, other, seed=seed)
-        test = pairs.wilcoxon(expected, one, other)
+        differences = significance.of_numbers(expected, one, other, seed=seed)
+        test = significance.wilcoxon(expected, one, other)
     else:
         classes = dataset.classes[rows]
-        differences = pairs.of_classes(classes, one, other, n_classes=len(dataset.labels), seed=seed)
-        test = pairs.mcnemar(classes, one, other)
+        differences = significance.of_classes(classes, one, other, n_classes=len(dataset.labels), seed=seed)
+        test = significance.mcnemar(classes, one, other)
     return Comparison(
         first=versions[0].id,
         second=versions[1].id,

@@ -10,7 +10,7 @@ from mlctl.settings import Resolved
 
 
 @dataclass(frozen=True)
-class Entry:
+class SettingValue:
     """One setting. ``origin``: a flag, a variable, ``.env``, a table or the file, or ``default``."""
 
     key: str
@@ -18,10 +18,10 @@ class Entry:
     origin: str
 
 
-def entries(resolved: Resolved) -> tuple[Entry, ...]:
+def entries(resolved: Resolved) -> tuple[SettingValue, ...]:
     """Every setting as it holds for the stage that was resolved; the tables of other stages are left out."""
     return tuple(
-        Entry(key=".".join(path), value=value, origin=resolved.origin(path))
+        SettingValue(key=".".join(path), value=value, origin=resolved.origin(path))
         for path, value in _leaves(resolved.settings, ())
         if path[0] != "stage"
     )

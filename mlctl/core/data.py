@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mlctl.core.shared.column_description import Described, described
 from mlctl.data import checks, loading
 from mlctl.data import split as splitting
 from mlctl.data.dataset import Dataset
-from mlctl.model.describe import Described, described
 from mlctl.progress import Report, silent
 from mlctl.settings import Settings
 

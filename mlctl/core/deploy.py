@@ -5,24 +5,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mlctl.aws import read
+from mlctl.aws.apply.context import DeployContext
 from mlctl.aws.apply.deployment import carry_out
-from mlctl.aws.apply.run import Run
-from mlctl.aws.desired import desired
-from mlctl.aws.errors import explained
-from mlctl.aws.ownership import check_ownership, overtaken
-from mlctl.aws.plan import Plan, Step, existing_release, plan
-from mlctl.aws.state import Actual, Canary, Desired
-from mlctl.core import rows
-from mlctl.core import shipment as shipments
-from mlctl.core.golden import Golden
-from mlctl.core.place import Place, place_of, tell
-from mlctl.core.shipment import Shipment
+from mlctl.aws.client.errors import translate_errors
+from mlctl.aws.live import resources
+from mlctl.aws.stack.desired import desired
+from mlctl.aws.stack.ownership import check_ownership, overtaken
+from mlctl.aws.stack.plan import Plan, Step, existing_release, plan
+from mlctl.aws.stack.state import Actual, Canary, Desired
+from mlctl.core.shared import release_package as shipments
+from mlctl.core.shared import request_size
+from mlctl.core.shared.golden_examples import Golden
+from mlctl.core.shared.place import Place, place_of, tell
+from mlctl.core.shared.release_package import Shipment
 from mlctl.data.values import Value
 from mlctl.errors import ExitCode, MlctlError
-from mlctl.model import answers, gates
-from mlctl.model.registry import LATEST, ModelVersion, Registry
 from mlctl.progress import Event, Report, silent
+from mlctl.registry import answers, gates
+from mlctl.registry.store import LATEST, ModelVersion, Registry
 from mlctl.settings import Settings
 from mlctl.stages import LOCAL, Stage, open_stage
 
@@ -97,20 +97,20 @@ def _deployed(
     shipments.check_size(shipment)
     if stage_name != LOCAL:
         # The emulator gives a function all of this machine's CPU, whatever its memory.
-        rows.warn(report, shipment.row_seconds, settings.deploy)
+        request_size.warn(report, shipment.row_seconds, settings.deploy)
     stage = open_stage(project_folder, settings, stage_name, report)
-    with explained(), _turn(stage, options, report) as before:
-        identity = read.identity(stage.aws)
+    with translate_errors(), _turn(stage, options, report) as before:
+        identity = resources.identity(stage.aws)
         place = place_of(stage, identity)
         wanted = desired(stage.names, identity, stage.settings.deploy, shipment.code, options.canary)
         domain = wanted.domain.name if wanted.domain else None
-        actual = read.actual(
+        actual = resources.actual(
             stage.aws, stage.names, bucket=wanted.bucket if wanted.through_bucket else None, domain=domain
         )
         check_ownership(actual, stage.names, wanted)
         again = existing_release(wanted, actual)
         if again is not None and again.number != actual.live:
-            actual = read.with_state(stage.aws, stage.names, actual, again.number)
+            actual = resources.with_state(stage.aws, stage.names, actual, again.number)
         planned = plan(wanted, actual)
         if before.waited and before.live != actual.live and planned.changed:
             raise overtaken(stage.names, f"`live` is at release {actual.live} now")
@@ -160,7 +160,7 @@ def _carry_out(
     report: Report,
 ) -> _Done:
     golden = Golden.of(stage, version, shipment.parity)
-    work = Run(
+    work = DeployContext(
         aws=stage.aws,
         desired=wanted,
         actual=actual,
@@ -195,7 +195,7 @@ def _turn(stage: Stage, options: Options, report: Report) -> Iterator[_Before]:
 
     def busy() -> None:
         nonlocal before
-        before = _Before(read.live(stage.aws, stage.names), waited=True)
+        before = _Before(resources.live(stage.aws, stage.names), waited=True)
         report(Event("note", "lock", f"Another command is changing stage '{stage.name}': waiting for it to end."))
 
     with stage.turn(report, busy=busy):

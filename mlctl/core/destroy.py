@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlctl.aws import read
-from mlctl.aws.errors import explained
-from mlctl.aws.ownership import check_ownership
-from mlctl.aws.remove import remove
-from mlctl.core.place import Place, place_of, tell
+from mlctl.aws.apply.removal import remove
+from mlctl.aws.client.errors import translate_errors
+from mlctl.aws.live import resources
+from mlctl.aws.stack.ownership import check_ownership
+from mlctl.core.shared.place import Place, place_of, tell
 from mlctl.progress import Report, silent
 from mlctl.settings import Settings
 from mlctl.stages import LOCAL, open_stage
@@ -33,12 +33,12 @@ def run(project_folder: Path, settings: Settings, stage_name: str, report: Repor
     goes on with what is left.
     """
     stage = open_stage(project_folder, settings, stage_name, report)
-    with explained(), stage.turn(report):
-        identity = read.identity(stage.aws)
+    with translate_errors(), stage.turn(report):
+        identity = resources.identity(stage.aws)
         tell(place_of(stage, identity), report)
         account = identity.account
         bucket = stage.names.bucket(account, stage.aws.region)
-        actual = read.actual(stage.aws, stage.names, bucket=bucket)
+        actual = resources.actual(stage.aws, stage.names, bucket=bucket)
         check_ownership(actual, stage.names)
         removed = remove(stage.aws, stage.names, actual, account, report)
     stage.settled()

@@ -5,19 +5,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mlctl.aws import caller as callers
-from mlctl.aws import checks, permissions, simulation
-from mlctl.aws.caller import Caller
-from mlctl.aws.checks import Check
-from mlctl.aws.desired import DIRECT_BYTES
-from mlctl.aws.errors import Forbidden
-from mlctl.aws.names import Names
-from mlctl.core import shipment as shipments
-from mlctl.core.shipment import Shipment
+from mlctl.aws.access import caller as callers
+from mlctl.aws.access import permissions, preflight, simulation
+from mlctl.aws.access.caller import Caller
+from mlctl.aws.access.preflight import Check
+from mlctl.aws.client.errors import Forbidden
+from mlctl.aws.stack.desired import DIRECT_BYTES
+from mlctl.aws.stack.names import Names
+from mlctl.core.shared import release_package as shipments
+from mlctl.core.shared.release_package import Shipment
 from mlctl.errors import MlctlError, did_you_mean
-from mlctl.model import gates
-from mlctl.model.registry import ModelVersion, Registry
 from mlctl.progress import Event, Report, silent
+from mlctl.registry import gates
+from mlctl.registry.store import ModelVersion, Registry
 from mlctl.settings import Settings
 from mlctl.stages import LOCAL, Stage, check_name, open_stage
 
@@ -200,20 +200,20 @@ def _there(
         look.skip(asked[1:], "credentials")
         return
     aws, names, place = stage.aws, stage.names, caller.place
-    readable = look.ask("reads", lambda: checks.reads(aws, names, place, deploy))
+    readable = look.ask("reads", lambda: preflight.reads(aws, names, place, deploy))
     if stage.endpoint is None:
         look.ask("permissions", lambda: simulation.permissions(aws, caller, names, deploy))
     else:
         look.checks.append(Check("permissions", "skipped", "an emulator lets everybody do everything"))
     if readable:
         size = shipment.code.size if shipment else 0
-        look.ask("names", lambda: checks.owners(aws, names, place, deploy))
-        look.ask("account limits", lambda: checks.limits(aws, names, deploy, size), optional=True)
+        look.ask("names", lambda: preflight.owners(aws, names, place, deploy))
+        look.ask("account limits", lambda: preflight.limits(aws, names, deploy, size), optional=True)
     else:
         look.skip(("names", "account limits"), "the reads")
-    look.ask("certificate", lambda: checks.certificate(aws, deploy), optional=True)
-    look.ask("role", lambda: checks.role(aws, deploy, place), optional=True)
-    look.ask("alarm actions", lambda: checks.alarm_actions(deploy, aws.region))
+    look.ask("certificate", lambda: preflight.certificate(aws, deploy), optional=True)
+    look.ask("role", lambda: preflight.role(aws, deploy, place), optional=True)
+    look.ask("alarm actions", lambda: preflight.alarm_actions(deploy, aws.region))
 
 
 def _told_region(stage: Stage) -> str:

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlctl.model import gates, held_out, metrics, pipeline
-from mlctl.model.gates import Gate
-from mlctl.model.registry import LATEST, Registry
-from mlctl.model.sources import changed_code
+from mlctl.core.shared import held_out
 from mlctl.progress import Event, Report, silent
+from mlctl.registry import gates
+from mlctl.registry.gates import Gate
+from mlctl.registry.sources import changed_code
+from mlctl.registry.store import LATEST, Registry
 from mlctl.settings import Settings
+from mlctl.training import metrics, pipeline
 
 
 @dataclass(frozen=True)

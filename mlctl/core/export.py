@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlctl.aws import template as templates
-from mlctl.aws.desired import desired
-from mlctl.aws.names import Names
-from mlctl.core import shipment as shipments
+from mlctl.aws.stack import template as templates
+from mlctl.aws.stack.desired import desired
+from mlctl.aws.stack.names import Names
+from mlctl.core.shared import release_package as shipments
 from mlctl.disk import errors_named
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.files import check_output, write_atomic
-from mlctl.model import gates, registry
-from mlctl.model.registry import LATEST, Registry
 from mlctl.progress import Event, Report, silent
+from mlctl.registry import gates, store
+from mlctl.registry.store import LATEST, Registry
 from mlctl.settings import Settings
 from mlctl.stages import LOCAL, check_name
 
@@ -69,7 +69,7 @@ def run(
     folder = output or project_folder / FOLDER / stage_name
     path, package = folder / TEMPLATE_FILE, folder / PACKAGE_FILE
     for each in (path, package):
-        check_output(project_folder, each, registry.FOLDER)
+        check_output(project_folder, each, store.FOLDER)
     missed = gates.missed(found.id, gates.check(found.read_json("metrics.json"), settings.gates))
     if missed:
         raise missed

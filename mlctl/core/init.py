@@ -5,17 +5,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mlctl.core.init_file import document
-from mlctl.data import builtin, checks, loading, reading, source
+from mlctl.core.shared.column_description import Described, described
+from mlctl.core.shared.settings_file import document
+from mlctl.data import builtin, checks, loading, readers, source
 from mlctl.data import target as targets
-from mlctl.data.opening import Reading, UnreadableColumnError
+from mlctl.data.input_files import ReadOptions, UnreadableColumnError
 from mlctl.data.source import Table
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.files import no_file, write_atomic
-from mlctl.model.describe import Described, described
 from mlctl.progress import Event, Report, silent
 from mlctl.settings import DataSettings, Kind, Settings
-from mlctl.settings_sources import FILE_NAME
+from mlctl.settings.sources import FILE_NAME
 
 # Names that a target often has; the first that is there is taken, else the last column that can be one.
 _LIKELY = ("target", "label", "class", "y", "outcome", "response")
@@ -139,7 +139,7 @@ def _read(folder: Path, data: DataSettings, report: Report) -> _Found:
     path = folder / data.source
     if not path.is_file():
         raise _no_file(data.source, path)
-    wanted = Reading(path.name, missing=data.missing, ignore=frozenset(data.ignore))
+    wanted = ReadOptions(path.name, missing=data.missing, ignore=frozenset(data.ignore))
     unreadable: dict[str, str] = {}
     while True:
         try:
@@ -176,13 +176,13 @@ def _no_file(word: str, path: Path) -> MlctlError:
     return MlctlError(what, code="data_not_found", exit_code=ExitCode.NOT_FOUND, hint=hint)
 
 
-def _codes(path: Path, wanted: Reading, table: Table) -> dict[str, str]:
+def _codes(path: Path, wanted: ReadOptions, table: Table) -> dict[str, str]:
     """Columns read as numbers that are written with leading zeros in the first part of the file, each with one."""
     numbers = {name for name, column in table.columns.items() if column.is_whole}
     if not numbers:
         return {}
     others = wanted.ignore | (table.columns.keys() - numbers)
-    first = next(reading.parts(path, replace(wanted, ignore=others, as_text=frozenset(numbers))))
+    first = next(readers.parts(path, replace(wanted, ignore=others, as_text=frozenset(numbers))))
     found = {}
     for name, part in first.columns.items():
         if part.form == "text":
@@ -193,7 +193,7 @@ def _codes(path: Path, wanted: Reading, table: Table) -> dict[str, str]:
     return found
 
 
-def _with_encoding(path: Path, wanted: Reading, report: Report) -> tuple[Reading, Table]:
+def _with_encoding(path: Path, wanted: ReadOptions, report: Report) -> tuple[ReadOptions, Table]:
     try:
         return _with_delimiter(path, wanted, report)
     except MlctlError as error:
@@ -203,11 +203,11 @@ def _with_encoding(path: Path, wanted: Reading, report: Report) -> tuple[Reading
     return _with_delimiter(path, replace(wanted, encoding="latin-1"), report)
 
 
-def _with_delimiter(path: Path, wanted: Reading, report: Report) -> tuple[Reading, Table]:
-    if not reading.is_text(path):
+def _with_delimiter(path: Path, wanted: ReadOptions, report: Report) -> tuple[ReadOptions, Table]:
+    if not readers.is_text(path):
         return wanted, source.read_file(path, wanted, {}, report)
-    likely = reading.delimiter_of(reading.sample_of(path, wanted.encoding))
-    if likely != ("\t" if reading.is_tsv(path) else ","):
+    likely = readers.delimiter_of(readers.sample_of(path, wanted.encoding))
+    if likely != ("\t" if readers.is_tsv(path) else ","):
         wanted = replace(wanted, delimiter=likely)
     table = source.read_file(path, wanted, {}, report)
     if likely == ";" and any(checks.has_decimal_commas(column) for column in table.columns.values()):

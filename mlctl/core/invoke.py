@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from mlctl.aws import read
-from mlctl.aws.errors import explained
-from mlctl.core import asking
-from mlctl.core.answered import Invoked
+from mlctl.aws.client.errors import translate_errors
+from mlctl.aws.live import resources
+from mlctl.core.shared import api_client
+from mlctl.core.shared.api_response import Invoked
 from mlctl.errors import ExitCode, MlctlError
-from mlctl.model.registry import Registry
 from mlctl.progress import Event, Report, silent
+from mlctl.registry.store import Registry
 from mlctl.settings import DataSettings, Settings
 from mlctl.stages import open_stage
 
@@ -49,11 +49,11 @@ def run(
     # First without a schema: what cannot be sent at all needs no stage to be told.
     payload({})
     auth = settings.deploy.auth
-    token = asking.find_token(project_folder, token) if auth == "jwt" else None
+    token = api_client.find_token(project_folder, token) if auth == "jwt" else None
     if auth == "jwt" and token is None:
-        raise asking.token_needed(settings, stage_name)
+        raise api_client.token_needed(settings, stage_name)
     stage = open_stage(project_folder, settings, stage_name, report)
-    api = asking.open_api(stage, auth, token)
+    api = api_client.open_api(stage, auth, token)
     schema = _schema(api, project_folder, settings, report)
     response = api.ask("POST", "/predict", json.dumps(payload(schema)).encode())
     try:
@@ -63,10 +63,10 @@ def run(
     return Invoked(base_url=api.url, response=response, document=document, schema=schema)
 
 
-def _schema(api: asking.Api, project_folder: Path, settings: Settings, report: Report) -> dict[str, Any]:
+def _schema(api: api_client.Api, project_folder: Path, settings: Settings, report: Report) -> dict[str, Any]:
     """The schema of the live model: from the version where it is on this disk and whole, else from the API itself."""
-    with explained():
-        release = read.live_release(api.stage.aws, api.stage.names)
+    with translate_errors():
+        release = resources.live_release(api.stage.aws, api.stage.names)
     try:
         model = release.text.model if release and release.text else ""
         found: dict[str, Any] = Registry(project_folder, settings.project).get(model).read_json("schema.json")

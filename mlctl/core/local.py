@@ -4,7 +4,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlctl.aws.session import EMULATED_REGION
+from mlctl.aws.client.session import EMULATED_REGION
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.progress import Event, Report, silent
 from mlctl.settings import Settings

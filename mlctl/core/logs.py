@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
-from mlctl.aws.errors import explained
-from mlctl.aws.logs import LogEvent, LogReader
+from mlctl.aws.client.errors import translate_errors
+from mlctl.aws.live.logs import LogEvent, LogReader
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.progress import Event, Report, silent
 from mlctl.settings import Settings
@@ -73,7 +73,7 @@ def read(
     """The lines of the last ``since_seconds``. Raises MlctlError (exit 6) when there is no log group."""
     stage = open_stage(project_folder, settings, stage_name, report)
     reader = _reader(stage, since_seconds, now)
-    with explained():
+    with translate_errors():
         if not reader.exists():
             raise stage.not_deployed()
         yield from _lines(reader, wanted)
@@ -99,12 +99,12 @@ def tail(
     local = LocalEmulator(project_folder) if stage.name == LOCAL and settings.local_endpoint is None else None
     emulator = local.running() if local else None
     reader = _reader(stage, since_seconds, now)
-    with explained():
+    with translate_errors():
         if not reader.exists():
             report(Event("note", "logs", f"Waiting for the log group of stage '{stage_name}' (Ctrl-C to end)"))
     while True:
         try:
-            with explained():
+            with translate_errors():
                 yield from _lines(reader, wanted)
         except MlctlError:
             if local is None or emulator is None or _is_well(local, emulator):

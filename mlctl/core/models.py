@@ -4,20 +4,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlctl.aws import read
-from mlctl.aws.errors import explained
+from mlctl.aws.client.errors import translate_errors
+from mlctl.aws.live import resources
 from mlctl.errors import MlctlError
-from mlctl.model import trust
-from mlctl.model.gates import measured
-from mlctl.model.manifest import Manifest
-from mlctl.model.registry import LATEST, ModelVersion, Registry
 from mlctl.progress import Event, Report, silent
+from mlctl.registry import trust
+from mlctl.registry.gates import measured
+from mlctl.registry.manifest import Manifest
+from mlctl.registry.store import LATEST, ModelVersion, Registry
 from mlctl.settings import Settings
 from mlctl.stages import LOCAL, open_if_running
 
 
 @dataclass(frozen=True)
-class Listed:
+class VersionSummary:
     """One version. ``deployed``: the stages where it is live; only a running local stage is asked.
 
     ``portable``: whether the portable engine runs it.
@@ -57,7 +57,7 @@ class TrustedVersion:
     unrecognised: tuple[str, ...] | None
 
 
-def run(project_folder: Path, settings: Settings, report: Report = silent) -> tuple[Listed, ...]:
+def run(project_folder: Path, settings: Settings, report: Report = silent) -> tuple[VersionSummary, ...]:
     """All versions, the newest first. One that cannot be read is listed with its ``problem``.
 
     An emulator that does not answer is a warning: the versions are on disk.
@@ -102,14 +102,14 @@ def trust_version(project_folder: Path, settings: Settings, reference: str) -> T
     return TrustedVersion(version.id, dict(made.modules), trust.unrecognised(pickled))
 
 
-def _listed(version: ModelVersion, live: str | None) -> Listed:
+def _listed(version: ModelVersion, live: str | None) -> VersionSummary:
     try:
         metrics = version.read_json("metrics.json")
         estimator, portable = version.manifest.estimator, bool(version.manifest.portable["compiled"])
         problem = version.unreadable or version.info_problem
     except MlctlError as error:
         metrics, estimator, portable, problem = {}, "", False, error.message
-    return Listed(
+    return VersionSummary(
         version=version.id,
         created_at=version.created_at,
         trained_at=version.trained_at,
@@ -125,6 +125,6 @@ def _live_locally(project_folder: Path, settings: Settings) -> str | None:
     stage = open_if_running(project_folder, settings)
     if stage is None:
         return None
-    with explained():
-        release = read.live_release(stage.aws, stage.names)
+    with translate_errors():
+        release = resources.live_release(stage.aws, stage.names)
     return release.text.model if release and release.text else None

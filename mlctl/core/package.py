@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlctl.core import rows
+from mlctl.core.shared import request_size
 from mlctl.files import check_output, write_atomic
-from mlctl.model import registry
-from mlctl.model.registry import LATEST, Registry
 from mlctl.packaging import build
 from mlctl.packaging.build import Package
 from mlctl.progress import Report, silent
+from mlctl.registry import store
+from mlctl.registry.store import LATEST, Registry
 from mlctl.settings import Settings
 
 FOLDER = Path(".mlctl") / "packages"
@@ -37,11 +37,11 @@ def run(
     """
     found = Registry(project_folder, settings.project, report).get(version)
     if output is not None:
-        check_output(project_folder, output, registry.FOLDER)
-    package = build.build(found, engine=settings.deploy.engine, python=settings.deploy.python, report=report)
-    rows.warn(report, package.row_seconds, settings.deploy)
+        check_output(project_folder, output, store.FOLDER)
+    package = build.build_package(found, engine=settings.deploy.engine, python=settings.deploy.python, report=report)
+    request_size.warn(report, package.row_seconds, settings.deploy)
     name = f"{settings.project}-{found.id[:12]}-{package.engine}-py{package.python}.zip"
     path = output or project_folder / FOLDER / name
-    check_output(project_folder, path, registry.FOLDER)
+    check_output(project_folder, path, store.FOLDER)
     write_atomic(path, package.zip)
     return Packaged(package=package, path=path)

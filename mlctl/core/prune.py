@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlctl import settings as settings_module
-from mlctl.aws import read
-from mlctl.aws.errors import explained
-from mlctl.model.registry import Registry
+from mlctl.aws.client.errors import translate_errors
+from mlctl.aws.live import resources
 from mlctl.progress import Report, silent
+from mlctl.registry.store import Registry
 from mlctl.settings import Settings
 from mlctl.stages import LOCAL, open_stage
 from mlctl.stages.emulator import LocalEmulator
@@ -60,6 +60,6 @@ def _released(project_folder: Path, settings: Settings, report: Report) -> set[s
     found: set[str] = set()
     for name in sorted(names):
         stage = open_stage(project_folder, settings_module.load(project_folder, stage=name), name, report)
-        with explained():
-            found |= {release.text.model for release in read.releases(stage.aws, stage.names) if release.text}
+        with translate_errors():
+            found |= {release.text.model for release in resources.releases(stage.aws, stage.names) if release.text}
     return found

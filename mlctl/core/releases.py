@@ -5,17 +5,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlctl.aws import read
-from mlctl.aws.errors import explained
-from mlctl.aws.state import AliasState, ReleaseState
-from mlctl.core.serving import UnderWay, advice, canary_of, published
+from mlctl.aws.client.errors import translate_errors
+from mlctl.aws.live import resources
+from mlctl.aws.stack.state import AliasState, ReleaseState
+from mlctl.core.shared.canary_status import ActiveCanary, advice, canary_of, published
 from mlctl.progress import Event, Report, silent
 from mlctl.settings import Settings
 from mlctl.stages import open_stage
 
 
 @dataclass(frozen=True)
-class Listed:
+class ReleaseSummary:
     """A published version. ``version``, ``package`` and ``by`` are None for one that mlctl did not publish.
 
     ``created_at`` is UTC; ``canary`` the per cent of traffic that it gets as one.
@@ -37,8 +37,8 @@ class Releases:
     """All releases of a stage, the newest first, and the canary under way."""
 
     stage: str
-    releases: tuple[Listed, ...]
-    canary: UnderWay | None
+    releases: tuple[ReleaseSummary, ...]
+    canary: ActiveCanary | None
 
 
 def run(
@@ -54,9 +54,9 @@ def run(
     Raises MlctlError: exit 6 when nothing is deployed there, exit 5 when AWS refuses.
     """
     stage = open_stage(project_folder, settings, stage_name, report)
-    with explained():
-        found = read.releases(stage.aws, stage.names)
-        alias = read.alias(stage.aws, stage.names) if found else None
+    with translate_errors():
+        found = resources.releases(stage.aws, stage.names)
+        alias = resources.alias(stage.aws, stage.names) if found else None
     if not found:
         raise stage.not_deployed()
     canary = canary_of(alias)
@@ -67,9 +67,9 @@ def run(
     return Releases(stage=stage_name, releases=listed, canary=canary)
 
 
-def _listed(release: ReleaseState, alias: AliasState | None, canary: UnderWay | None) -> Listed:
+def _listed(release: ReleaseState, alias: AliasState | None, canary: ActiveCanary | None) -> ReleaseSummary:
     text, number = release.text, release.number
-    return Listed(
+    return ReleaseSummary(
         release=number,
         version=text.model if text else None,
         created_at=published(release),

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlctl.aws import invoke, read
 from mlctl.aws.apply import alias as aliases
-from mlctl.aws.errors import explained
-from mlctl.aws.names import AliasText
-from mlctl.aws.state import AliasState, ReleaseState
-from mlctl.core.golden import event
+from mlctl.aws.client.errors import translate_errors
+from mlctl.aws.live import invocation, resources
+from mlctl.aws.stack.names import AliasText
+from mlctl.aws.stack.state import AliasState, ReleaseState
+from mlctl.core.shared.golden_examples import event
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.progress import Event, Report, silent
 from mlctl.settings import Settings
@@ -42,9 +42,9 @@ def run(
     it is where it was when it was read.
     """
     stage = open_stage(project_folder, settings, stage_name, report)
-    with explained():
-        found = read.releases(stage.aws, stage.names)
-        alias = read.alias(stage.aws, stage.names)
+    with translate_errors():
+        found = resources.releases(stage.aws, stage.names)
+        alias = resources.alias(stage.aws, stage.names)
         if alias is None:
             raise stage.not_deployed()
         if alias.weights and release in (None, alias.release):
@@ -110,7 +110,7 @@ def _target(stage: Stage, found: Sequence[ReleaseState], alias: AliasState, want
 
 def _warn_of_provisioned(stage: Stage, target: str, report: Report) -> None:
     """Environments that are kept ready belong to a release and do not go back with the traffic."""
-    for each in read.with_provisioned(stage.aws, stage.names, read.releases(stage.aws, stage.names)):
+    for each in resources.with_provisioned(stage.aws, stage.names, resources.releases(stage.aws, stage.names)):
         if each.provisioned is not None and each.number != target:
             text = f"Release {each.number} keeps its {each.provisioned} provisioned environments, which cost on; "
             report(Event("warning", "provisioned", f"{text}the next deploy gives them back."))
@@ -127,7 +127,7 @@ def _nothing(message: str) -> MlctlError:
 
 def _check_answers(stage: Stage, target: ReleaseState) -> None:
     """What was verified once may not start any more: its role gone, its runtime withdrawn."""
-    answer = invoke.invoke(stage.aws, stage.names, target.number, event("GET", "/health"))
+    answer = invocation.invoke(stage.aws, stage.names, target.number, event("GET", "/health"))
     status: Any = answer.payload.get("statusCode") if isinstance(answer.payload, dict) else None
     if answer.error or status != 200:
         raise MlctlError(

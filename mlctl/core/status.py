@@ -6,20 +6,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mlctl.aws import invoke, plan, read
-from mlctl.aws.desired import Code, desired
-from mlctl.aws.errors import explained
-from mlctl.aws.failures import Failures, failures
-from mlctl.aws.names import ALIAS
-from mlctl.aws.state import Actual, ReleaseState
-from mlctl.core import asking
-from mlctl.core.golden import event
-from mlctl.core.serving import UnderWay, advice, canary_of
+from mlctl.aws.client.errors import translate_errors
+from mlctl.aws.live import invocation, resources
+from mlctl.aws.live.recent_errors import Failures, failures
+from mlctl.aws.stack import plan
+from mlctl.aws.stack.desired import Code, desired
+from mlctl.aws.stack.names import ALIAS
+from mlctl.aws.stack.state import Actual, ReleaseState
+from mlctl.core.shared import api_client
+from mlctl.core.shared.canary_status import ActiveCanary, advice, canary_of
+from mlctl.core.shared.golden_examples import event
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.http import Response
 from mlctl.progress import Event, Report, silent
 from mlctl.settings import Settings
-from mlctl.settings_deploy import Auth
+from mlctl.settings.deploy import Auth
 from mlctl.stages import Stage, open_stage
 
 
@@ -41,7 +42,7 @@ class Status:
     detail: str
     domain: str | None
     auth: Auth
-    canary: UnderWay | None
+    canary: ActiveCanary | None
     previous: str | None
     verified: bool
     errors: Failures | None
@@ -82,10 +83,10 @@ def run(
     when nothing is deployed there, exit 5 when AWS refuses what all else hangs on.
     """
     stage = open_stage(project_folder, settings, stage_name, report)
-    api = asking.open_api(stage, settings.deploy.auth, None)
-    with explained():
-        alias = read.alias(stage.aws, stage.names)
-        releases = {each.number: each for each in read.releases(stage.aws, stage.names)}
+    api = api_client.open_api(stage, settings.deploy.auth, None)
+    with translate_errors():
+        alias = resources.alias(stage.aws, stage.names)
+        releases = {each.number: each for each in resources.releases(stage.aws, stage.names)}
     live = releases.get(alias.release) if alias else None
     if alias is None or live is None or live.text is None:
         raise stage.not_deployed()
@@ -97,7 +98,7 @@ def run(
     actual, drift = _drift(stage, live, notes)
     auth = (actual.api.config.auth if actual and actual.api else None) or api.auth
     versions = {each.text.model for each in (live, beside) if each and each.text}
-    token = asking.find_token(project_folder, token) if auth == "jwt" else None
+    token = api_client.find_token(project_folder, token) if auth == "jwt" else None
     healthy, detail = _health(replace(api, auth=auth, token=token), versions)
     return Status(
         stage=stage_name,
@@ -122,9 +123,9 @@ def _drift(stage: Stage, live: ReleaseState, notes: list[str]) -> tuple[Actual |
     """Everything that is there, and what of it is not as the settings say. Which model is live is no drift."""
     deploy, text = stage.settings.deploy, live.text
     try:
-        with explained():
-            identity = read.identity(stage.aws)
-            actual = read.actual(stage.aws, stage.names, domain=deploy.domain.name if deploy.domain else None)
+        with translate_errors():
+            identity = resources.identity(stage.aws)
+            actual = resources.actual(stage.aws, stage.names, domain=deploy.domain.name if deploy.domain else None)
     except MlctlError as error:
         notes.append(f"What differs from the settings is not known. {error.message}")
         return None, None
@@ -139,7 +140,7 @@ def _errors(stage: Stage, live: ReleaseState, now: Callable[[], float], notes: l
     if live.config.log_level == "FATAL":
         notes.append('log_level = "FATAL" keeps errors out of the log.')
     try:
-        with explained():
+        with translate_errors():
             return failures(stage.aws, stage.names.log_group, int(now() * 1000))
     except MlctlError as error:
         notes.append(f"Recent errors are not known. {error.message}")
@@ -152,7 +153,7 @@ def _domain(actual: Actual | None, api_id: str) -> str | None:
     return next((f"https://{name}" for name in mapped if not name.startswith("*")), None)
 
 
-def _health(api: asking.Api, versions: set[str]) -> tuple[bool, str]:
+def _health(api: api_client.Api, versions: set[str]) -> tuple[bool, str]:
     try:
         if api.auth == "jwt" and api.token is None:
             response = _health_by_invoke(api.stage)
@@ -175,8 +176,8 @@ def _health(api: asking.Api, versions: set[str]) -> tuple[bool, str]:
 def _health_by_invoke(stage: Stage) -> Response:
     """GET /health, asked of whatever the alias ``live`` points at. Raises MlctlError when the release fails."""
     started = time.perf_counter()
-    with explained():
-        found = invoke.invoke(stage.aws, stage.names, ALIAS, event("GET", "/health"))
+    with translate_errors():
+        found = invocation.invoke(stage.aws, stage.names, ALIAS, event("GET", "/health"))
     payload = found.payload if isinstance(found.payload, dict) else {}
     if found.error:
         raise MlctlError(

@@ -10,24 +10,25 @@ from typing import Any
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
-from mlctl.core import keeping
-from mlctl.core.keeping import Kept
+from mlctl.core.shared import model_version
+from mlctl.core.shared.model_version import TrainedVersion
 from mlctl.data import checks, loading, split
 from mlctl.data.dataset import Dataset
 from mlctl.data.split import Split
 from mlctl.disk import refuse_unwritable
 from mlctl.errors import ExitCode, MlctlError, first_line
-from mlctl.model import gates, metrics, pipeline, preprocess
-from mlctl.model.registry import Origin, Registry
-from mlctl.model.sources import fingerprints
 from mlctl.portable import support
 from mlctl.progress import Event, Report, silent
+from mlctl.registry import gates
+from mlctl.registry.sources import fingerprints
+from mlctl.registry.store import Origin, Registry
 from mlctl.settings import Settings
+from mlctl.training import metrics, pipeline, preprocessing
 
 
 def run(
     project_folder: Path, settings: Settings, report: Report = silent, *, base: dict[str, Any] | None = None
-) -> Kept:
+) -> TrainedVersion:
     """Train as the settings say and write one model version.
 
     ``base``: ``settings.identity()`` less what flags have changed, where they have.
@@ -48,10 +49,10 @@ def run(
     for sentence in (*findings.warnings, *split.lacking(dataset, parts)):
         report(Event("warning", "data", sentence))
     with pipeline.own_modules(settings.model, project_folder):
-        unfitted = pipeline.build(settings.model, dataset, settings.data.seed, project_folder)
+        unfitted = pipeline.make_pipeline(settings.model, dataset, settings.data.seed, project_folder)
         # Nor is one on a metric that this estimator does not give, or a pipeline that cannot be written down.
         gates.refuse_impossible(settings.gates, metrics.possible(unfitted, dataset, parts.test))
-        keeping.pickled(unfitted)
+        model_version.pickled(unfitted)
         _tell_preprocessing(settings, dataset, report)
         # Told before hours of training, not after.
         if reason := support.unsupported(unfitted):
@@ -62,7 +63,7 @@ def run(
             fitted = clone(unfitted).fit(dataset.frame(parts.train), dataset.answers(parts.train))
             measured = metrics.measure(fitted, dataset, parts.test)
         report(Event("finish", "fit", f"{_in_a_word(measured)} on {len(parts.test)} held-out rows"))
-        return keeping.keep(
+        return model_version.keep(
             project_folder,
             settings,
             fitted,
@@ -123,7 +124,7 @@ def _tell_preprocessing(settings: Settings, dataset: Dataset, report: Report) ->
     """Say what the default preprocessing does with which columns."""
     if settings.model.pipeline or settings.model.preprocess != "auto":
         return
-    for block in preprocess.blocks(dataset):
+    for block in preprocessing.blocks(dataset):
         shown = ", ".join(block.columns[:6]) + (f", … ({len(block.columns)} in all)" if len(block.columns) > 6 else "")
         report(Event("note", "preprocess", f"  {block.name}: {shown}: {block.what}"))
 

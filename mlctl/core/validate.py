@@ -12,8 +12,8 @@ from mlctl.data import source
 from mlctl.data.columns import Column
 from mlctl.data.values import FLOAT32_LIMIT, Value, iso_text, milliseconds
 from mlctl.errors import ExitCode, MlctlError, did_you_mean
-from mlctl.model.registry import LATEST, Registry
 from mlctl.progress import Report, silent
+from mlctl.registry.store import LATEST, Registry
 from mlctl.settings import DataSettings, Settings
 
 # A file with a mistake in every row is told of well before its end.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mlctl.data import split
 from mlctl.data.columns import Column, Integers
 from mlctl.data.dataset import Dataset
-from mlctl.data.opening import toml_text
+from mlctl.data.input_files import toml_text
 from mlctl.data.values import FLOAT32_LIMIT
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.settings import Settings

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from mlctl.data import building, opening, parts, reading
-from mlctl.data.building import MixedFormsError
+from mlctl.data import chunks, column_builder, input_files, readers
+from mlctl.data.chunks import Part
+from mlctl.data.column_builder import MixedFormsError
 from mlctl.data.columns import Column
-from mlctl.data.parts import Part
-from mlctl.data.reading import Reading
+from mlctl.data.readers import ReadOptions
 from mlctl.data.values import Kind
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.files import no_file
@@ -54,7 +54,7 @@ def read(source: str, settings: Settings, folder: Path, report: Report = silent,
     cannot be read, and for a value that is not of its column's kind.
     """
     data = settings.data
-    wanted = Reading(
+    wanted = ReadOptions(
         name=name_of(source),
         ignore=frozenset(data.ignore) - {*data.target_names(data.ignore), data.split_by or ""},
         missing=data.missing,
@@ -67,7 +67,7 @@ def read(source: str, settings: Settings, folder: Path, report: Report = silent,
         return read_file(path, wanted, data.kinds, report)
 
 
-def read_file(path: Path, wanted: Reading, kinds: Mapping[str, Kind], report: Report = silent) -> Table:
+def read_file(path: Path, wanted: ReadOptions, kinds: Mapping[str, Kind], report: Report = silent) -> Table:
     """The table in a file on this machine; ``kinds`` are those that are not to be guessed."""
     size = path.stat().st_size
     report(Event("start", "read", f"Reading {wanted.name}", total=size // _MB or None, unit="MB"))
@@ -77,7 +77,7 @@ def read_file(path: Path, wanted: Reading, kinds: Mapping[str, Kind], report: Re
         try:
             # Popped, so that a column's parts are gone when the column is made.
             columns = {
-                name: building.column(
+                name: column_builder.column(
                     name, gathered.pop(name), _TEXT if wanted.all_text else kinds.get(name), wanted.name, wanted.decimal
                 )
                 for name in [*gathered]
@@ -92,7 +92,7 @@ def read_file(path: Path, wanted: Reading, kinds: Mapping[str, Kind], report: Re
     return table
 
 
-def _gathered(path: Path, wanted: Reading, report: Report) -> tuple[dict[str, list[Part]], frozenset[str]]:
+def _gathered(path: Path, wanted: ReadOptions, report: Report) -> tuple[dict[str, list[Part]], frozenset[str]]:
     """The parts of each column, with empty ones where a part of JSON lines does not name it; and what is ignored."""
     size = path.stat().st_size
     told = -1
@@ -106,16 +106,18 @@ def _gathered(path: Path, wanted: Reading, report: Report) -> tuple[dict[str, li
     gathered: dict[str, list[Part]] = {}
     ignored: frozenset[str] = frozenset()
     before = 0
-    for rows in reading.parts(path, wanted, advance):
+    for rows in readers.parts(path, wanted, advance):
         for name in rows.columns:
             if name not in gathered:
-                gathered[name] = [parts.empty(before)] if before else []
+                gathered[name] = [chunks.empty(before)] if before else []
         for name, found in gathered.items():
-            found.append(rows.columns[name] if name in rows.columns else parts.empty(rows.count))
+            found.append(rows.columns[name] if name in rows.columns else chunks.empty(rows.count))
         ignored |= rows.ignored
         before += rows.count
     if not gathered:
-        raise opening.bad(wanted, "has no column that is not ignored", "Correct [data] ignore, or give more columns.")
+        raise input_files.bad(
+            wanted, "has no column that is not ignored", "Correct [data] ignore, or give more columns."
+        )
     return gathered, ignored
 
 
@@ -131,7 +133,7 @@ def _local(source: str, settings: Settings, folder: Path, report: Report) -> Ite
                 shutil.copyfileobj(sys.stdin.buffer, spooled)
             yield path
     elif source.startswith(_S3):
-        from mlctl.aws import objects
+        from mlctl.aws.live import s3_source
 
         with scratch_folder() as scratch:
             path = scratch / f"object{''.join(PurePosixPath(source).suffixes[-2:])}"
@@ -145,7 +147,7 @@ def _local(source: str, settings: Settings, folder: Path, report: Report) -> Ite
 
             deploy = settings.deploy
             with path.open("wb") as spooled:
-                objects.download(source, spooled, region=deploy.region, profile=deploy.profile, advance=advance)
+                s3_source.download(source, spooled, region=deploy.region, profile=deploy.profile, advance=advance)
             report(Event("finish", "download", f"{path.stat().st_size / _MB:.1f} MB"))
             yield path
     else:

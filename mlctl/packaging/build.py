@@ -7,15 +7,15 @@ from typing import Any, Literal
 from mlctl.data.values import Label
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.files import canonical_json, sha256
-from mlctl.model import answers
-from mlctl.model.answers import Example, Parity
-from mlctl.model.registry import ModelVersion
-from mlctl.packaging import archive, bundle, bytecode, parity
-from mlctl.portable.codegen import regenerate
-from mlctl.portable.program import FORMAT, operations_of
-from mlctl.portable.reading import format_of
-from mlctl.portable.reading import read as read_model
+from mlctl.packaging import archive, bundle, bytecode, proof
+from mlctl.portable.codegen.generator import regenerate
+from mlctl.portable.ir.program import FORMAT, operations_of
+from mlctl.portable.ir.reader import format_of
+from mlctl.portable.ir.reader import read as read_model
 from mlctl.progress import Event, Report, silent
+from mlctl.registry import answers
+from mlctl.registry.answers import Example, Parity
+from mlctl.registry.store import ModelVersion
 
 PACKAGE_FORMAT = 1
 PORTABLE_FILE = "model.safetensors"
@@ -69,7 +69,7 @@ def generated(model: bytes, parity: Parity) -> bytes | None:
     return None if source is None else source.encode()
 
 
-def build(version: ModelVersion, *, engine: str, python: str, report: Report = silent) -> Package:
+def build_package(version: ModelVersion, *, engine: str, python: str, report: Report = silent) -> Package:
     """The package of a version, checked in a clean Python on its golden examples and held-out rows.
 
     Neither the version's pickle is opened for it nor the generated code in the version used. Raises MlctlError: exit 2
@@ -163,8 +163,8 @@ def layout(
 
 def prove(zipped: bytes, examples: Sequence[Example], labels: Sequence[Label], expected: Parity) -> float | None:
     """The seconds that a row takes here. Raises MlctlError (exit 4) when the zip's answers are not scikit-learn's."""
-    proof = parity.ask(zipped, [example.features for example in examples])
-    difference = parity.difference_of(proof.answers, examples, labels, expected)
+    proven = proof.ask(zipped, [example.features for example in examples])
+    difference = proof.difference_of(proven.answers, examples, labels, expected)
     if difference is not None:
         raise MlctlError(
             f"The portable engine does not agree with scikit-learn: {difference}.",
@@ -172,7 +172,7 @@ def prove(zipped: bytes, examples: Sequence[Example], labels: Sequence[Label], e
             exit_code=ExitCode.VERIFICATION,
             hint="Nothing was packaged. This is a defect of mlctl; please report it with the settings used.",
         )
-    return proof.row_seconds
+    return proven.row_seconds
 
 
 def _other_format(version: ModelVersion) -> MlctlError:

@@ -59,10 +59,10 @@ def _imported(path: str) -> Iterator[str]:
 def _families() -> dict[str, str]:
     """The handler's own table from operation to module. It is read, not imported: files are the contract."""
     for node in ast.parse(_source(_OPERATIONS)).body:
-        if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == ["FAMILIES"]:
+        if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == ["FAMILY_OF_OPERATION"]:
             table: dict[str, str] = ast.literal_eval(node.value)
             return table
-    raise LookupError(f"{_OPERATIONS} has no FAMILIES")
+    raise LookupError(f"{_OPERATIONS} has no FAMILY_OF_OPERATION")
 
 
 def _is_file(path: str) -> bool:

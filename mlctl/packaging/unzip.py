@@ -34,7 +34,7 @@ _DOS_FOLDER = 0x10
 _MAX_NAME = 100
 
 
-class Refused(ValueError):
+class ArchiveError(ValueError):
     """An archive that is not read; the message says why, in one line of printable text."""
 
 
@@ -54,7 +54,7 @@ class Archive:
     def read(self, name: str, limit: int | None = None) -> bytes:
         """The bytes of an entry. Raises Refused for one that is not there, is damaged, or is larger than ``limit``."""
         if name not in self._entries:
-            raise Refused(f"it holds no {name}")
+            raise ArchiveError(f"it holds no {name}")
         entry = self._entries[name]
         allowed = self._left if limit is None else min(limit, self._left)
         parts, size = [], 0
@@ -62,10 +62,10 @@ class Archive:
             while chunk := file.read(_CHUNK):
                 size += len(chunk)
                 if size > allowed:
-                    raise Refused(f"it is too large: {name} unpacks to more than {allowed:,} bytes")
+                    raise ArchiveError(f"it is too large: {name} unpacks to more than {allowed:,} bytes")
                 parts.append(chunk)
         if size != entry.file_size:
-            raise Refused(f"{name} is cut off")
+            raise ArchiveError(f"{name} is cut off")
         self._left -= size
         return b"".join(parts)
 
@@ -86,7 +86,7 @@ def opened(path: Path, max_bytes: int) -> Iterator[Archive]:
     status = os.fstat(handle)
     if not stat.S_ISREG(status.st_mode):
         os.close(handle)
-        raise Refused("it is not a regular file")
+        raise ArchiveError("it is not a regular file")
     with os.fdopen(handle, "rb") as file:
         _check_end(file, status.st_size)
         with _refusals("its directory"):
@@ -100,13 +100,13 @@ def _refusals(what: str) -> Iterator[None]:
     """What the standard library raises for bytes that make no sense, which is nearly anything, in words."""
     try:
         yield
-    except Refused:
+    except ArchiveError:
         raise
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, LookupError, ArithmeticError, TypeError) as error:
         told = first_line(error)[:200]
-        raise Refused(f"{what} is damaged: {told if told.isprintable() else type(error).__name__}") from None
+        raise ArchiveError(f"{what} is damaged: {told if told.isprintable() else type(error).__name__}") from None
     except (RuntimeError, OSError, MemoryError, struct.error, AttributeError) as error:
-        raise Refused(f"{what} cannot be read ({type(error).__name__})") from None
+        raise ArchiveError(f"{what} cannot be read ({type(error).__name__})") from None
 
 
 def _check_end(file: BinaryIO, size: int) -> None:
@@ -115,7 +115,7 @@ def _check_end(file: BinaryIO, size: int) -> None:
     file.seek(size - tail)
     data = file.read(tail)
     if len(data) < _END.size or data[-_END.size :][:4] != b"PK\x05\x06":
-        raise Refused("it is not a zip file, is cut off, or has data after its end")
+        raise ArchiveError("it is not a zip file, is cut off, or has data after its end")
     _, disk, first_disk, on_disk, entries, directory, offset, comment = _END.unpack(data[-_END.size :])
     end = size - _END.size
     locator = data[-_END.size - _LOCATOR64.size : -_END.size]
@@ -124,14 +124,14 @@ def _check_end(file: BinaryIO, size: int) -> None:
         _, record_disk, record_at, disks = _LOCATOR64.unpack(locator)
         end -= _LOCATOR64.size + _END64.size
         if record[:4] != b"PK\x06\x06" or record_at != end or record_disk or disks != 1:
-            raise Refused("its end is damaged")
+            raise ArchiveError("its end is damaged")
         _, length, _, _, disk, first_disk, on_disk, entries, directory, offset = _END64.unpack(record)
         if length != _END64.size - 12:
-            raise Refused("its end is damaged")
+            raise ArchiveError("its end is damaged")
     if comment or disk or first_disk or on_disk != entries or offset + directory != end:
-        raise Refused("parts are missing, or there is data before, between or after them")
+        raise ArchiveError("parts are missing, or there is data before, between or after them")
     if entries > MAX_ENTRIES or directory > 1000 * MAX_ENTRIES:
-        raise Refused(f"it has more than {MAX_ENTRIES} entries")
+        raise ArchiveError(f"it has more than {MAX_ENTRIES} entries")
 
 
 def _checked_entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
@@ -147,20 +147,20 @@ def _checked_entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
             or not set(name).isdisjoint('/\\:"')
             or told != name
         ):
-            raise Refused(f"{told[:100]!r} is not a plain file name")
+            raise ArchiveError(f"{told[:100]!r} is not a plain file name")
         if name in entries:
-            raise Refused(f"it holds {name} twice")
+            raise ArchiveError(f"it holds {name} twice")
         mode = entry.external_attr >> 16
         if entry.external_attr & _DOS_FOLDER or stat.S_IFMT(mode) not in (0, stat.S_IFREG):
-            raise Refused(f"{name} is not a regular file")
+            raise ArchiveError(f"{name} is not a regular file")
         if entry.flag_bits & _ENCRYPTED:
-            raise Refused(f"{name} is encrypted")
+            raise ArchiveError(f"{name} is encrypted")
         if entry.compress_type not in _METHODS or entry.flag_bits & ~_KNOWN_FLAGS:
-            raise Refused(f"{name} is compressed in a way that mlctl does not read")
+            raise ArchiveError(f"{name} is compressed in a way that mlctl does not read")
         if entry.header_offset < end or (not entries and entry.header_offset):
-            raise Refused("its entries overlap, or there is data before them")
+            raise ArchiveError("its entries overlap, or there is data before them")
         end = entry.header_offset + _LOCAL_HEADER_BYTES + len(name) + entry.compress_size
         if end > archive.start_dir:
-            raise Refused("its entries overlap, or there is data before them")
+            raise ArchiveError("its entries overlap, or there is data before them")
         entries[name] = entry
     return entries

@@ -6,10 +6,10 @@ from typing import Any
 from sklearn.pipeline import Pipeline
 
 from mlctl.portable import reasons
-from mlctl.portable.checks import checked
-from mlctl.portable.program import NotPortableError, PortableModel, Step, parity_of
+from mlctl.portable.input_checks import checked
+from mlctl.portable.ir.columns import ColumnType, ColumnTypes, Compiled
+from mlctl.portable.ir.program import NotPortableError, PortableModel, Step, parity_of
 from mlctl.portable.registry import ENTRIES
-from mlctl.portable.table import Column, Compiled, Table
 
 # As the handler has it, of all steps together.
 MAX_WORK = 10_000_000
@@ -51,16 +51,16 @@ def compile_steps(part: Any, features: Sequence[Mapping[str, Any]]) -> Compiled:
     fitted_names = list(getattr(part, "feature_names_in_", names))
     if fitted_names != names and sorted(map(str, fitted_names)) == sorted(names):
         raise NotPortableError("the pipeline was fitted on the same columns in another order")
-    columns = (Column(text=each["kind"] == "category", missing=bool(each["nullable"])) for each in features)
-    table = Table(columns=tuple(columns))
+    columns = (ColumnType(text=each["kind"] == "category", missing=bool(each["nullable"])) for each in features)
+    table = ColumnTypes(columns=tuple(columns))
     # Without names the rows may be an array, in which text makes objects of all numbers.
     return _compile((), part, table if hasattr(part, "feature_names_in_") else table.as_array(), last=True)
 
 
-def _compile(path: tuple[str, ...], part: Any, table: Table, *, last: bool) -> Compiled:
+def _compile(path: tuple[str, ...], part: Any, table: ColumnTypes, *, last: bool) -> Compiled:
     """Compile the part at ``path``, the names of the steps that lead to it; as a model where it stands ``last``."""
 
-    def inner(name: str, part: Any, table: Table, *, last: bool = False) -> Compiled:
+    def inner(name: str, part: Any, table: ColumnTypes, *, last: bool = False) -> Compiled:
         return _compile((*path, name), part, table, last=last)
 
     top = "the pipeline" if isinstance(part, Pipeline) else type(part).__name__
@@ -71,13 +71,13 @@ def _compile(path: tuple[str, ...], part: Any, table: Table, *, last: bool) -> C
     try:
         entry = ENTRIES.get(type(part))
         if entry is not None:
-            if entry.jumps and table.close:
+            if entry.discontinuous and table.close:
                 raise NotPortableError(
                     "takes numbers that a step before it computes, whose last bits may differ; "
                     "beside that step, or before it, it compiles"
                 )
             compiler = entry.model if last and entry.model else entry.compile
-            checks, table = ((), table) if entry.unchecked else checked(table)
+            checks, table = ((), table) if entry.skips_input_checks else checked(table)
             if entry.holds_parts:
                 steps, out = compiler(part, table, inner)
             else:

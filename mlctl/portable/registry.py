@@ -1,6 +1,7 @@
 """From a class of scikit-learn to its compiler: exact classes, never subclasses, which may compute differently."""
 
-from mlctl.portable import (
+from mlctl.portable.entry import Entry
+from mlctl.portable.families import (
     binning,
     boosting,
     composition,
@@ -25,7 +26,6 @@ from mlctl.portable import (
     target,
     trees,
 )
-from mlctl.portable.entry import Entry
 
 # A module a family. Each has ENTRIES; the operations that they write are run by handler/ops/.
 FAMILIES = (

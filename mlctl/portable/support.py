@@ -38,7 +38,7 @@ _JUMPS = "numbers from a step before it that is close"
 class Support:
     """One class of the installed scikit-learn.
 
-    ``parity``: with the usual parameters; None for one that does not compile, "inner" where it is that of the
+    ``parity``: with the usual parameters; None for one that does not compile, "delegated" where it is that of the
     parts inside. ``otherwise``: another parity, and with what parameters. ``note``: of one that compiles what of it
     does not, else the reason.
     """
@@ -46,7 +46,7 @@ class Support:
     name: str
     module: str
     kind: Kind
-    parity: Literal["exact", "close", "inner"] | None
+    parity: Literal["exact", "close", "delegated"] | None
     otherwise: str
     note: str
 
@@ -76,7 +76,7 @@ def _support(name: str, found: type, entry: Entry | None) -> Support:
 
 
 def _limits(entry: Entry) -> str:
-    return "; ".join(filter(None, (entry.limits, _JUMPS if entry.jumps else "")))
+    return "; ".join(filter(None, (entry.limits, _JUMPS if entry.discontinuous else "")))
 
 
 def _kind(found: Any) -> Kind:
@@ -119,8 +119,8 @@ def markdown(rows: Sequence[Support]) -> str:
 
 
 def _told_parity(row: Support) -> str:
-    told = PARITIES[row.parity or "inner"]
+    told = PARITIES[row.parity or "delegated"]
     return f"{told}; {row.otherwise}" if row.otherwise else told
 
 
-PARITIES = {"exact": "exact", "close": "close", "inner": "of its parts"}
+PARITIES = {"exact": "exact", "close": "close", "delegated": "of its parts"}

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from mlctl.aws import read_api
-from mlctl.aws.errors import explained
-from mlctl.aws.names import Names
-from mlctl.aws.session import Aws
+from mlctl.aws.client.errors import translate_errors
+from mlctl.aws.client.session import Aws
+from mlctl.aws.live import api_resources
+from mlctl.aws.stack.names import Names
 from mlctl.errors import ExitCode, MlctlError, did_you_mean
 from mlctl.progress import Event, Report, silent
 from mlctl.settings import Settings
@@ -42,8 +42,8 @@ class Stage:
 
     def live_url(self) -> str:
         """The base URL of the deployed API. Raises MlctlError (exit 6) when nothing is deployed here."""
-        with explained():
-            address = read_api.address(self.aws, self.names)
+        with translate_errors():
+            address = api_resources.address(self.aws, self.names)
         if address is None:
             raise self.not_deployed()
         return self.api_url(*address)

@@ -17,7 +17,7 @@ from mlctl.files import write_atomic
 from mlctl.progress import Event, Report, silent
 from mlctl.stages import probe, process, record
 from mlctl.stages.environment import python_for_emulator
-from mlctl.stages.isolation import search_path
+from mlctl.stages.environment_variables import search_path
 from mlctl.stages.locking import held, is_stopped
 from mlctl.stages.record import HOST, Emulator
 from mlctl.user_folders import private_folder, project_state, state_folder

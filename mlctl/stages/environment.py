@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.progress import Event, Report
-from mlctl.stages.isolation import ISOLATED, PRIVATE_UMASK, installing_environment
+from mlctl.stages.environment_variables import ISOLATED, PRIVATE_UMASK, installing_environment
 from mlctl.stages.locking import held
 from mlctl.user_folders import cache_folder, private_folder
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import psutil
 
 from mlctl.progress import Event, Report
-from mlctl.stages.isolation import ISOLATED, PRIVATE_UMASK
+from mlctl.stages.environment_variables import ISOLATED, PRIVATE_UMASK
 from mlctl.stages.record import HOST, Emulator
 
 STATE = "state"
 TEMPORARY = "tmp"
 LOG = "emulator.log"
-_PROGRAM = Path(__file__).with_name("guarded.py")
+_PROGRAM = Path(__file__).with_name("guarded_emulator.py")
 _WATCH_SECONDS = 0.5
 _KILL_SECONDS = 10.0
 # An event loop that only waits computes less than this in the time that counts as idle.

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from tests import runtime_api
 from tests.benchmarks import packages
 from tests.benchmarks.packages import IRIS
 from tests.benchmarks.pairs import Table, in_turn, ratios
 from tests.conftest import http_event
+from tests.support import runtime_api
 
 NOTHING = "def lambda_handler(event, context):\n    return {}\n"
 AROUND = "import engines\nlambda_handler = engines.use({engine!r})\n"

@@ -10,10 +10,10 @@ from typing import Any
 
 import joblib
 
-from mlctl import settings_deploy
 from mlctl.packaging import build
-from mlctl.portable.codegen import generate
+from mlctl.portable.codegen.generator import generate
 from mlctl.portable.compile import compile_pipeline
+from mlctl.settings import deploy
 from tests.benchmarks import synthetic
 from tests.benchmarks.packages import HERE, ONE_THREAD
 from tests.benchmarks.pairs import Table, in_turn, ratios
@@ -92,7 +92,7 @@ def _write(code: Path, nodes: int, *, with_sklearn: bool) -> bool:
         {"version": "0" * 64, "project": "growth", "estimator": "forest", "parity": model.parity},
         {build.PORTABLE_FILE: model.to_bytes()},
         generated=None if source is None else source.encode(),
-        python=settings_deploy.default_python(),
+        python=deploy.default_python(),
     )
     for name, data in files.items():
         path = code / name

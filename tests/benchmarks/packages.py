@@ -15,11 +15,12 @@ from typing import Any
 import joblib
 import numpy as np
 
-from mlctl import settings, settings_deploy
+from mlctl import settings
 from mlctl.core import train
 from mlctl.data import builtin
-from mlctl.model.registry import Registry
 from mlctl.packaging import build
+from mlctl.registry.store import Registry
+from mlctl.settings import deploy
 
 HERE = Path(__file__).parent
 # For the sides that are not ours: NumPy, onnxruntime and scikit-learn, one thread each.
@@ -85,7 +86,7 @@ def unpack(folder: Path, subject: Subject) -> Unpacked:
     flags = {"data": {"source": subject.source}, "model": {**subject.model, "cv": 2}}
     train.run(project, settings.load(project, flags=flags))
     version = Registry(project, "iris").get()
-    package = build.build(version, engine="portable", python=settings_deploy.default_python())
+    package = build.build_package(version, engine="portable", python=deploy.default_python())
     code = project / "code"
     zipfile.ZipFile(io.BytesIO(package.zip)).extractall(code)
     (code / "model.joblib").write_bytes(version.read("model.joblib"))

@@ -19,9 +19,9 @@ from moto import mock_aws
 from moto.core.base_backend import BackendDict
 from moto.core.models import botocore_stubber
 
-from mlctl.aws.names import ReleaseText
-from mlctl.aws.session import Aws
-from mlctl.model.answers import Example
+from mlctl.aws.client.session import Aws
+from mlctl.aws.stack.names import ReleaseText
+from mlctl.registry.answers import Example
 from tests.cloud import snapshot, wire
 from tests.cloud.execution import Execution, canonical
 from tests.cloud.faults import Fault, Killed

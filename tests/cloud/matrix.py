@@ -17,14 +17,14 @@ from typing import Any
 from unittest import mock
 
 from mlctl import settings
-from mlctl.aws.apply.run import Run
+from mlctl.aws.apply.context import DeployContext
 from mlctl.cli.app import main
 from mlctl.core import train
 from mlctl.errors import ExitCode
-from mlctl.model import answers
-from mlctl.model.registry import ModelVersion, Registry
 from mlctl.packaging import build
 from mlctl.progress import Report, silent
+from mlctl.registry import answers
+from mlctl.registry.store import ModelVersion, Registry
 from tests.cloud.cloud import Cloud
 from tests.cloud.execution import Spell
 from tests.cloud.faults import KINDS, Fault, Killed, Kind
@@ -252,7 +252,7 @@ def _short(value: Any) -> str:
 def hurry() -> Iterator[None]:
     """Build each package once, and let the time that a canary takes pass by itself."""
     built: dict[Any, build.Package] = {}
-    real: Callable[..., build.Package] = build.build
+    real: Callable[..., build.Package] = build.build_package
     now = 1_900_000_000.0
 
     def once(version: ModelVersion, *, engine: str, python: str, report: Report = silent) -> build.Package:
@@ -267,7 +267,7 @@ def hurry() -> Iterator[None]:
 
     with (
         mock.patch("mlctl.packaging.build.build", side_effect=once),
-        mock.patch("mlctl.core.deploy.Run", partial(Run, sleep=sleep, clock=lambda: now)),
+        mock.patch("mlctl.core.deploy.Run", partial(DeployContext, sleep=sleep, clock=lambda: now)),
     ):
         yield
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import boto3
 
-from mlctl.aws.names import AliasText
+from mlctl.aws.stack.names import AliasText
 from tests.cloud.gateway import Gateway
 from tests.cloud.lambda_ import Lambda
 from tests.cloud.lambda_state import Function, Version

@@ -19,7 +19,7 @@ from sklearn.datasets import load_iris
 from sklearn.tree import DecisionTreeClassifier
 
 from mlctl import settings
-from mlctl.core import train, transfer
+from mlctl.core import model_archive, train
 from mlctl.user_folders import project_state
 from tests.conftest import SHARED_VARIABLES, Result
 
@@ -131,7 +131,7 @@ def seed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def exported(seed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """That version as `mlctl models export` writes it."""
     path = tmp_path_factory.mktemp("exported") / "version.mlctl.zip"
-    transfer.export(seed, settings.load(seed), output=path)
+    model_archive.export(seed, settings.load(seed), output=path)
     return path
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import tier
+from tests.support import tier
 from tests.support.surroundings import Surroundings, check_whole
 
 # The command line in a process whose wall clock jumps by some seconds after it was read so many times. Libraries

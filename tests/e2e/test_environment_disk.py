@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import tier
+from tests.support import tier
 from tests.support.small_disk import SmallDisk, small_disk
 from tests.support.surroundings import SMALL, Surroundings, check_told, check_whole
 

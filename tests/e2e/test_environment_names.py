@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import tier
+from tests.support import tier
 from tests.support.surroundings import COMMAND, Surroundings, check_told, check_whole
 
 _AWKWARD = '-rf it\'s "q" $HOME `x` [b] 한국어 عربي e\u0301 👩\u200d🔬'

@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests import tier
-from tests.listener import Answer, Listener
+from tests.support import tier
+from tests.support.listener import Answer, Listener
 from tests.support.surroundings import Surroundings, check_told
 
 _ROW = ("5.1", "3.5", "1.4", "0.2")

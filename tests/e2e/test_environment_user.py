@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mlctl.user_folders import cache_folder
-from tests import tier
+from tests.support import tier
 from tests.support.surroundings import Surroundings, bound_by_permissions, check_whole, ordinary_user
 
 _READING = [

@@ -16,7 +16,7 @@ import pytest
 from sklearn.datasets import load_iris
 from sklearn.tree import DecisionTreeClassifier
 
-from mlctl.aws.session import Aws
+from mlctl.aws.client.session import Aws
 from tests.e2e.conftest import Project, free_port
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests import tier
 from tests.conftest import Result
 from tests.e2e.conftest import Project, make_project
+from tests.support import tier
 
 SCRIPT = str(Path(sys.executable).with_name("mlctl"))
 ROW = ("5.1", "3.5", "1.4", "0.2")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import tier
+from tests.support import tier
 from tests.support.surroundings import Surroundings, check_whole
 
 _ROW = ("5.1", "3.5", "1.4", "0.2")

@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from mlctl.progress import silent
-from mlctl.stages import guarded
+from mlctl.stages import guarded_emulator
 from mlctl.stages.environment import python_for_emulator
 from tests.e2e.conftest import Project, make_project
 
@@ -320,6 +320,6 @@ print(json.dumps([failed, group["storedBytes"] > 0, len(logs._log_groups[group["
 
 def test_log_groups_are_described_while_functions_log() -> None:
     python = python_for_emulator(silent)
-    words = [str(python), "-I", "-c", HAMMER, guarded.__file__]
+    words = [str(python), "-I", "-c", HAMMER, guarded_emulator.__file__]
     ran = subprocess.run(words, capture_output=True, text=True, check=True)
     assert json.loads(ran.stdout) == [0, True, 800]

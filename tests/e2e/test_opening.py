@@ -23,12 +23,12 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
-from mlctl.core import model_file
+from mlctl.core.shared import model_file
 from mlctl.errors import ExitCode, MlctlError
-from mlctl.model.opening import process
-from mlctl.model.opening.limits import Limits
-from mlctl.model.opening.refusals import Unusable
-from mlctl.model.registry import Registry
+from mlctl.model_loading import process
+from mlctl.model_loading.limits import Limits
+from mlctl.model_loading.refusals import Unusable
+from mlctl.registry.store import Registry
 from mlctl.scratch import scratch_folder
 from tests.conftest import Cli
 
@@ -113,8 +113,8 @@ def test_a_process_that_hangs_is_stopped_with_all_that_it_started(tmp_path: Path
 def test_a_killed_command_leaves_neither_process_nor_folder(tmp_path: Path) -> None:
     path = runs(tmp_path / "model", "import time\nopen('there', 'x').close()\ntime.sleep(600)")
     script = (
-        "import sys, tempfile\nfrom pathlib import Path\nfrom mlctl.model.opening import process\n"
-        "from mlctl.model.opening.limits import Limits\n"
+        "import sys, tempfile\nfrom pathlib import Path\nfrom mlctl.model_loading import process\n"
+        "from mlctl.model_loading.limits import Limits\n"
         "tempfile.tempdir = sys.argv[2]\nprocess.rewrite(Path(sys.argv[1]), 'pickle', Limits())\n"
     )
     temporary = tmp_path / "temporary"
@@ -229,7 +229,7 @@ def test_the_child_sees_no_credentials_no_project_and_no_network(
     for family, where in ((socket.AF_INET, address), (socket.AF_UNIX, unix)):
         with socket.socket(family) as made:
             made.connect(where)
-    monkeypatch.setattr("mlctl.model.opening.answers.LONGEST_SENTENCE", 10_000)
+    monkeypatch.setattr("mlctl.model_loading.answers.LONGEST_SENTENCE", 10_000)
     told = ending(runs(project / "model.joblib", source))
     seen = json.loads(told.removeprefix("cannot be opened: ValueError: "))
     allowed = {*process.KEPT_VARIABLES, *process.ONE_THREAD, "HOME", "TMPDIR"}

@@ -6,9 +6,9 @@ import joblib
 import pandas as pd
 import pytest
 
-from mlctl.model.pickle_audit import audit
+from mlctl.pickle_audit import audit
 from tests.conftest import Cli
-from tests.unit.crafted import CRAFTED, FEATURES, LABELS
+from tests.support.crafted import CRAFTED, FEATURES, LABELS
 
 WORDS = ("import", "model.joblib", "--data", "rows.csv", "--target", "species", "--trust", "--json")
 
@@ -31,7 +31,7 @@ def test_arrays_that_crash_scikit_learn_are_one_error_message(
     joblib.dump(CRAFTED["a child that is not there"](), project / "model.joblib")
     assert audit(project / "model.joblib").recognised
     if not looked_at:
-        monkeypatch.setattr("mlctl.model.opening.structures.check", lambda _: None)
+        monkeypatch.setattr("mlctl.model_loading.structures.check", lambda _: None)
     done = cli(*WORDS)
     error = done.json["error"]
     assert (done.code, error["code"]) == (3, "model_unusable")

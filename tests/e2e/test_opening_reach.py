@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from mlctl.model.opening import landlock
+from mlctl.model_loading import landlock
 from tests.e2e.test_opening import ending, runs
 
 pytestmark = [
@@ -76,7 +76,7 @@ def test_the_child_writes_no_file_and_touches_no_process_but_its_own(tmp_path: P
     victim = tmp_path / "victim"
     victim.write_text("kept")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mlctl.model.opening.answers.LONGEST_SENTENCE", 10_000)
+        patch.setattr("mlctl.model_loading.answers.LONGEST_SENTENCE", 10_000)
         told = ending(runs(tmp_path / "model", ATTEMPTS.replace("VICTIM", repr(str(victim)))))
     seen = json.loads(told.removeprefix("cannot be opened: ValueError: "))
     assert (seen.pop("own"), seen.pop("null")) == ("done", "done")

@@ -14,13 +14,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from mlctl.core import model_file
+from mlctl.core.shared import model_file
 from mlctl.errors import ExitCode, MlctlError
-from mlctl.model.opening import process
-from mlctl.model.opening.answers import Contents
-from mlctl.model.registry import Registry
+from mlctl.model_loading import process
+from mlctl.model_loading.answers import Contents
+from mlctl.registry.store import Registry
 from tests.conftest import Cli, Result
-from tests.unit.test_import_model_skops import FEATURES, LABELS, archive, members
+from tests.unit.model_loading.test_skops_files import FEATURES, LABELS, archive, members
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import http_event
-from tests.runtime_api import RuntimeApi, running
+from tests.support.runtime_api import RuntimeApi, running
 
 pytest.importorskip("awslambdaric", reason="awslambdaric runs on Linux only")
 

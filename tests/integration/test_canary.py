@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from mlctl.aws import metrics, read
-from mlctl.aws.metrics import Reading, Side
-from mlctl.aws.names import AliasText, CanaryText, Names
+from mlctl.aws.live import metrics, resources
+from mlctl.aws.live.metrics import CanaryMetrics, ReleaseMetrics
+from mlctl.aws.stack.names import AliasText, CanaryText, Names
 from tests.cloud import Call, Cloud, Killed
 from tests.cloud.faults import Fault
 from tests.conftest import Cli
@@ -31,7 +31,7 @@ def next_one(cloud: Cloud, trained: Path, cli: Cli) -> Cloud:
 
 
 def alias_text(cloud: Cloud) -> AliasText:
-    found = read.alias(cloud.aws, NAMES)
+    found = resources.alias(cloud.aws, NAMES)
     assert found is not None
     return found.text
 
@@ -61,7 +61,9 @@ def test_a_first_release_goes_live_at_once(cloud: Cloud, trained: Path, cli: Cli
 
 
 def test_a_canary_that_does_worse_is_taken_back(next_one: Cloud, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metrics, "read", lambda *_, **__: Reading(live=Side(900, 0), canary=Side(100, 9)))
+    monkeypatch.setattr(
+        metrics, "read", lambda *_, **__: CanaryMetrics(live=ReleaseMetrics(900, 0), canary=ReleaseMetrics(100, 9))
+    )
     result = cli(*CANARY, "--json")
     assert result.code == 4
     error = result.json["error"]
@@ -87,7 +89,7 @@ def test_a_golden_answer_that_turns_wrong_takes_it_back_though_nobody_else_asks(
 
 
 def test_ctrl_c_takes_it_back(next_one: Cloud, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(*_: Any, **__: Any) -> Reading:
+    def interrupt(*_: Any, **__: Any) -> CanaryMetrics:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(metrics, "read", interrupt)
@@ -98,7 +100,7 @@ def test_ctrl_c_takes_it_back(next_one: Cloud, cli: Cli, monkeypatch: pytest.Mon
 
 
 def killed_in_the_bake(cloud: Cloud, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    def kill(*_: Any, **__: Any) -> Reading:
+    def kill(*_: Any, **__: Any) -> CanaryMetrics:
         cloud._dead = True
         raise Killed
 
@@ -163,7 +165,7 @@ def test_what_is_shared_waits_for_the_end_of_the_canary(
     next_one: Cloud, trained: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (trained / "mlctl.toml").write_text("[deploy]\nmemory = 512\nauth = 'iam'\n")
-    monkeypatch.setattr(metrics, "read", lambda *_, **__: Reading(canary=Side(100, 100)))
+    monkeypatch.setattr(metrics, "read", lambda *_, **__: CanaryMetrics(canary=ReleaseMetrics(100, 100)))
     assert cli(*CANARY).code == 4
     assert next_one.request("GET", "/health").status == 200
 
@@ -307,7 +309,7 @@ def test_a_canary_that_cannot_be_taken_back_is_told(next_one: Cloud, cli: Cli, m
             next_one._fault = Fault("access-denied", 0)
 
     next_one.on_call = deny
-    monkeypatch.setattr(metrics, "read", lambda *_, **__: Reading(canary=Side(100, 100)))
+    monkeypatch.setattr(metrics, "read", lambda *_, **__: CanaryMetrics(canary=ReleaseMetrics(100, 100)))
     result = cli(*CANARY)
     assert result.code == 5
     assert "The canary could not be taken back: release 2 keeps its part of the traffic." in result.err
@@ -319,7 +321,7 @@ def test_environments_of_a_canary_that_did_worse_are_given_back(
     next_one: Cloud, trained: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (trained / "mlctl.toml").write_text("[deploy]\nmemory = 512\nprovisioned_concurrency = 2\n")
-    monkeypatch.setattr(metrics, "read", lambda *_, **__: Reading(canary=Side(100, 100)))
+    monkeypatch.setattr(metrics, "read", lambda *_, **__: CanaryMetrics(canary=ReleaseMetrics(100, 100)))
     assert cli(*CANARY).code == 4
-    releases = read.with_provisioned(next_one.aws, NAMES, read.releases(next_one.aws, NAMES))
+    releases = resources.with_provisioned(next_one.aws, NAMES, resources.releases(next_one.aws, NAMES))
     assert [each.provisioned for each in releases] == [None, None]

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from mlctl.aws import read
-from mlctl.aws.names import AliasText, Names
-from mlctl.aws.session import Aws
+from mlctl.aws.client.session import Aws
+from mlctl.aws.live import resources
+from mlctl.aws.stack.names import AliasText, Names
 from tests.cloud import Call, Cloud
 from tests.cloud.wire import response
 from tests.conftest import Cli
@@ -67,7 +67,7 @@ def test_a_first_deploy_builds_what_the_design_says(live: Cloud, cli: Cli) -> No
     assert stage["DefaultRouteSettings"] == {"ThrottlingRateLimit": 50.0, "ThrottlingBurstLimit": 100}
     served = live.request("POST", "/predict", {"features": [5.1, 3.5, 1.4, 0.2]})
     assert (served.status, served.release, served.body["class_name"]) == (200, "1", "setosa")
-    alias = read.alias(aws, NAMES)
+    alias = resources.alias(aws, NAMES)
     assert alias is not None
     assert alias.text == AliasText(verified=frozenset({"1"}))
 
@@ -102,7 +102,7 @@ def test_every_golden_example_is_asked_by_number_before_the_alias_moves(live: Cl
     live.on_call = watch
     assert ok(cli, "deploy")["release"] == "2"
     assert seen == [("2", "1")] * 12
-    alias = read.alias(live.aws, NAMES)
+    alias = resources.alias(live.aws, NAMES)
     assert alias is not None
     assert (alias.release, alias.text) == ("2", AliasText(previous="1", verified=frozenset({"1", "2"})))
 
@@ -376,7 +376,7 @@ def test_old_releases_are_deleted_but_live_and_previous_stay(live: Cloud, traine
     for memory in (512, 640, 768):
         settle(trained, memory=memory, keep_releases=2)
         ok(cli, "deploy")
-    assert [release.number for release in read.releases(live.aws, NAMES)] == ["3", "4"]
+    assert [release.number for release in resources.releases(live.aws, NAMES)] == ["3", "4"]
     assert ok(cli, "rollback")["release"] == "3"
 
 
@@ -387,7 +387,7 @@ def test_a_version_published_by_hand_is_not_taken_for_a_release(live: Cloud, tra
     by_hand = live.aws.lambda_.publish_version(FunctionName="iris-prod")["Version"]
     deployed = ok(cli, "deploy")
     assert deployed["release"] != by_hand
-    release = next(each for each in read.releases(live.aws, NAMES) if each.number == deployed["release"])
+    release = next(each for each in resources.releases(live.aws, NAMES) if each.number == deployed["release"])
     assert release.text is not None
     assert ok(cli, "deploy")["changed"] is False
 

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from mlctl.aws import checks
-from mlctl.aws.desired import UNZIPPED_BYTES, Identity
-from mlctl.aws.names import Names
-from mlctl.aws.permissions import policy
-from mlctl.aws.session import Aws
+from mlctl.aws.access import preflight
+from mlctl.aws.access.permissions import policy
+from mlctl.aws.client.session import Aws
+from mlctl.aws.stack.desired import UNZIPPED_BYTES
+from mlctl.aws.stack.names import Identity, Names
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.packaging.build import Package
-from mlctl.settings_deploy import DeploySettings
+from mlctl.settings.deploy import DeploySettings
 from tests.cloud import Cloud
 from tests.cloud.wire import response
 from tests.conftest import Cli, Result
@@ -479,7 +479,7 @@ def test_a_package_that_is_too_large(
     assert one(cli, "package", 0)["detail"].endswith("sent with the call itself; answers as scikit-learn does")
     monkeypatch.setattr("mlctl.core.doctor.DIRECT_BYTES", len(iris_package.zip) - 1)
     assert "sent through a bucket" in one(cli, "package", 0)["detail"]
-    monkeypatch.setattr("mlctl.core.shipment.UNZIPPED_BYTES", 1000)
+    monkeypatch.setattr("mlctl.core.shared.release_package.UNZIPPED_BYTES", 1000)
     assert one(cli, "package", 3)["detail"].endswith("Lambda takes 0 MB.")
     assert UNZIPPED_BYTES == 262_144_000
 
@@ -614,7 +614,7 @@ def test_the_account_is_told_without_a_region_too(account: Account, cli: Cli, mo
 
     # Undone before the cloud, which has its own in this place, is left.
     with monkeypatch.context() as patched:
-        patched.setattr("mlctl.aws.session.Aws.connect", connect)
+        patched.setattr("mlctl.aws.client.session.Aws.connect", connect)
         result = cli("doctor", "--policy", *PROD)
     assert result.err == "Fill in REGION: the credentials and settings do not contain this information.\n"
     assert f"arn:aws:lambda:REGION:{ACCOUNT}:function:iris-prod" in result.out
@@ -636,10 +636,10 @@ def test_the_policy_of_wrong_settings_is_none(trained: Path, cli: Cli) -> None:
 
 
 def test_names_of_certificates() -> None:
-    assert checks._covers("*.example.com", "*.example.com")
-    assert not checks._covers("*.example.com", "a.b.example.com")
-    assert not checks._covers("*.example.com", "example.com")
-    assert not checks._covers("*.com", "example.org")
+    assert preflight._covers("*.example.com", "*.example.com")
+    assert not preflight._covers("*.example.com", "a.b.example.com")
+    assert not preflight._covers("*.example.com", "example.com")
+    assert not preflight._covers("*.com", "example.org")
 
 
 def test_the_fixture_refuses_as_aws_does(account: Account) -> None:

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from mlctl.aws.names import AliasText
-from mlctl.model.registry import ModelVersion
+from mlctl.aws.stack.names import AliasText
+from mlctl.registry.store import ModelVersion
 from mlctl.stages import Stage
-from tests import hostile
 from tests.cloud import Cloud
 from tests.conftest import Cli, Result, http_event, import_handler
-from tests.listener import Answer, Listener, Sent
+from tests.support import hostile
+from tests.support.listener import Answer, Listener, Sent
 
 GROUP = "/aws/lambda/iris-prod"
 # What a CSV can hold: pandas reads \r\n as \n, and a comma parts targets.
@@ -284,7 +284,7 @@ def test_a_model_with_hostile_classes_is_served_and_asked(
 
 def test_a_completion_offers_nothing_that_a_shell_evaluates(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from mlctl.cli import completion
-    from mlctl.model import manifest
+    from mlctl.registry import manifest
 
     name = "sklearn.x'`$(touch owned)\x1b[2J\n"
     read = manifest.Manifest.from_document

@@ -17,7 +17,7 @@ from mlctl.http import request
 from mlctl.settings import load
 from mlctl.stages import Stage
 from tests.conftest import Cli, Result
-from tests.listener import Answer, Listener, Sent
+from tests.support.listener import Answer, Listener, Sent
 
 REGION = "eu-west-1"
 VERSION = "ab" * 32
@@ -202,7 +202,7 @@ def test_who_may_not_ask_who_they_are_is_told_the_permission_all_the_same(
     def denied(aws: Any) -> None:
         raise MlctlError("AWS refused GetCallerIdentity", code="aws_refused", exit_code=5)  # type: ignore[arg-type]  # as its code
 
-    monkeypatch.setattr("mlctl.core.asking.read.identity", denied)
+    monkeypatch.setattr("mlctl.core.shared.api_client.read.identity", denied)
     code, _, hint = error_of(ask(cli, "--json"))
     api_id = api.sent[0].path.split("/")[1]
     assert (code, hint) == (

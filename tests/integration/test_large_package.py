@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from mlctl.aws import buckets
-from mlctl.aws.desired import Code, Identity, desired
-from mlctl.aws.names import Names
-from mlctl.settings_deploy import DeploySettings
+from mlctl.aws.apply import package_bucket
+from mlctl.aws.stack.desired import Code, desired
+from mlctl.aws.stack.names import Identity, Names
+from mlctl.settings.deploy import DeploySettings
 from tests.cloud import Cloud
 from tests.conftest import Cli
 
@@ -19,7 +19,7 @@ BUCKET = Names("iris", "prod").bucket("123456789012", "eu-west-1")
 @pytest.fixture(autouse=True)
 def _small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """The package of Iris counts as large here."""
-    monkeypatch.setattr("mlctl.aws.desired.DIRECT_BYTES", 10_000)
+    monkeypatch.setattr("mlctl.aws.stack.desired.DIRECT_BYTES", 10_000)
 
 
 def test_it_goes_through_a_private_bucket_of_our_own(cloud: Cloud, trained: Path, cli: Cli) -> None:
@@ -49,14 +49,14 @@ def test_it_goes_through_a_private_bucket_of_our_own(cloud: Cloud, trained: Path
 def test_a_large_one_is_uploaded_in_parts_and_tells_how_far_it_is(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(buckets, "_PART_BYTES", 5 * 1024 * 1024)
+    monkeypatch.setattr(package_bucket, "_PART_BYTES", 5 * 1024 * 1024)
     content = bytes(12 * 1024 * 1024)
     code = Code(python="3.12", model="a" * 64, package="b" * 64, sha256="", size=len(content))
     identity = Identity("123456789012", "aws", "eu-west-1", "me")
     wanted = desired(Names("iris", "prod"), identity, DeploySettings(), code)
-    buckets.ensure(cloud.aws, wanted)
+    package_bucket.ensure(cloud.aws, wanted)
     sent: list[int] = []
-    key = buckets.upload(cloud.aws, wanted, content, sent.append)
+    key = package_bucket.upload(cloud.aws, wanted, content, sent.append)
     assert key == f"{'b' * 64}.zip"
     assert cloud.calls.names.count("UploadPart") == 3
     assert cloud.calls.params("CreateMultipartUpload")["ChecksumAlgorithm"] == "SHA256"
@@ -73,7 +73,7 @@ def test_destroy_empties_the_bucket_and_deletes_it(cloud: Cloud, trained: Path, 
 
 
 def test_a_small_one_needs_no_bucket(cloud: Cloud, trained: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mlctl.aws.desired.DIRECT_BYTES", 50 * 1024 * 1024)
+    monkeypatch.setattr("mlctl.aws.stack.desired.DIRECT_BYTES", 50 * 1024 * 1024)
     assert cli("deploy", *PROD).code == 0
     assert not [call for call in cloud.calls if call.service == "s3"]
 
@@ -81,7 +81,7 @@ def test_a_small_one_needs_no_bucket(cloud: Cloud, trained: Path, cli: Cli, monk
 def test_one_that_lambda_would_refuse_is_refused_before_any_call(
     cloud: Cloud, trained: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mlctl.core.shipment.UNZIPPED_BYTES", 100_000)
+    monkeypatch.setattr("mlctl.core.shared.release_package.UNZIPPED_BYTES", 100_000)
     result = cli("deploy", *PROD)
     assert result.code == 3
     assert "MB unzipped; Lambda takes 0 MB." in result.err

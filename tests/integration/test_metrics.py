@@ -11,10 +11,10 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from botocore.stub import Stubber
 from moto import mock_aws
 
-from mlctl.aws import metrics
-from mlctl.aws.metrics import Reading, ServerErrors, Side
-from mlctl.aws.names import Names
-from mlctl.aws.session import Aws
+from mlctl.aws.client.session import Aws
+from mlctl.aws.live import metrics
+from mlctl.aws.live.metrics import CanaryMetrics, ReleaseMetrics, ServerErrors
+from mlctl.aws.stack.names import Names
 
 NAMES = Names("iris", "prod")
 # Half a minute into a minute of the last hour: a log takes no events of another time.
@@ -48,7 +48,7 @@ def query(side: str, key: str, metric: str, release: str, period: int, statistic
     }
 
 
-def read(aws: Aws, seconds: int, answer: dict[str, list[float]], **more: Any) -> Reading:
+def read(aws: Aws, seconds: int, answer: dict[str, list[float]], **more: Any) -> CanaryMetrics:
     """A reading ``seconds`` after the canary began, for which CloudWatch must be asked exactly this."""
     minutes = (30 + seconds + 59) // 60
     asked = {
@@ -94,11 +94,13 @@ def test_one_call_asks_for_both_releases_in_whole_minutes(aws: Aws, seconds: int
         "canary_requests": [60.0, 40.0],
         "canary_p99": [12.5],
     }
-    assert read(aws, seconds, answer) == Reading(live=Side(900, 1, 11.25), canary=Side(100, 0, 12.5))
+    assert read(aws, seconds, answer) == CanaryMetrics(
+        live=ReleaseMetrics(900, 1, 11.25), canary=ReleaseMetrics(100, 0, 12.5)
+    )
 
 
 def test_before_the_metrics_come_nothing_is_known(aws: Aws) -> None:
-    assert read(aws, 5, {}) == Reading()
+    assert read(aws, 5, {}) == CanaryMetrics()
 
 
 def test_of_a_canary_of_weeks_ago_what_cloudwatch_still_has_by_the_minute(aws: Aws) -> None:
@@ -122,17 +124,17 @@ def test_answers_of_status_500_are_errors_of_the_version_whose_log_stream_has_th
     # A trace or a message that speaks of a status has none itself.
     write(aws, "2030/01/01/[8]0123abcd", 7, line(400, message='{"status": 500}'), '"status": 500', "[500]")
     answer = {"live_requests": [900.0], "canary_requests": [100.0], "canary_errors": [1.0]}
-    assert read(aws, 60, answer) == Reading(live=Side(900, 1), canary=Side(100, 3))
+    assert read(aws, 60, answer) == CanaryMetrics(live=ReleaseMetrics(900, 1), canary=ReleaseMetrics(100, 3))
 
 
 def test_what_failed_was_a_request_though_the_metrics_do_not_know_of_it_yet(aws: Aws) -> None:
     write(aws, "2030/01/01/[8]a", 5, *(line(500, request_id=str(number)) for number in range(50)))
-    assert read(aws, 20, {}).canary == Side(50, 50)
+    assert read(aws, 20, {}).canary == ReleaseMetrics(50, 50)
 
 
 def test_no_log_group_is_no_error(aws: Aws) -> None:
     aws.logs.delete_log_group(logGroupName=NAMES.log_group)
-    assert read(aws, 20, {"canary_requests": [5.0]}) == Reading(canary=Side(5, 0))
+    assert read(aws, 20, {"canary_requests": [5.0]}) == CanaryMetrics(canary=ReleaseMetrics(5, 0))
 
 
 class Log:
@@ -201,9 +203,9 @@ def test_a_log_that_does_not_answer_for_a_while_does_not_cost_the_metrics(aws: A
     found = server_errors(log)
     log.fails = error
     answer = {"canary_requests": [100.0]}
-    assert read(aws, 60, answer, log=found) == Reading(canary=Side(100, 0), complete=False)
+    assert read(aws, 60, answer, log=found) == CanaryMetrics(canary=ReleaseMetrics(100, 0), complete=False)
     log.fails = None
-    assert read(aws, 75, answer, log=found) == Reading(canary=Side(100, 1), complete=True)
+    assert read(aws, 75, answer, log=found) == CanaryMetrics(canary=ReleaseMetrics(100, 1), complete=True)
 
 
 def test_a_log_that_may_not_be_read_is_asked_for_once(aws: Aws) -> None:
@@ -211,7 +213,9 @@ def test_a_log_that_may_not_be_read_is_asked_for_once(aws: Aws) -> None:
     found = server_errors(log)
     log.fails = refused("AccessDeniedException")
     for seconds in (60, 75):
-        assert read(aws, seconds, {"canary_requests": [100.0]}, log=found) == Reading(canary=Side(100, 0))
+        assert read(aws, seconds, {"canary_requests": [100.0]}, log=found) == CanaryMetrics(
+            canary=ReleaseMetrics(100, 0)
+        )
     assert (found.refused, len(log.asked)) == (True, 1)
 
 

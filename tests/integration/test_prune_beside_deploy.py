@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from mlctl import settings
-from mlctl.aws import read
+from mlctl.aws.live import resources
 from mlctl.core import deploy, prune
 from mlctl.core.deploy import Deployed, Options
 from mlctl.errors import MlctlError
-from mlctl.model.registry import ModelVersion, Registry
+from mlctl.registry.store import ModelVersion, Registry
 from tests.cloud import Call, Cloud
 from tests.conftest import Cli
 
@@ -83,7 +83,7 @@ def test_a_deploy_that_begins_while_prune_asks_the_stages_finds_the_version_gone
             outcome.append(error)
 
     thread = threading.Thread(target=later)
-    asked = read.releases
+    asked = resources.releases
     reached = threading.Event()
     held = ModelVersion.held
 
@@ -99,7 +99,7 @@ def test_a_deploy_that_begins_while_prune_asks_the_stages_finds_the_version_gone
         assert reached.wait(60)
         return asked(*words)  # type: ignore[arg-type]  # whatever prune gives
 
-    monkeypatch.setattr(read, "releases", releases)
+    monkeypatch.setattr(resources, "releases", releases)
     assert pruned(trained).deleted == (doomed,)
     thread.join()
     (error,) = outcome

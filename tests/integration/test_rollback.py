@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from mlctl.aws import read
-from mlctl.aws.names import AliasText, CanaryText, Names
+from mlctl.aws.live import resources
+from mlctl.aws.stack.names import AliasText, CanaryText, Names
 from mlctl.http import Response
 from tests.cloud import Cloud
 from tests.conftest import Cli
@@ -102,7 +102,7 @@ def test_a_canary_whose_command_was_cut_off_is_taken_back(two: Cloud, cli: Cli) 
     result = cli("rollback", *PROD)
     assert "The canary of release 1 was taken back: release 2" in result.out
     assert two.live() == {"2": 1.0}
-    alias = read.alias(two.aws, NAMES)
+    alias = resources.alias(two.aws, NAMES)
     assert alias is not None
     # What was taken back is no release to go back to.
     assert alias.text == AliasText(None, frozenset({"2"}))
@@ -135,7 +135,7 @@ def fetched(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Cloud:
         code = next(code for sha256, code in codes.items() if sha256 == cloud_sha(cloud))
         return Response(200, {}, code, 1.0)
 
-    monkeypatch.setattr("mlctl.aws.download.request", request)
+    monkeypatch.setattr("mlctl.aws.live.package_download.request", request)
     return cloud
 
 
@@ -177,7 +177,7 @@ def test_promote_refuses_bytes_that_are_not_what_lambda_says(
     cloud: Cloud, trained: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deploy(cli, trained, 256, "--stage", "dev")
-    monkeypatch.setattr("mlctl.aws.download.request", lambda *_: Response(200, {}, b"other", 1.0))
+    monkeypatch.setattr("mlctl.aws.live.package_download.request", lambda *_: Response(200, {}, b"other", 1.0))
     result = cli("promote", "--from", "dev", "--to", "prod", "--json")
     assert (result.code, result.json["error"]["code"]) == (5, "package_not_fetched")
     assert json.dumps(cloud.live("iris-prod")) == "{}"

@@ -10,12 +10,12 @@ import pytest
 from botocore.exceptions import ClientError, ResponseStreamingError
 from moto import mock_aws
 
-from mlctl.aws import objects
+from mlctl.aws.live import s3_source
 from mlctl.data import source
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.progress import Event
 from mlctl.settings import DataSettings, Settings
-from mlctl.settings_deploy import DeploySettings
+from mlctl.settings.deploy import DeploySettings
 
 REGION: Literal["eu-west-1"] = "eu-west-1"
 ROWS = b"a,b\n1,x\n2,y\n"
@@ -87,7 +87,7 @@ def test_how_far_a_download_is_is_told(bucket: Any, tmp_path: Path) -> None:
     bucket.put_object(Key="rows.csv", Body=b"a,b\n" + b"1,2\n" * 600_000)
     done: list[tuple[int, int]] = []
     with (tmp_path / "rows.csv").open("wb") as file:
-        objects.download(
+        s3_source.download(
             "s3://ours-only/rows.csv", file, region=None, profile=None, advance=lambda *at: done.append(at)
         )
     assert [at for at, _ in done] == [0, 1 << 20, 2 << 20, 2_400_004]

@@ -10,13 +10,13 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
-from mlctl.aws.failures import Failures, failures
-from mlctl.aws.names import AliasText, CanaryText, ReleaseText
-from mlctl.model.registry import ModelVersion
+from mlctl.aws.live.recent_errors import Failures, failures
+from mlctl.aws.stack.names import AliasText, CanaryText, ReleaseText
+from mlctl.registry.store import ModelVersion
 from mlctl.stages import Stage
 from tests.cloud import Cloud
 from tests.conftest import Cli, Result
-from tests.listener import Answer, Listener, Sent
+from tests.support.listener import Answer, Listener, Sent
 
 GROUP = "/aws/lambda/iris-prod"
 OTHER = "ef" * 32

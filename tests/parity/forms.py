@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from mlctl.portable.codegen import generate, regenerate
-from mlctl.portable.program import PortableModel
-from mlctl.portable.reading import read
+from mlctl.portable.codegen.generator import generate, regenerate
+from mlctl.portable.ir.program import PortableModel
+from mlctl.portable.ir.reader import read
 from tests.parity.harness import Loaded, loaded
 
 
@@ -41,7 +41,7 @@ def forms(model: PortableModel, monkeypatch: pytest.MonkeyPatch) -> tuple[dict[s
 
 def answers(form: Loaded, rows: Any) -> list[Any]:
     """What a form answers to each row, or the words of a refusal."""
-    refusal = importlib.import_module("handler.ops").Unanswerable
+    refusal = importlib.import_module("handler.ops").UnprocessableRow
     found: list[Any] = []
     for row in rows:
         try:

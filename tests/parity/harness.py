@@ -27,12 +27,12 @@ from sklearn import config_context
 from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
-from mlctl.model.answers import CLOSE, Parity
 from mlctl.portable.compile import compile_steps
-from mlctl.portable.program import PortableModel
+from mlctl.portable.ir.program import PortableModel
 from mlctl.portable.registry import ENTRIES
-from tests import tier
+from mlctl.registry.answers import CLOSE, Parity
 from tests.parity.rows import probes, schema_of
+from tests.support import tier
 
 Table = NDArray[Any] | pd.DataFrame
 
@@ -87,7 +87,7 @@ def compare(part: Any, rows: Table, parity: Parity, *, missing: bool = False) ->
     ask = loaded(model)
     transforms = ask.kind == "transformer"
     values = plain_rows(rows)
-    refusal = importlib.import_module("handler.ops").Unanswerable
+    refusal = importlib.import_module("handler.ops").UnprocessableRow
     with config_context(skip_parameter_validation=True), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for at, row in enumerate(values):

@@ -1,31 +1,15 @@
-"""The dummies and the isotonic regression against scikit-learn."""
-
-from typing import Any
+"""The dummies against scikit-learn."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.isotonic import IsotonicRegression
 from sklearn.preprocessing import LabelBinarizer
 
-from mlctl.portable import dummy, isotonic
-from mlctl.portable.program import NotPortableError
+from mlctl.portable.families import dummy
+from mlctl.portable.ir.program import NotPortableError
 from tests.parity import data
-from tests.parity.harness import Case, check, compare, compiled
-from tests.parity.rows import probes, schema_of
-
-
-def _column(low: float = -1e3, high: float = 1e3) -> data.Data:
-    """One column, and a number that rises with it; values occur twice."""
-    random = np.random.default_rng(3)
-    x = np.repeat(random.uniform(low, high, size=(60, 1)), 2, axis=0)
-    return x, np.cbrt(x[:, 0]) + random.normal(size=120)
-
-
-def _points(model: Any) -> list[tuple[int, float]]:
-    return [(0, float(value)) for value in model.X_thresholds_]
-
+from tests.parity.harness import Case, check, compiled
+from tests.parity.rows import schema_of
 
 CASES: dict[type, list[Case]] = {
     DummyRegressor: [
@@ -47,16 +31,6 @@ CASES: dict[type, list[Case]] = {
         Case("several, constant", DummyClassifier(strategy="constant", constant=[2, 0]), data.class_outputs()),
         Case("one class", DummyClassifier(), (data.three()[0], np.zeros(150, dtype=int))),
     ],
-    IsotonicRegression: [
-        Case("clip", IsotonicRegression(out_of_bounds="clip"), _column(), edges=_points),
-        Case("nan", IsotonicRegression(), _column(), edges=_points),
-        Case("raise", IsotonicRegression(out_of_bounds="raise"), _column(), edges=_points),
-        Case("falling", IsotonicRegression(increasing=False, out_of_bounds="clip"), _column(), edges=_points),
-        Case("bounds", IsotonicRegression(y_min=-1, y_max=2, out_of_bounds="clip"), _column(), edges=_points),
-        Case("far", IsotonicRegression(out_of_bounds="clip"), _column(-1e30, 1e30), edges=_points),
-        Case("one point", IsotonicRegression(), (np.ones((4, 1)), np.arange(4.0))),
-        Case("one point, raise", IsotonicRegression(out_of_bounds="raise"), (np.ones((4, 1)), np.arange(4.0))),
-    ],
 }
 
 
@@ -66,7 +40,7 @@ def test_agrees_with_scikit_learn(found: type) -> None:
 
 
 def test_every_entry_has_cases() -> None:
-    assert set(CASES) == {*dummy.ENTRIES, *isotonic.ENTRIES}
+    assert set(CASES) == set(dummy.ENTRIES)
 
 
 @pytest.mark.parametrize("strategy", ["stratified", "uniform"])
@@ -95,19 +69,3 @@ def test_a_constant_that_is_no_number_is_not_compiled() -> None:
         model = DummyRegressor().fit(x, np.full(len(x), 1.7e308))
     with pytest.raises(NotPortableError, match="DummyRegressor has no finite constant for each output"):
         compiled(model, schema_of(x))
-
-
-def test_an_isotonic_regression_takes_one_column_of_float64() -> None:
-    x, y = _column()
-    single = IsotonicRegression().fit(x.astype(np.float32), y.astype(np.float32))
-    with pytest.raises(NotPortableError, match="IsotonicRegression was fitted on float32"):
-        compiled(single, schema_of(x))
-    with pytest.raises(NotPortableError, match="IsotonicRegression takes one column where 2 reach it"):
-        compiled(IsotonicRegression().fit(x, y), schema_of(np.column_stack([x, x])))
-
-
-def test_an_isotonic_regression_of_a_frame() -> None:
-    x, y = _column()
-    frame = pd.DataFrame(x, columns=["size"])
-    model = IsotonicRegression(out_of_bounds="clip").fit(frame, y)
-    assert compare(model, probes(frame, 100, missing=True), "close", missing=True) == 100

@@ -9,7 +9,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from mlctl.portable import functions
+from mlctl.portable.families import functions
 from tests.parity import data
 from tests.parity.harness import Case, check, compare
 from tests.parity.rows import probes

@@ -41,8 +41,8 @@ from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 from sklearn.svm import LinearSVR
 from sklearn.tree import DecisionTreeRegressor
 
-from mlctl.portable import linear
-from mlctl.portable.program import NotPortableError
+from mlctl.portable.families import linear
+from mlctl.portable.ir.program import NotPortableError
 from tests.parity import data
 from tests.parity.harness import Case, check, compare, compiled
 from tests.parity.rows import probes, schema_of

@@ -19,8 +19,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
-from mlctl.portable import linear_classifiers
-from mlctl.portable.program import NotPortableError
+from mlctl.portable.families import linear_classifiers
+from mlctl.portable.ir.program import NotPortableError
 from tests.parity import data
 from tests.parity.harness import Case, check, compare, compiled, loaded, plain_rows
 from tests.parity.rows import probes, schema_of
@@ -145,7 +145,7 @@ def test_scores_beyond_float64_answer_where_scikit_learn_does(model: Any, huge: 
     undefined = np.zeros((1, x.shape[1]))
     undefined[0, 1:3] = 3e38
     ask = loaded(compiled(model, schema_of(x)))
-    with pytest.raises(importlib.import_module("handler.ops").Unanswerable):
+    with pytest.raises(importlib.import_module("handler.ops").UnprocessableRow):
         ask(plain_rows(undefined)[0])
 
 

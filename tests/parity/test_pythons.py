@@ -15,18 +15,18 @@ import pytest
 from sklearn.base import clone
 
 from mlctl.packaging import bundle
-from mlctl.portable.codegen import generate
+from mlctl.portable.codegen.generator import generate
 from tests.parity.harness import Case, compiled, plain_rows
 from tests.parity.rows import probes, schema_of
 
-MINORS = ("3.11", "3.12", "3.13")
+MINORS = ("3.11", "3.12", "3.13", "3.14")
 ROWS = 40
 
 # Runs in another Python, without site-packages: every model on its rows; refusals are answers too.
 SCRIPT = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
-from handler.ops import Program, Unanswerable
+from handler.ops import Program, UnprocessableRow
 from handler.safetensors import read
 answers = {}
 asked, generated = json.load(sys.stdin)
@@ -39,7 +39,7 @@ for name, rows in asked.items():
         try:
             for _, function in built:
                 row = function(row)
-        except Unanswerable:
+        except UnprocessableRow:
             row = "refused"
         answers[name].append(row)
 for name, (source, rows) in generated.items():

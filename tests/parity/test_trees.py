@@ -21,7 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor
 
-from mlctl.portable import bitvectors
+from mlctl.portable.codegen import bitvectors
 from tests.parity import data
 from tests.parity.forms import answers, forms
 from tests.parity.harness import Case, check, compiled

@@ -30,8 +30,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from mlctl.errors import MlctlError
-from mlctl.model.pickle_audit import audit
-from tests.unit.pickles import F8, written
+from mlctl.pickle_audit import audit
+from tests.support.pickles import F8, written
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

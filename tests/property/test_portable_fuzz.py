@@ -38,9 +38,9 @@ from sklearn.preprocessing import (
 from sklearn.tree import DecisionTreeClassifier
 
 from mlctl.portable.compile import compile_pipeline
-from tests import tier
 from tests.parity import data
 from tests.parity.rows import schema_of
+from tests.support import tier
 
 # Far more than a small model takes, and only for one that would never end.
 SECONDS = 60
@@ -113,7 +113,7 @@ def load_and_ask(path: Path, content: bytes, rows: tuple[tuple[Any, ...], ...]) 
     for row in rows:
         try:
             model.predict(list(row))
-        except (engine.Unanswerable, engine.InvalidModel):
+        except (engine.UnprocessableRow, engine.InvalidModel):
             continue
     return True
 

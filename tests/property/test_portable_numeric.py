@@ -16,7 +16,7 @@ from sklearn.preprocessing import (
     SplineTransformer,
 )
 
-from mlctl.model.answers import Parity
+from mlctl.registry.answers import Parity
 from tests.parity import data
 from tests.parity.harness import compare
 

@@ -21,7 +21,7 @@ from sklearn.preprocessing import (
 )
 from sklearn.tree import DecisionTreeClassifier
 
-from mlctl.portable.functions import _CLOSE, _EXACT
+from mlctl.portable.families.functions import _CLOSE, _EXACT
 from tests.parity.harness import compare
 
 # The same examples in each run; `pytest --hypothesis-profile=thorough` draws many new ones.

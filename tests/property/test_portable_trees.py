@@ -23,9 +23,9 @@ from sklearn.ensemble import (
 )
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeRegressor
 
-from mlctl.portable.nodes import LEAF
-from mlctl.portable.program import PortableModel, Step
-from mlctl.portable.trees import Nodes, tree_tensors
+from mlctl.portable.codegen.nodes import LEAF
+from mlctl.portable.families.trees import Nodes, tree_tensors
+from mlctl.portable.ir.program import PortableModel, Step
 from tests.parity.forms import answers, forms
 from tests.parity.harness import compare
 from tests.parity.rows import probes
@@ -185,5 +185,5 @@ def test_a_file_of_trees_with_anything_in_it_is_refused_or_answers(
             loaded = engine.load(str(path), 2)
             for row in ([0.0, 1.0], [float("nan"), 300.0], [-1.0, float("nan")], [2.5, 255.0]):
                 loaded.predict(row)
-        except (engine.InvalidModel, engine.Unanswerable):
+        except (engine.InvalidModel, engine.UnprocessableRow):
             return

@@ -17,15 +17,15 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 from sklearn.tree import DecisionTreeRegressor
 
-from mlctl.aws.logs import LATE_MS
-from mlctl.model import reference
-from mlctl.model.registry import ModelVersion
+from mlctl.aws.live.logs import LATE_MS
 from mlctl.packaging import archive
 from mlctl.portable.compile import compile_pipeline
+from mlctl.registry.store import ModelVersion
+from mlctl.training import reference_answers
 from tests.conftest import LambdaContext, http_event
-from tests.unit.test_logs import FakeLogs, messages, reader
-from tests.unit.test_portable import assert_answer, load
-from tests.unit.test_portable_tables import FEATURES, NAMES, columns, engine_rows, table, target_of
+from tests.unit.core.test_logs import FakeLogs, messages, reader
+from tests.unit.portable.test_compile import assert_answer, load
+from tests.unit.portable.test_compile_tables import FEATURES, NAMES, columns, engine_rows, table, target_of
 
 # The same examples in each run; `pytest --hypothesis-profile=thorough` draws many new ones.
 COMMON = settings()
@@ -62,9 +62,9 @@ def test_the_handler_gives_the_bits_of_scikit_learn(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with pytest.raises(ValueError, match=r"too large|infinity"):
-                reference.examples(pipeline, frame, [tuple(row)])
+                reference_answers.examples(pipeline, frame, [tuple(row)])
         return
-    (expected,) = reference.examples(pipeline, frame, [tuple(row)])
+    (expected,) = reference_answers.examples(pipeline, frame, [tuple(row)])
     answer = json.loads(response["body"])
     assert tuple(answer["probabilities"]) == expected.answer.probabilities
     assert answer["prediction"] == expected.answer.index
@@ -113,7 +113,7 @@ def test_a_table_with_categories_and_gaps_gives_the_bits_of_scikit_learn(
         with warnings.catch_warnings():
             # Of unknown categories.
             warnings.simplefilter("ignore")
-            (example,) = reference.examples(fitted, frame, [row])
+            (example,) = reference_answers.examples(fitted, frame, [row])
         predicted = engine.predict(engine_rows(frame)[0])
         assert_answer(predicted, example, exact=True)
 

@@ -5,7 +5,7 @@ import pytest
 from mlctl.errors import MlctlError
 from mlctl.hosts import is_loopback_url, keeps_secrets, server_url
 from mlctl.http import request
-from tests.listener import Answer, Listener
+from tests.support.listener import Answer, Listener
 
 LOOPBACK = (
     "http://127.0.0.1:4566",

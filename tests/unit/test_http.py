@@ -7,7 +7,7 @@ import pytest
 
 from mlctl import http
 from mlctl.errors import ExitCode, MlctlError
-from tests.listener import Answer, Listener, SilentServer
+from tests.support.listener import Answer, Listener, SilentServer
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
 

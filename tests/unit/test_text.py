@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlctl.text import is_visible, printable, printable_lines
-from tests import hostile
+from tests.support import hostile
 
 # Of the format characters (Cf), those that a script needs and those that are visible.
 READABLE = {*"\u200c\u200d\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"}

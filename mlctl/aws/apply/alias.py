@@ -6,13 +6,13 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from mlctl.aws import canary, read
-from mlctl.aws.apply.run import Run
-from mlctl.aws.errors import code_of, refusal
-from mlctl.aws.names import ALIAS, AliasText, CanaryText, Names
-from mlctl.aws.ownership import overtaken
-from mlctl.aws.plan import Step, resumed
-from mlctl.aws.session import Aws
+from mlctl.aws.apply.context import DeployContext
+from mlctl.aws.client.errors import code_of, refusal
+from mlctl.aws.client.session import Aws
+from mlctl.aws.live import canary_watch, resources
+from mlctl.aws.stack.names import ALIAS, AliasText, CanaryText, Names
+from mlctl.aws.stack.ownership import overtaken
+from mlctl.aws.stack.plan import Step, resumed
 from mlctl.errors import ExitCode, MlctlError, first_line
 from mlctl.progress import Event
 
@@ -47,7 +47,7 @@ def update(
         if code_of(error) != "PreconditionFailedException":
             raise
         # Either our own call took effect and its answer was lost, or somebody else's did.
-        found = read.alias(aws, names)
+        found = resources.alias(aws, names)
         if found is None or (found.release, found.text, found.weights) != (release, text, dict(weights or {})):
             at = f"`live` is at release {found.release}" if found else "`live` is gone"
             raise overtaken(names, at) from None
@@ -55,7 +55,7 @@ def update(
     return updated.get("RevisionId", "")
 
 
-def move(run: Run, step: Step) -> str:
+def move(run: DeployContext, step: Step) -> str:
     """Let traffic in: at once, or to a part of it first."""
     if step.action == "create" or run.actual.alias is None:
         return _create(run)
@@ -73,7 +73,7 @@ def move(run: Run, step: Step) -> str:
     return f"live → release {run.release}"
 
 
-def take_back(run: Run, _: Step) -> str:
+def take_back(run: DeployContext, _: Step) -> str:
     """End a canary of another release."""
     alias = run.actual.alias
     if alias is not None:
@@ -81,7 +81,7 @@ def take_back(run: Run, _: Step) -> str:
     return f"release {alias.release if alias else ''} has all the traffic again"
 
 
-def _create(run: Run) -> str:
+def _create(run: DeployContext) -> str:
     names, text = run.desired.names, AliasText(verified=frozenset({run.release}))
     try:
         run.aws.lambda_.create_alias(
@@ -90,13 +90,13 @@ def _create(run: Run) -> str:
     except ClientError as error:
         if code_of(error) != "ResourceConflictException":
             raise
-        found = read.alias(run.aws, names)
+        found = resources.alias(run.aws, names)
         if found is None or found.release != run.release:
             raise overtaken(names, f"`live` is at release {found.release if found else 'none'}") from None
     return f"live → release {run.release}"
 
 
-def _as_canary(run: Run, before: str, after: AliasText) -> None:
+def _as_canary(run: DeployContext, before: str, after: AliasText) -> None:
     """Give the release a part of the traffic, watch it, then give it all; take it back whatever goes wrong."""
     as_it_was = replace(run.alias_text, canary=None)
     try:
@@ -115,7 +115,7 @@ def _as_canary(run: Run, before: str, after: AliasText) -> None:
         raise
 
 
-def _begin(run: Run, before: str, verified: frozenset[str]) -> CanaryText:
+def _begin(run: DeployContext, before: str, verified: frozenset[str]) -> CanaryText:
     """Set the weights; those of a canary that was cut off are there."""
     text = run.alias_text.canary if resumed(run.desired, run.actual) else None
     if text is not None:
@@ -128,7 +128,7 @@ def _begin(run: Run, before: str, verified: frozenset[str]) -> CanaryText:
     return text
 
 
-def _bake(run: Run, before: str, text: CanaryText) -> None:
+def _bake(run: DeployContext, before: str, text: CanaryText) -> None:
     asked = 0
 
     def ask() -> None:
@@ -138,7 +138,7 @@ def _bake(run: Run, before: str, text: CanaryText) -> None:
             _check_still_ours(run)
         run.ask(run.release)
 
-    canary.bake(
+    canary_watch.bake(
         run.aws,
         run.desired.names,
         live=before,
@@ -151,7 +151,7 @@ def _bake(run: Run, before: str, text: CanaryText) -> None:
     )
 
 
-def _take_back(run: Run, before: str, text: AliasText) -> None:
+def _take_back(run: DeployContext, before: str, text: AliasText) -> None:
     """Give all traffic back to ``before``, wherever the canary was interrupted.
 
     Raises MlctlError (exit 5) when that fails: the user must know that a part of the traffic is still the canary's.
@@ -159,7 +159,7 @@ def _take_back(run: Run, before: str, text: AliasText) -> None:
     aws, names = run.aws, run.desired.names
     try:
         # Read again: an interrupted call may or may not have moved it.
-        found = read.alias(aws, names)
+        found = resources.alias(aws, names)
         if found is None or found.release != before or not found.weights:
             return
         run.alias_revision = update(aws, names, before, text, revision=found.revision)
@@ -177,23 +177,23 @@ def _take_back(run: Run, before: str, text: AliasText) -> None:
     run.report(Event("warning", "canary", f"Canary taken back: release {before} has all the traffic again."))
 
 
-def _was_provisioned(run: Run) -> bool:
+def _was_provisioned(run: DeployContext) -> bool:
     known = run.actual.release(run.release)
     return known is not None and known.provisioned is not None
 
 
-def _check_still_ours(run: Run) -> None:
-    found = read.alias(run.aws, run.desired.names)
+def _check_still_ours(run: DeployContext) -> None:
+    found = resources.alias(run.aws, run.desired.names)
     if found is None or (run.alias_revision and found.revision != run.alias_revision):
         raise overtaken(run.desired.names, "it took the canary back or moved `live`")
 
 
-def _update(run: Run, release: str, text: AliasText, weights: Mapping[str, float] | None = None) -> None:
+def _update(run: DeployContext, release: str, text: AliasText, weights: Mapping[str, float] | None = None) -> None:
     run.alias_revision = update(run.aws, run.desired.names, release, text, weights=weights, revision=run.alias_revision)
     run.alias_text = text
 
 
-def _verified(run: Run) -> frozenset[str]:
+def _verified(run: DeployContext) -> frozenset[str]:
     """The verified releases that are still there, and this one."""
     there = {release.number for release in run.actual.releases}
     return frozenset(run.alias_text.verified & there) | {run.release}

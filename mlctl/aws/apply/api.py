@@ -6,13 +6,13 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from mlctl.aws import read, read_api
-from mlctl.aws.apply.run import Run
-from mlctl.aws.errors import code_of, raise_unless_absent
-from mlctl.aws.names import ALIAS, STATEMENT
-from mlctl.aws.ownership import overtaken
-from mlctl.aws.plan import Step, wanted_routes
-from mlctl.aws.state import ApiConfig, ApiState, Cors, Domain, DomainState
+from mlctl.aws.apply.context import DeployContext
+from mlctl.aws.client.errors import code_of, raise_unless_absent
+from mlctl.aws.live import api_resources, resources
+from mlctl.aws.stack.names import ALIAS, STATEMENT
+from mlctl.aws.stack.ownership import overtaken
+from mlctl.aws.stack.plan import Step, wanted_routes
+from mlctl.aws.stack.state import ApiConfig, ApiState, Cors, Domain, DomainState
 
 # The longest that an HTTP API waits: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
 _INTEGRATION_TIMEOUT_MS = 30_000
@@ -20,7 +20,7 @@ _AUTH = {"none": "NONE", "iam": "AWS_IAM", "jwt": "JWT"}
 _STAGE = "$default"
 
 
-def api(run: Run, step: Step) -> str:
+def api(run: DeployContext, step: Step) -> str:
     """Make the API, or what of it is missing or differs; delete one that was made twice."""
     if step.action == "delete":
         return _delete(run, step.name)
@@ -40,7 +40,7 @@ def api(run: Run, step: Step) -> str:
     return f"at most {limits.rate:g} requests a second" if limits else "unthrottled"
 
 
-def permission(run: Run, step: Step) -> str:
+def permission(run: DeployContext, step: Step) -> str:
     """Let this API, and nobody else, invoke the alias."""
     client = run.aws.lambda_
     source = run.desired.source_arn(run.api_id)
@@ -62,12 +62,12 @@ def permission(run: Run, step: Step) -> str:
         if code_of(error) != "ResourceConflictException":
             raise
         # It is there: given by a call whose answer was lost, or by another command.
-        if read.allowed_source(run.aws, run.desired.names) != source:
+        if resources.allowed_source(run.aws, run.desired.names) != source:
             raise overtaken(run.desired.names, "it let another API invoke the alias") from None
     return "this API only"
 
 
-def domain(run: Run, step: Step) -> str:
+def domain(run: DeployContext, step: Step) -> str:
     """Make the domain name and map it to the API; or delete one that the settings name no longer."""
     client = run.aws.api
     state = next((each for each in run.actual.domains if each.config.name == step.name), None)
@@ -94,7 +94,7 @@ def domain(run: Run, step: Step) -> str:
     return f"let its DNS record point to {state.target}"
 
 
-def _make_domain(run: Run, wanted: Domain, configuration: Any) -> DomainState:
+def _make_domain(run: DeployContext, wanted: Domain, configuration: Any) -> DomainState:
     try:
         made: Any = run.aws.api.create_domain_name(
             DomainName=wanted.name, DomainNameConfigurations=configuration, Tags=run.desired.all_tags
@@ -112,7 +112,7 @@ def _make_domain(run: Run, wanted: Domain, configuration: Any) -> DomainState:
     return DomainState(config=wanted, ours=True, target=target)
 
 
-def _map(run: Run, mapping: Any) -> None:
+def _map(run: DeployContext, mapping: Any) -> None:
     try:
         run.aws.api.create_api_mapping(**mapping)
     except ClientError as error:
@@ -123,12 +123,12 @@ def _map(run: Run, mapping: Any) -> None:
             raise
 
 
-def _domain_now(run: Run, name: str) -> DomainState | None:
-    found = read_api.domains(run.aws, run.desired.names, name)
+def _domain_now(run: DeployContext, name: str) -> DomainState | None:
+    found = api_resources.domains(run.aws, run.desired.names, name)
     return next((each for each in found if each.config.name == name), None)
 
 
-def delete_domain(run: Run, state: DomainState) -> None:
+def delete_domain(run: DeployContext, state: DomainState) -> None:
     """Delete a domain name of ours; its mapping goes first."""
     name, client = state.config.name, run.aws.api
     if state.mapping_id:
@@ -136,33 +136,33 @@ def delete_domain(run: Run, state: DomainState) -> None:
     _gone(partial(client.delete_domain_name, DomainName=name))
 
 
-def _found(run: Run) -> ApiState | None:
+def _found(run: DeployContext) -> ApiState | None:
     """Our API, made since the plan by a deploy beside this one."""
-    address = read_api.address(run.aws, run.desired.names)
+    address = api_resources.address(run.aws, run.desired.names)
     if address is None:
         return None
     run.api_id, run.api_endpoint = address
-    return read_api.api(run.aws, *address)
+    return api_resources.api(run.aws, *address)
 
 
-def _create(run: Run) -> ApiState:
+def _create(run: DeployContext) -> ApiState:
     """A new API. Nothing on AWS keeps two deploys from making one each: the younger one is deleted at once."""
     names = run.desired.names
     cors = {"CorsConfiguration": _cors_document(run.desired.api.cors)} if run.desired.api.cors else {}
     created: Any = run.aws.api_once.create_api(
         Name=names.function, ProtocolType="HTTP", Tags=run.desired.all_tags, **cors
     )
-    oldest = read_api.address(run.aws, names)
+    oldest = api_resources.address(run.aws, names)
     if oldest is not None and oldest[0] != created["ApiId"]:
         run.aws.api.delete_api(ApiId=created["ApiId"])
         run.api_id, run.api_endpoint = oldest
-        return read_api.api(run.aws, *oldest)
+        return api_resources.api(run.aws, *oldest)
     run.api_id, run.api_endpoint = created["ApiId"], created["ApiEndpoint"]
     nothing = ApiConfig(integration=None, auth=None, jwt=None, throttling=None, cors=run.desired.api.cors)
     return ApiState(id=run.api_id, endpoint=run.api_endpoint, config=nothing)
 
 
-def _delete(run: Run, api_id: str) -> str:
+def _delete(run: DeployContext, api_id: str) -> str:
     _gone(partial(run.aws.api.delete_api, ApiId=api_id))
     return "deleted"
 
@@ -175,7 +175,7 @@ def _gone(delete: Callable[[], object]) -> None:
         raise_unless_absent(error)
 
 
-def _integration(run: Run, state: ApiState) -> str:
+def _integration(run: DeployContext, state: ApiState) -> str:
     wanted: dict[str, Any] = {
         "ApiId": state.id,
         "IntegrationType": "AWS_PROXY",
@@ -190,7 +190,7 @@ def _integration(run: Run, state: ApiState) -> str:
     return state.integration_id
 
 
-def _authorizer(run: Run, state: ApiState) -> str | None:
+def _authorizer(run: DeployContext, state: ApiState) -> str | None:
     jwt = run.desired.api.jwt
     if jwt is None:
         return None
@@ -208,7 +208,7 @@ def _authorizer(run: Run, state: ApiState) -> str | None:
     return state.authorizer_id
 
 
-def _route(run: Run, state: ApiState, key: str, target: str, authorizer_id: str | None) -> None:
+def _route(run: DeployContext, state: ApiState, key: str, target: str, authorizer_id: str | None) -> None:
     # What a browser may ask is no secret: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html
     auth = _AUTH[run.desired.api.auth or "none"] if key == "$default" else "NONE"
     guarded_by = authorizer_id if auth == "JWT" else None
@@ -227,7 +227,7 @@ def _route(run: Run, state: ApiState, key: str, target: str, authorizer_id: str 
         run.aws.api.update_route(RouteId=there.id, **wanted)
 
 
-def _stage(run: Run, state: ApiState) -> None:
+def _stage(run: DeployContext, state: ApiState) -> None:
     throttling = run.desired.api.throttling
     limits: dict[str, Any] = {"ApiId": state.id, "StageName": _STAGE, "AutoDeploy": True}
     if throttling:
@@ -245,7 +245,7 @@ def _stage(run: Run, state: ApiState) -> None:
         run.aws.api.update_stage(**limits)
 
 
-def _cors(run: Run, state: ApiState) -> None:
+def _cors(run: DeployContext, state: ApiState) -> None:
     wanted = run.desired.api.cors
     if state.config.cors == wanted:
         return

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 
 from mlctl.aws.apply import alias, api, extras, function, iam, release
-from mlctl.aws.apply.run import Run
-from mlctl.aws.plan import Plan, Step
+from mlctl.aws.apply.context import DeployContext
+from mlctl.aws.stack.plan import Plan, Step
 from mlctl.progress import Event
 
-_STEPS: dict[str, Callable[[Run, Step], str]] = {
+_STEPS: dict[str, Callable[[DeployContext, Step], str]] = {
     "canary": alias.take_back,
     "role": iam.role,
     "role policy": iam.role_policy,
@@ -27,7 +27,7 @@ _STEPS: dict[str, Callable[[Run, Step], str]] = {
 }
 
 
-def carry_out(run: Run, plan: Plan) -> None:
+def carry_out(run: DeployContext, plan: Plan) -> None:
     """Apply every step that changes something. Raises what boto3 or ``run.verify`` raises."""
     for step in plan.steps:
         if step.action != "unchanged":

@@ -4,11 +4,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from mlctl.aws import buckets
-from mlctl.aws.apply.run import Run
-from mlctl.aws.errors import code_of, raise_unless_absent
-from mlctl.aws.patience import patiently
-from mlctl.aws.plan import Step
+from mlctl.aws.apply import package_bucket
+from mlctl.aws.apply.context import DeployContext
+from mlctl.aws.client.errors import code_of, raise_unless_absent
+from mlctl.aws.client.retry import patiently
+from mlctl.aws.stack.plan import Step
 from mlctl.errors import ExitCode, MlctlError
 
 # Within these a statistic is taken; a missing one means that nobody asked.
@@ -17,7 +17,7 @@ _READY_PAUSE_SECONDS = 5.0
 _READY_ATTEMPTS = 120
 
 
-def log_group(run: Run, step: Step) -> str:
+def log_group(run: DeployContext, step: Step) -> str:
     """Make the log group, and set how long its lines are kept."""
     names, days = run.desired.names, run.desired.retention_days
     if step.action == "create":
@@ -31,13 +31,13 @@ def log_group(run: Run, step: Step) -> str:
     return f"kept for {days} days"
 
 
-def bucket(run: Run, _: Step) -> str:
+def bucket(run: DeployContext, _: Step) -> str:
     """Make the bucket for large packages."""
-    buckets.ensure(run.aws, run.desired)
+    package_bucket.ensure(run.aws, run.desired)
     return "private, encrypted, emptied after seven days"
 
 
-def provisioned_concurrency(run: Run, step: Step) -> str:
+def provisioned_concurrency(run: DeployContext, step: Step) -> str:
     """Have environments of a release ready, or no longer.
 
     Raises MlctlError (exit 5) when Lambda does not get them ready.
@@ -61,7 +61,7 @@ def provisioned_concurrency(run: Run, step: Step) -> str:
     raise _not_provisioned(run, "they were not ready in ten minutes")
 
 
-def reserved_concurrency(run: Run, step: Step) -> str:
+def reserved_concurrency(run: DeployContext, step: Step) -> str:
     """Set apart how many requests the function handles at once, or give them back."""
     client = run.aws.lambda_
     if step.action == "delete" or run.desired.reserved is None:
@@ -76,7 +76,7 @@ def reserved_concurrency(run: Run, step: Step) -> str:
     return f"{wanted} at once"
 
 
-def alarm(run: Run, step: Step) -> str:
+def alarm(run: DeployContext, step: Step) -> str:
     """Make, change or delete one alarm on the alias."""
     client = run.aws.cloudwatch
     if step.action == "delete":
@@ -105,7 +105,7 @@ def alarm(run: Run, step: Step) -> str:
     return f"{wanted.metric} at {wanted.threshold:g}"
 
 
-def tags(run: Run, _: Step) -> str:
+def tags(run: DeployContext, _: Step) -> str:
     """Put the tags on everything; on the function last, for its tags tell whether this is done."""
     desired, wanted = run.desired, run.desired.all_tags
     if desired.role is not None:
@@ -122,7 +122,7 @@ def tags(run: Run, _: Step) -> str:
     return f"{len(wanted)} on role, log group, API and function"
 
 
-def _not_provisioned(run: Run, reason: str) -> MlctlError:
+def _not_provisioned(run: DeployContext, reason: str) -> MlctlError:
     return MlctlError(
         f"Lambda does not get environments of release {run.release} ready: {reason}.",
         code="not_provisioned",

@@ -6,20 +6,21 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from mlctl.aws import buckets, read
-from mlctl.aws.apply.run import Run
-from mlctl.aws.errors import code_of
-from mlctl.aws.ownership import check_ownership, overtaken
-from mlctl.aws.patience import patiently, wait
-from mlctl.aws.plan import Step
-from mlctl.aws.state import FunctionState
+from mlctl.aws.apply import package_bucket
+from mlctl.aws.apply.context import DeployContext
+from mlctl.aws.client.errors import code_of
+from mlctl.aws.client.retry import patiently, wait
+from mlctl.aws.live import resources
+from mlctl.aws.stack.ownership import check_ownership, overtaken
+from mlctl.aws.stack.plan import Step
+from mlctl.aws.stack.state import FunctionState
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.progress import Event
 
 _SETTLE_ATTEMPTS = 300
 
 
-def function(run: Run, step: Step) -> str:
+def function(run: DeployContext, step: Step) -> str:
     """Make the function, or give it the release's configuration and code."""
     if step.action == "create":
         _create(run)
@@ -27,13 +28,13 @@ def function(run: Run, step: Step) -> str:
     return _update(run)
 
 
-def settled(run: Run) -> FunctionState:
+def settled(run: DeployContext) -> FunctionState:
     """The function once no update of it is in progress, even one that failed; that state stays until the next one.
 
     Raises MlctlError (exit 5) when the function is gone, or an update does not end.
     """
     for _ in range(_SETTLE_ATTEMPTS):
-        found = read.function(run.aws, run.desired.names)
+        found = resources.function(run.aws, run.desired.names)
         if found is None:
             raise overtaken(run.desired.names, "the function is gone")
         if not found.is_busy:
@@ -42,7 +43,7 @@ def settled(run: Run) -> FunctionState:
     raise _not_ready(run, "it is still being updated after five minutes")
 
 
-def _working(run: Run) -> FunctionState:
+def _working(run: DeployContext) -> FunctionState:
     """The same after a change of our own, which must not have failed."""
     found = settled(run)
     if found.failure is not None:
@@ -50,7 +51,7 @@ def _working(run: Run) -> FunctionState:
     return found
 
 
-def _not_ready(run: Run, why: str) -> MlctlError:
+def _not_ready(run: DeployContext, why: str) -> MlctlError:
     return MlctlError(
         f"Lambda could not make the function {run.function} ready: {why}",
         code="aws_not_ready",
@@ -64,12 +65,12 @@ def at_revision(found: FunctionState) -> dict[str, Any]:
     return {"RevisionId": found.revision} if found.revision else {}
 
 
-def is_desired(run: Run, found: FunctionState) -> bool:
+def is_desired(run: DeployContext, found: FunctionState) -> bool:
     """Whether the function has the configuration and the code of the release."""
     return (found.config, found.code_sha256) == (run.desired.config, run.desired.code_sha256)
 
 
-def _create(run: Run) -> None:
+def _create(run: DeployContext) -> None:
     client, config, code = run.aws.lambda_, run.desired.config, _code(run)
     try:
         patiently(
@@ -84,13 +85,13 @@ def _create(run: Run) -> None:
             raise
         # The name is the lock: our own call took effect and its answer was lost, or another deploy was first.
         found = settled(run)
-        check_ownership(read.actual(run.aws, run.desired.names), run.desired.names)
+        check_ownership(resources.actual(run.aws, run.desired.names), run.desired.names)
         if not is_desired(run, found):
             raise overtaken(run.desired.names, "it made the function first") from None
     wait(run.aws, "function_active_v2", FunctionName=run.function)
 
 
-def _update(run: Run) -> str:
+def _update(run: DeployContext) -> str:
     client, desired = run.aws.lambda_, run.desired
     found, done = settled(run), "configured"
     planned_on = run.actual.function
@@ -113,7 +114,7 @@ def _update(run: Run) -> str:
     return done
 
 
-def _unless_overtaken(run: Run, call: Callable[[], object]) -> None:
+def _unless_overtaken(run: DeployContext, call: Callable[[], object]) -> None:
     """Make a call that names a revision; whether a stale one was our own is seen from what is there."""
     try:
         patiently(run.aws, call, run.sleep)
@@ -123,7 +124,7 @@ def _unless_overtaken(run: Run, call: Callable[[], object]) -> None:
             raise
 
 
-def _settings(run: Run) -> dict[str, Any]:
+def _settings(run: DeployContext) -> dict[str, Any]:
     config = run.desired.config
     logging = {"LogFormat": config.log_format, "LogGroup": config.log_group}
     if config.log_level:
@@ -144,7 +145,7 @@ def _settings(run: Run) -> dict[str, Any]:
     }
 
 
-def _code(run: Run) -> Any:
+def _code(run: DeployContext) -> Any:
     """The package as the calls take it: in the call itself, or put into the bucket before."""
     if not run.desired.through_bucket:
         return {"ZipFile": run.code}
@@ -157,7 +158,7 @@ def _code(run: Run) -> Any:
 
     total = len(run.code) // 1_000_000
     run.report(Event("start", part, f"Uploading to the bucket {run.desired.bucket}", total=total, unit="MB"))
-    key = buckets.upload(run.aws, run.desired, run.code, advance)
+    key = package_bucket.upload(run.aws, run.desired, run.code, advance)
     run.report(Event("finish", part, f"{_size(len(run.code))}, its SHA-256 checked by S3"))
     return {"S3Bucket": run.desired.bucket, "S3Key": key}
 

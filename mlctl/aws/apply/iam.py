@@ -4,15 +4,15 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from mlctl.aws import read
-from mlctl.aws.apply.run import Run
-from mlctl.aws.errors import code_of, raise_unless_absent
-from mlctl.aws.ownership import check_ownership
-from mlctl.aws.plan import Step, dropped_policies
-from mlctl.aws.state import RoleConfig
+from mlctl.aws.apply.context import DeployContext
+from mlctl.aws.client.errors import code_of, raise_unless_absent
+from mlctl.aws.live import resources
+from mlctl.aws.stack.ownership import check_ownership
+from mlctl.aws.stack.plan import Step, dropped_policies
+from mlctl.aws.stack.state import RoleConfig
 
 
-def role(run: Run, step: Step) -> str:
+def role(run: DeployContext, step: Step) -> str:
     """Make the role, or give it the rights that it lacks."""
     wanted, name = _wanted(run), run.desired.names.role
     missing = set(wanted.policies)
@@ -25,7 +25,7 @@ def role(run: Run, step: Step) -> str:
     return "may write to its own log group" + (", and what the settings ask for" if len(wanted.policies) > 1 else "")
 
 
-def role_policy(run: Run, _: Step) -> str:
+def role_policy(run: DeployContext, _: Step) -> str:
     """Put right what differs: documents, rights that are no longer wanted, the trust, the boundary."""
     wanted, name, iam = _wanted(run), run.desired.names.role, run.aws.iam
     now = run.actual.role.config if run.actual.role else wanted
@@ -48,13 +48,13 @@ def role_policy(run: Run, _: Step) -> str:
     return "as the settings say"
 
 
-def _wanted(run: Run) -> RoleConfig:
+def _wanted(run: DeployContext) -> RoleConfig:
     if run.desired.role is None:
         raise AssertionError("a plan has no step for a role that is not ours")
     return run.desired.role
 
 
-def _create(run: Run, wanted: RoleConfig) -> None:
+def _create(run: DeployContext, wanted: RoleConfig) -> None:
     boundary: dict[str, Any] = {"PermissionsBoundary": wanted.boundary} if wanted.boundary else {}
     try:
         run.aws.iam.create_role(
@@ -67,4 +67,4 @@ def _create(run: Run, wanted: RoleConfig) -> None:
         if code_of(error) != "EntityAlreadyExists":
             raise
         # Made a moment ago, by a call whose answer was lost or by a deploy beside this one; or somebody else's.
-        check_ownership(read.actual(run.aws, run.desired.names), run.desired.names)
+        check_ownership(resources.actual(run.aws, run.desired.names), run.desired.names)

@@ -5,19 +5,19 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from mlctl.aws.apply.context import DeployContext
 from mlctl.aws.apply.function import at_revision, is_desired, settled
-from mlctl.aws.apply.run import Run
-from mlctl.aws.errors import code_of, raise_unless_absent
-from mlctl.aws.names import ReleaseText
-from mlctl.aws.ownership import overtaken
-from mlctl.aws.patience import patiently, wait
-from mlctl.aws.plan import Step
+from mlctl.aws.client.errors import code_of, raise_unless_absent
+from mlctl.aws.client.retry import patiently, wait
+from mlctl.aws.stack.names import ReleaseText
+from mlctl.aws.stack.ownership import overtaken
+from mlctl.aws.stack.plan import Step
 from mlctl.progress import Event
 
 _ATTEMPTS = 3
 
 
-def release(run: Run, step: Step) -> str:
+def release(run: DeployContext, step: Step) -> str:
     """Publish the function as a release, or delete an old one."""
     if step.action == "delete":
         return _delete(run, step.name)
@@ -31,7 +31,7 @@ def release(run: Run, step: Step) -> str:
     return f"release {run.release}"
 
 
-def verify(run: Run, _: Step) -> str:
+def verify(run: DeployContext, _: Step) -> str:
     """Ask the release every golden example, by its number, once Lambda has it ready.
 
     One that was there before is not waited for: an idle one is inactive until the first question wakes it, and one
@@ -43,7 +43,7 @@ def verify(run: Run, _: Step) -> str:
     return f"release {run.release} answers as scikit-learn does"
 
 
-def _touch(run: Run) -> None:
+def _touch(run: DeployContext) -> None:
     """Change what says nothing, the function's own description, so that there is something to publish."""
     found = settled(run)
     wanted = {"Description": f"{run.desired.release.to_description()[:-1]}~", **at_revision(found)}
@@ -54,7 +54,7 @@ def _touch(run: Run) -> None:
     )
 
 
-def _publish(run: Run) -> Any:
+def _publish(run: DeployContext) -> Any:
     """Publish what is there only if it is what this run put there: digest and revision are named."""
     for _ in range(_ATTEMPTS):
         found = settled(run)
@@ -75,7 +75,7 @@ def _publish(run: Run) -> Any:
     raise overtaken(run.desired.names, "the function changes all the time")
 
 
-def _delete(run: Run, number: str) -> str:
+def _delete(run: DeployContext, number: str) -> str:
     try:
         run.aws.lambda_.delete_function(FunctionName=run.function, Qualifier=number)
     except ClientError as error:

@@ -1,0 +1,123 @@
+"""Walks down trees, for what is no generated code: from a row and a root to the node of a leaf.
+
+The arrays are those of ``trees.Trees``. Source: sklearn/tree/_tree.pyx (``_apply_dense``).
+"""
+
+from __future__ import annotations
+
+import struct
+
+from handler.ops import InvalidModel, UnprocessableRow
+
+# Not from typing: importing it would cost a cold start some milliseconds.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from handler.ops import Origins, Row
+
+INFINITY = float("inf")
+
+
+def leaf(feature: Sequence[int], threshold: Sequence[float], skip: Sequence[int]) -> Callable[[Row, int], int]:
+    """A function from a row and a root to the node of the leaf."""
+
+    def walk(row: Row, node: int) -> int:
+        tested = feature[node]
+        while tested >= 0:
+            node += 1 if row[tested] <= threshold[node] else skip[node] + 1
+            tested = feature[node]
+        return node
+
+    return walk
+
+
+def leaf_with_gaps(
+    feature: Sequence[int], threshold: Sequence[float], skip: Sequence[int], missing: Sequence[int]
+) -> Callable[[Row, int], int]:
+    """As ``leaf``, with one comparison more at each node."""
+
+    def walk(row: Row, node: int) -> int:
+        tested = feature[node]
+        while tested >= 0:
+            number = row[tested]
+            # NaN alone differs from itself.
+            left = number <= threshold[node] if number == number else not missing[node]  # noqa: PLR0124
+            node += 1 if left else skip[node] + 1
+            tested = feature[node]
+        return node
+
+    return walk
+
+
+def leaf_with_sets(
+    feature: Sequence[int],
+    threshold: Sequence[float],
+    skip: Sequence[int],
+    missing: Sequence[int],
+    sets: Sequence[int],
+    categories: int,
+) -> Callable[[Row, int], int]:
+    """As ``leaf_with_gaps``, where the first features hold categories; what is none of them counts as missing."""
+
+    def walk(row: Row, node: int) -> int:
+        tested = feature[node]
+        while tested >= 0:
+            number = row[tested]
+            if tested >= categories and number == number:  # noqa: PLR0124
+                left = number <= threshold[node]
+            elif tested < categories and 0 <= number < 256:
+                code = int(number)
+                left = sets[_whole(threshold[node]) * 8 + (code >> 5)] >> (code & 31) & 1 == 1
+            else:
+                left = not missing[node]
+            node += 1 if left else skip[node] + 1
+            tested = feature[node]
+        return node
+
+    return walk
+
+
+def inside(found: Callable[[Row, int], int], spans: list[tuple[int, int]]) -> Callable[[Row, int], int]:
+    """``found`` over arrays that are not checked as a whole; InvalidModel for a walk that leaves its tree."""
+    ends = dict(spans)
+
+    def walk(row: Row, root: int) -> int:
+        node = found(row, root)
+        if node >= ends[root]:
+            raise InvalidModel("a tree points outside its arrays")
+        return node
+
+    return walk
+
+
+def _whole(number: float) -> int:
+    """The number of a set, which a large model holds unchecked."""
+    if not 0 <= number < 2**32:
+        raise InvalidModel("a tree points outside its sets of categories")
+    return int(number)
+
+
+def to_float32(origins: Origins) -> Callable[[Row], tuple[float, ...]]:
+    """A function that rounds a row to float32 as a C cast does, and refuses what overflows it, or is infinite."""
+    width = len(origins)
+    packer = struct.Struct(f"<{width}f")
+    pack, unpack = packer.pack, packer.unpack
+
+    def rounded(row: Row) -> tuple[float, ...]:
+        try:
+            found = unpack(pack(*row))
+            # What is missing makes the sum NaN as well; no sum of float32 leaves float64.
+            total = sum(found)
+            if total - total == 0 or not (INFINITY in found or -INFINITY in found):
+                return found
+        except OverflowError:
+            pass
+        except struct.error:
+            raise InvalidModel("text reaches the trees") from None
+        # Of those that are not missing.
+        sizes = [abs(value) if value == value else 0.0 for value in row]  # noqa: PLR0124
+        origin = origins[sizes.index(max(sizes))]
+        raise UnprocessableRow(origin, "is too large for the model: once scaled it leaves float32")
+
+    return rounded

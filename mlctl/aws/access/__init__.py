@@ -1,0 +1,1 @@
+"""Who calls AWS and what they may do: permissions and preflight checks."""

@@ -1,0 +1,1 @@
+"""Clients: sessions, errors, timeouts and retries."""

@@ -1,0 +1,1 @@
+"""Reads what is on AWS: resources, logs, metrics."""

@@ -1,0 +1,1 @@
+"""Measures a portable package against scikit-learn, and prices both."""

@@ -1,0 +1,1 @@
+"""How results, errors and progress reach the terminal."""

@@ -1,0 +1,112 @@
+"""What a deployed API answered to ``POST /predict``. Shared by verbs; a document of another form is never drawn."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mlctl.errors import ExitCode, MlctlError
+from mlctl.http import Response
+
+_HINT = "Correct the values; `mlctl data describe` shows the features."
+_HINTS = {
+    "too_many_instances": "Split the file.",
+    "body_too_large": "Split the file.",
+    "response_too_large": "Split the file.",
+}
+
+
+@dataclass(frozen=True)
+class Invoked:
+    """What came back; ``document`` is the body as JSON, ``schema`` that of the model that answered."""
+
+    base_url: str
+    response: Response
+    document: Any
+    schema: dict[str, Any]
+
+    @property
+    def class_names(self) -> list[str]:
+        """The names of the classes in the order of the probabilities or scores; empty for a regression."""
+        target = self.schema.get("target")
+        names = target.get("class_names") if isinstance(target, dict) else None
+        return [str(name) for name in names or ()]
+
+    @property
+    def refused(self) -> MlctlError | None:
+        """The error for a request that the handler refused (exit 3; exit 5 when it failed, or answered otherwise)."""
+        if self.response.status < 400:
+            return None if is_prediction(self.document, self.class_names) else _no_prediction(self.response)
+        error = self.document.get("error") if isinstance(self.document, dict) else None
+        own = error if isinstance(error, dict) else {}
+        said = own.get("message", self.response.body[:200].decode(errors="replace"))
+        is_ours = bool(own) and self.response.status < 500
+        return MlctlError(
+            f"The API answered {self.response.status}: {said}",
+            code=str(own.get("code", "api_error")),
+            exit_code=ExitCode.BAD_INPUT if is_ours else ExitCode.AWS,
+            hint=_HINTS.get(str(own.get("code")), _HINT) if is_ours else "`mlctl logs` shows the reason.",
+        )
+
+    @property
+    def problems(self) -> list[str]:
+        """What the API found wrong, each in a line."""
+        error = self.document.get("error") if isinstance(self.document, dict) else None
+        details = error.get("details", ()) if isinstance(error, dict) else ()
+        told = []
+        for each in details if isinstance(details, list) else ():
+            if isinstance(each, dict):
+                row = f"row {each['instance'] + 1}: " if type(each.get("instance")) is int else ""
+                feature = f"{each['feature']} " if "feature" in each else ""
+                told.append(f"{row}{feature}{each.get('problem', '')}")
+        return told
+
+
+def is_prediction(document: Any, class_names: Sequence[str]) -> bool:
+    """Whether a document is what the handler answers: docs/API.md.
+
+    ``class_names``: those of the model, which probabilities and scores belong to one by one; empty where unknown.
+    """
+    if not isinstance(document, dict) or not _is_number(document.get("latency_ms")):
+        return False
+    rows = document.get("predictions", [document])
+    if not isinstance(rows, list) or not rows:
+        return False
+    kinds = {_kind(row, class_names) for row in rows}
+    return len(kinds) == 1 and "" not in kinds
+
+
+def _kind(row: Any, class_names: Sequence[str]) -> str:
+    """``number``, ``numbers``, ``probabilities`` or ``scores``; empty for what is no answer for one row."""
+    if not isinstance(row, dict) or not _are_warnings(row.get("warnings", [])):
+        return ""
+    for kind in ("probabilities", "scores"):
+        if kind in row:
+            numbers = row[kind]
+            is_list = isinstance(numbers, list) and bool(numbers) and all(map(_is_number, numbers))
+            one_of_two = kind == "scores" and is_list and len(numbers) == 1 and len(class_names) == 2
+            return kind if is_list and "class_name" in row and (one_of_two or len(numbers) == len(class_names)) else ""
+    prediction = row.get("prediction")
+    if isinstance(prediction, dict):
+        return "numbers" if prediction and all(map(_is_number, prediction.values())) else ""
+    return "number" if _is_number(prediction) else ""
+
+
+def _are_warnings(warnings: Any) -> bool:
+    return isinstance(warnings, list) and all(
+        isinstance(each, dict) and {"feature", "message"} <= each.keys() for each in warnings
+    )
+
+
+def _is_number(value: Any) -> bool:
+    """Whether it is a number that a float64 can hold."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+
+
+def _no_prediction(response: Response) -> MlctlError:
+    return MlctlError(
+        f"The API answered {response.status} with something other than a prediction.",
+        code="api_error",
+        exit_code=ExitCode.AWS,
+        hint="`mlctl status` shows whether this is the API of the model. --json shows its answer.",
+    )

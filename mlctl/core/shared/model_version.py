@@ -1,0 +1,216 @@
+"""From a fitted pipeline to a model version: what `train` and `import` share."""
+
+import io
+import pickle
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+from sklearn.pipeline import Pipeline
+
+from mlctl.data.columns import Integers
+from mlctl.data.dataset import Dataset
+from mlctl.data.values import Label
+from mlctl.errors import ExitCode, MlctlError, first_line
+from mlctl.files import canonical_json, sha256
+from mlctl.packaging import archive, build, proof
+from mlctl.portable.codegen.generator import generate
+from mlctl.portable.compile import compile_pipeline
+from mlctl.portable.ir.program import NotPortableError
+from mlctl.progress import Event, Report
+from mlctl.registry import answers, gates, manifest, schema, trust
+from mlctl.registry.answers import Example
+from mlctl.registry.gates import Gate
+from mlctl.registry.store import Origin, Registry
+from mlctl.settings import Settings
+from mlctl.training import pipeline, reference_answers
+from mlctl.training.pipeline import Takes
+
+
+@dataclass(frozen=True)
+class TrainedVersion:
+    """A model version and how it did. ``created`` is false when it existed already, byte for byte.
+
+    ``cv`` is None where there was no cross-validation.
+    """
+
+    version: str
+    path: Path
+    created: bool
+    estimator: str
+    task: str
+    class_names: tuple[str, ...]
+    metrics: dict[str, Any]
+    cv: dict[str, Any] | None
+    engine: str
+    engine_reason: str
+    gates: tuple[Gate, ...]
+
+
+def keep(
+    project_folder: Path,
+    settings: Settings,
+    fitted: Pipeline,
+    dataset: Dataset,
+    *,
+    train_rows: Integers,
+    test_rows: Integers,
+    metrics: dict[str, Any],
+    cv: dict[str, Any] | None,
+    takes: Takes,
+    recorded: Mapping[str, Any],
+    origin: Origin,
+    report: Report,
+) -> TrainedVersion:
+    """Write a fitted pipeline as a model version.
+
+    ``train_rows`` give the ranges of the schema, ``test_rows`` the examples; ``recorded`` are the
+    settings that the version depends on.
+    """
+    checked = gates.check(metrics, settings.gates)
+    labels = () if dataset.is_regression else tuple(np.asarray(fitted.classes_).tolist())
+    described = schema.make_schema(dataset, train_rows, labels)
+    held_out, golden = _examples(fitted, dataset, test_rows, takes, report)
+    files = {
+        "model.joblib": pickled(fitted),
+        "schema.json": canonical_json(described),
+        "metrics.json": canonical_json({**metrics, "cv": cv}),
+        "split.json": canonical_json({"format": 1, "test_rows": test_rows.tolist()}),
+        "heldout.json": canonical_json(answers.to_document(held_out)),
+        "golden.json": canonical_json(answers.to_document(golden)),
+    }
+    report(Event("start", "engine", "Compiling to the portable engine"))
+    estimator = pipeline.estimator_name(fitted)
+    compiled = _compile(fitted, described, labels, held_out, files, settings, estimator)
+    files |= compiled.files
+    engine, reason = build.choose_engine(compiled.entry, settings.deploy.engine)
+    outcome = f"parity {compiled.entry['parity']} on {len(held_out)} held-out rows" if compiled.files else reason
+    report(Event("finish", "engine", outcome, ok=bool(compiled.files)))
+    made = manifest.Manifest(
+        project=settings.project,
+        estimator=estimator,
+        preprocess=pipeline.step_names(fitted),
+        settings=dict(recorded),
+        data={"source": dataset.name, "digest": dataset.digest, "rows": dataset.rows, "takes": takes},
+        libraries=manifest.library_versions(),
+        platform=manifest.platform_tag(),
+        portable=compiled.entry,
+        files={name: sha256(data) for name, data in files.items()},
+    )
+    version, created = Registry(project_folder, settings.project).write(made, files, origin)
+    trust.remember(version.id, files["model.joblib"], project_folder, report)
+    return TrainedVersion(
+        version=version.id,
+        path=version.path,
+        created=created,
+        estimator=estimator,
+        task=dataset.task,
+        class_names=dataset.class_names,
+        metrics=metrics,
+        cv=cv,
+        engine=engine,
+        engine_reason=reason,
+        gates=checked,
+    )
+
+
+def _examples(
+    fitted: Pipeline, dataset: Dataset, test_rows: Integers, takes: Takes, report: Report
+) -> tuple[list[Example], list[Example]]:
+    """The held-out examples, and the golden ones among them."""
+    checked = test_rows[: reference_answers.HELD_OUT_AT_MOST]
+    total = len(checked)
+    report(Event("start", "examples", f"Asking scikit-learn for {total} rows, one at a time", total=total))
+
+    def advance(done: int) -> None:
+        report(Event("advance", "examples", done=done, total=total))
+
+    rows = pipeline.inputs(dataset, checked, takes)
+    try:
+        with warnings.catch_warnings():
+            # What there is to warn of was told when it was measured.
+            warnings.simplefilter("ignore")
+            outputs = [column.name for column in dataset.targets] if len(dataset.targets) > 1 else []
+            held_out = reference_answers.examples(
+                fitted, rows, list(dataset.requests(checked)), advance, outputs=outputs
+            )
+    except (Exception, SystemExit) as error:
+        # A pipeline may be somebody's code, and may never have met a row that comes alone.
+        raise MlctlError(
+            f"{pipeline.estimator_name(fitted)} cannot predict one row alone: {type(error).__name__}: "
+            f"{first_line(error)}",
+            code="prediction_failed",
+            exit_code=ExitCode.BAD_INPUT,
+            hint="The API is asked for single rows; `mlctl --debug` shows where it fails.",
+        ) from error
+    chosen = reference_answers.choose_golden(None if dataset.is_regression else dataset.classes[checked], len(checked))
+    golden = [held_out[at] for at in chosen]
+    report(Event("finish", "examples", f"{len(golden)} of them are golden examples"))
+    return held_out, golden
+
+
+def pickled(made: Pipeline) -> bytes:
+    """A pipeline as joblib writes it. Raises MlctlError (exit 3) for one that holds what cannot be written."""
+    buffer = io.BytesIO()
+    try:
+        joblib.dump(made, buffer)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise MlctlError(
+            f"The pipeline cannot be saved: {first_line(error)}.",
+            code="pipeline_unsavable",
+            exit_code=ExitCode.BAD_INPUT,
+            hint="Give it functions that have a name at the top of their module: neither lambdas nor inner functions.",
+        ) from error
+    return buffer.getvalue()
+
+
+@dataclass(frozen=True)
+class _Compiled:
+    """The manifest's ``portable`` entry, and the files that go with it."""
+
+    entry: dict[str, Any]
+    files: dict[str, bytes]
+
+
+def _compile(
+    fitted: Pipeline,
+    described: dict[str, Any],
+    labels: tuple[Label, ...],
+    held_out: list[Example],
+    files: dict[str, bytes],
+    settings: Settings,
+    estimator: str,
+) -> _Compiled:
+    """Compile, and run the result in a clean Python on the held-out rows: no parity, no portable."""
+    try:
+        model = compile_pipeline(fitted, described["features"])
+    except NotPortableError as reason:
+        return _Compiled(entry={"compiled": False, "reason": str(reason)}, files={})
+    arrays = {build.PORTABLE_FILE: model.to_bytes()}
+    source = generate(model)
+    made = arrays if source is None else {**arrays, build.GENERATED_FILE: source.encode()}
+
+    def difference(made: dict[str, bytes]) -> proof.Difference | None:
+        candidate = build.layout(
+            {"version": "0" * 64, "project": settings.project, "estimator": estimator, "parity": model.parity},
+            {
+                "schema.json": files["schema.json"],
+                "metrics.json": files["metrics.json"],
+                build.PORTABLE_FILE: made[build.PORTABLE_FILE],
+            },
+            generated=made.get(build.GENERATED_FILE),
+            python=settings.deploy.python,
+        )
+        return proof.first_difference(archive.write(candidate), held_out, labels, model.parity)
+
+    found = difference(made)
+    if found is not None and source is not None:
+        # The arrays are the truth: generated code only has to be as right and faster.
+        made, found = arrays, difference(arrays)
+    if found is not None:
+        return _Compiled(entry={"compiled": False, "reason": f"no parity with scikit-learn: {found}"}, files={})
+    return _Compiled(entry={"compiled": True, "parity": model.parity}, files=made)

@@ -1,1 +1,0 @@
-"""Model versions: what they hold, how they are made, and the registry that keeps them."""

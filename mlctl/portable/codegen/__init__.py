@@ -1,0 +1,1 @@
+"""Generates Python code for ensembles of trees."""

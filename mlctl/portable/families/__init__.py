@@ -1,0 +1,1 @@
+"""Compilers, one module for each family of scikit-learn classes."""

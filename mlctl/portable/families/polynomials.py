@@ -1,0 +1,45 @@
+"""PolynomialFeatures."""
+
+from dataclasses import replace
+from math import comb
+
+from sklearn.preprocessing import PolynomialFeatures
+
+from mlctl.portable.entry import Entry
+from mlctl.portable.input_checks import refuse_missing
+from mlctl.portable.ir.columns import ColumnType, ColumnTypes, Compiled
+from mlctl.portable.ir.program import NotPortableError, Step
+
+# As the handler has it: terms of all degrees, those left out included.
+MAX_TERMS = 100_000
+MAX_DEGREE = 1000
+
+
+def polynomial_features(part: PolynomialFeatures, table: ColumnTypes) -> Compiled:
+    """Products of columns. A sparse matrix is multiplied in another order than an array."""
+    table.require_numbers()
+    low, high = int(part._min_degree), int(part._max_degree)
+    width = len(table.columns)
+    if high > MAX_DEGREE:
+        raise NotPortableError(f"has a degree above {MAX_DEGREE:,}")
+    terms = (
+        comb(width, each) if part.interaction_only else comb(width + each - 1, each) for each in range(1, high + 1)
+    )
+    if sum(terms) > MAX_TERMS:
+        raise NotPortableError(f"makes more than {MAX_TERMS:,} terms on the way")
+    params = {
+        "degree": [low, high],
+        "distinct": bool(part.interaction_only),
+        "bias": bool(part.include_bias),
+        "forward": table.sparse,
+    }
+    step = Step(op="polynomial", parity="exact", params=params, tensors={})
+    # Products may leave float64; an infinite one that is not among the terms leaves NaN where it meets a zero.
+    made = ColumnType(infinite=high > 1, missing=low > 2)
+    out = replace(table, columns=(made,) * int(part.n_output_features_))
+    return (*refuse_missing(table), step), out
+
+
+_LIMITS = f"more than {MAX_TERMS:,} terms; a degree above {MAX_DEGREE:,}"
+
+ENTRIES = {PolynomialFeatures: Entry(polynomial_features, parity="exact", limits=_LIMITS)}

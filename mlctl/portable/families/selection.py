@@ -1,0 +1,71 @@
+"""The selectors of features: once fitted, a fixed set of columns."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.feature_selection import (
+    RFE,
+    RFECV,
+    GenericUnivariateSelect,
+    SelectFdr,
+    SelectFpr,
+    SelectFromModel,
+    SelectFwe,
+    SelectKBest,
+    SelectPercentile,
+    SequentialFeatureSelector,
+    VarianceThreshold,
+)
+from sklearn.utils import get_tags
+
+from mlctl.portable.entry import Entry, Inner
+from mlctl.portable.families.composition import frames, select
+from mlctl.portable.input_checks import refuse_both, refuse_infinite
+from mlctl.portable.ir.columns import ColumnTypes, Compiled
+from mlctl.portable.ir.program import NotPortableError, Step
+
+
+def selector(part: Any, table: ColumnTypes) -> tuple[tuple[Step, ...], ColumnTypes]:
+    """The selected columns.
+
+    A missing value is refused in any column, selected or not, unless the selector takes them: VarianceThreshold
+    does, and those with an estimator where the estimator does. Source: sklearn/feature_selection/_base.py.
+    """
+    table.require_numbers()
+    takes_missing = get_tags(part).input_tags.allow_nan
+    if frames(part) and (table.infinite or (table.missing and not takes_missing)):
+        # It checks an array, and a data frame not; which of them comes is not known here.
+        raise NotPortableError("puts out data frames, and then refuses missing and infinite values or not")
+    checks, table = refuse_infinite(table) if takes_missing else refuse_both(table)
+    steps, out = select(np.flatnonzero(part.get_support()).tolist(), table)
+    return (*checks, *steps), out if frames(part) else out.as_array()
+
+
+def eliminating(part: RFE, table: ColumnTypes, inner: Inner) -> Compiled:
+    """The selected columns, handed on."""
+    return selector(part, table)
+
+
+def last_eliminating(part: RFE, table: ColumnTypes, inner: Inner) -> Compiled:
+    """The selected columns, and the estimator that was fitted on them."""
+    steps, out = selector(part, table)
+    added, end = inner("estimator_", part.estimator_, out, last=True)
+    return (*steps, *added), end
+
+
+_SELECTOR = Entry(selector, parity="exact", skips_input_checks=True)
+_ELIMINATING = Entry(eliminating, parity="delegated", holds_parts=True, model=last_eliminating, skips_input_checks=True)
+
+ENTRIES = {
+    VarianceThreshold: _SELECTOR,
+    SelectKBest: _SELECTOR,
+    SelectPercentile: _SELECTOR,
+    SelectFpr: _SELECTOR,
+    SelectFdr: _SELECTOR,
+    SelectFwe: _SELECTOR,
+    GenericUnivariateSelect: _SELECTOR,
+    SelectFromModel: _SELECTOR,
+    SequentialFeatureSelector: _SELECTOR,
+    RFE: _ELIMINATING,
+    RFECV: _ELIMINATING,
+}

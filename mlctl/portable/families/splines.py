@@ -1,0 +1,128 @@
+"""SplineTransformer."""
+
+import warnings
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn import config_context
+from sklearn.preprocessing import SplineTransformer
+
+from mlctl.portable.entry import Entry
+from mlctl.portable.input_checks import checked, refuse_missing
+from mlctl.portable.ir.columns import ColumnType, ColumnTypes, Compiled
+from mlctl.portable.ir.program import NotPortableError, Step
+
+MAX_DEGREE = 100
+
+
+def spline_transformer(part: SplineTransformer, table: ColumnTypes) -> Compiled:
+    """The knots of each column, and what becomes of a number outside them."""
+    table.require_numbers()
+    missing_zeros = getattr(part, "handle_missing", "error") == "zeros"  # since scikit-learn 1.8
+    extrapolation, degree = part.extrapolation, int(part.degree)
+    if table.missing and part.sparse_output and missing_zeros and extrapolation not in ("constant", "linear"):
+        # Of all columns but the first, and by what the other rows hold.
+        raise NotPortableError("gives missing values other splines than zeros where its output is sparse")
+    if degree == 0 and extrapolation == "periodic" and part.sparse_output:
+        raise NotPortableError("repeats splines of degree 0 in a sparse matrix, where scikit-learn takes no row")
+    if degree > MAX_DEGREE:
+        raise NotPortableError(f"has a degree above {MAX_DEGREE}")
+    knots = np.array([spline.t for spline in part.bsplines_], dtype="<f8")
+    bounds = knots[:, [degree, -degree - 1]]
+    if not np.isfinite(knots).all() or (np.diff(knots) < 0).any():
+        raise NotPortableError("has knots that are not finite, or fall")
+    periodic = extrapolation == "periodic"
+    if periodic and (bounds[:, 0] == bounds[:, 1]).any():
+        raise NotPortableError("repeats a column that had a single value in training")
+    n_splines = int(part.bsplines_[0].c.shape[1])
+    below = above = "refuse" if extrapolation == "error" else "continue"
+    lines = None
+    if extrapolation in ("constant", "linear"):
+        below = above = "line"
+        bounds, lines = _lines(part, knots, n_splines)
+        if extrapolation == "constant" and degree == 0 and not part.sparse_output and n_splines > 1:
+            above = "refuse"  # scikit-learn writes all splines where there is room for none, and breaks off
+    if table.close and (degree == 0 or "refuse" in (below, above)):
+        raise NotPortableError("jumps where its knots lie, and a step before it may differ in the last bits")
+    params: dict[str, Any] = {
+        "degree": degree,
+        "n_splines": n_splines,
+        "periodic": periodic,
+        "below": below,
+        "above": above,
+        "bias": bool(part.include_bias),
+        "missing_zeros": missing_zeros,
+    }
+    tensors = {"knots": knots, "bounds": np.ascontiguousarray(bounds)}
+    if lines is None:
+        params["lines"] = None
+    else:
+        tensors["lines"] = lines
+    before, _ = checked(table)
+    # Together with missing values infinite ones are taken.
+    before = () if missing_zeros else (*before, *refuse_missing(table))
+    # Far out a polynomial leaves float64, and where two of its terms do, it gives NaN.
+    far = extrapolation in ("continue", "linear") or table.infinite
+    lost = (extrapolation == "continue" and degree > 3) or table.infinite
+    columns = (ColumnType(infinite=far, missing=lost),) * int(part.n_features_out_)
+    out = replace(table, columns=columns, sparse=bool(part.sparse_output))
+    return (*before, Step(op="splines", parity="close", params=params, tensors=tensors)), out
+
+
+def _lines(part: SplineTransformer, knots: NDArray[Any], n_splines: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """``(bounds, lines)``: where each column's splines end, and each one's value and slope below and above.
+
+    Shapes (columns, 2) and (columns, 4, n_splines). ``transform`` counts the degree of a straight
+    extrapolation up at the first column where it is 0 or 1, and the next columns begin with what it left:
+    their bounds lie elsewhere, which is repeated here, and held against what the part itself gives.
+    """
+    degree, straight = int(part.degree), part.extrapolation == "linear"
+    bounds, lines = np.empty((len(knots), 2)), np.zeros((len(knots), 4, n_splines))
+    for at, spline in enumerate(part.bsplines_):
+        low, high = float(spline.t[degree]), float(spline.t[-degree - 1])
+        if straight and degree <= 1:
+            degree += 1
+        if low > high or degree > n_splines:
+            raise NotPortableError("goes on in straight lines from more knots than it has")
+        first = np.arange(n_splines) < degree
+        last = first[::-1] | (degree == 0 and part.sparse_output)
+        bounds[at] = low, high
+        lines[at, 0], lines[at, 2] = np.where(first, spline(low), 0.0), np.where(last, spline(high), 0.0)
+        if straight:
+            lines[at, 1], lines[at, 3] = (
+                np.where(first, spline(low, nu=1), 0.0),
+                np.where(last, spline(high, nu=1), 0.0),
+            )
+    if not np.isfinite(lines).all():
+        raise NotPortableError("has splines without a finite slope at the ends")
+    if straight:
+        _compare(part, bounds, lines)
+    return bounds, lines
+
+
+def _compare(part: SplineTransformer, bounds: NDArray[Any], lines: NDArray[Any]) -> None:
+    """Raise NotPortableError where the part extrapolates in another way than ``lines`` say."""
+    away = np.ptp(bounds, axis=1) + 1.0
+    with warnings.catch_warnings(), config_context(transform_output="default"):
+        warnings.simplefilter("ignore")  # it may miss the names of its columns
+        got = part.transform(np.stack([bounds[:, 0] - away, bounds[:, 1] + away]))
+    below, above = lines[:, 0] - away[:, None] * lines[:, 1], lines[:, 2] + away[:, None] * lines[:, 3]
+    kept = lines.shape[2] - (not part.include_bias)
+    want = np.stack([each[:, :kept].ravel() for each in (below, above)])
+    if not np.allclose(got.toarray() if part.sparse_output else got, want, rtol=1e-9, atol=1e-9):
+        raise NotPortableError(
+            "goes on in straight lines in a way of its release of scikit-learn that is not supported"
+        )
+
+
+ENTRIES = {
+    SplineTransformer: Entry(
+        spline_transformer,
+        parity="close",
+        skips_input_checks=True,
+        limits="missing values with sparse_output; extrapolation='linear' or 'periodic' where it has too few knots; "
+        "numbers from a step before it that is close, with degree=0 or extrapolation='error'",
+    )
+}

@@ -1,0 +1,1 @@
+"""The portable model in memory: the program and the types of its columns."""

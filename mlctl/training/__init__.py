@@ -1,0 +1,1 @@
+"""Makes pipelines, trains them and measures them with scikit-learn."""
