@@ -271,11 +271,11 @@ def test_json_of_a_group_reaches_its_commands(trained: Path, cli: Cli) -> None:
 
 
 def test_the_operating_systems_refusals_are_told(trained: Path, cli: Cli) -> None:
-    (trained / "folder").mkdir()
-    result = cli("package", "-o", "folder")
-    assert result.code == 3
-    assert "folder cannot be used: Is a directory." in result.err
-    assert json.loads(cli("package", "-o", "folder", "--json").out)["error"]["code"] == "path_unusable"
+    # Not even root can write there.
+    result = cli("package", "-o", "/proc/folder/package.zip")
+    assert result.code == 1
+    assert result.err.startswith("Error: The operating system refused: ")
+    assert json.loads(cli("package", "-o", "/proc/folder/package.zip", "--json").out)["error"]["code"] == "os_error"
 
 
 def test_a_minimum_must_be_a_number(trained: Path, cli: Cli) -> None:
