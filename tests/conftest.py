@@ -58,6 +58,19 @@ def pytest_configure(config: pytest.Config) -> None:
             hypothesis.settings.load_profile(tier.FULL.name)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the end-to-end tests, and leave slow tests to the full tier unless one is named by its id."""
+    for item in items:
+        if item.path.is_relative_to(ROOT / "tests" / "e2e"):
+            item.add_marker(pytest.mark.e2e)
+    if tier.current is tier.FULL or any("::" in argument for argument in config.args):
+        return
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    if slow:
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if not item.get_closest_marker("slow")]
+
+
 @dataclass(frozen=True)
 class Result:
     """What one run of the command line gave."""
