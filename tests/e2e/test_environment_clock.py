@@ -63,7 +63,8 @@ def test_the_clock_is_in_nothing_that_is_made(tmp_path: Path, seed: Path, clock:
     assert version[:12] in user.ok("models").out
 
 
-@pytest.mark.parametrize("clock", _CLOCKS if tier.current is tier.FULL else ("a day back",))
+@pytest.mark.slow
+@pytest.mark.parametrize("clock", _CLOCKS)
 def test_a_clock_that_jumps_on_the_local_stage(tmp_path: Path, seed: Path, clock: str) -> None:
     project, state = tmp_path / "project", tmp_path / "state"
     shutil.copytree(seed, project)

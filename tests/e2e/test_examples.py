@@ -13,9 +13,13 @@ from tests.conftest import ROOT
 from tests.e2e.conftest import Project
 
 EXAMPLES = sorted(path.parent.name for path in (ROOT / "examples").glob("*/README.md"))
+# Their commands take a minute: training, measuring and comparing on a real table.
+_LONG = ("churn", "house-prices")
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in _LONG else []) for name in EXAMPLES]
+)
 def test_the_commands_of_an_example_run_as_printed(empty: Project, name: str) -> None:
     shutil.copytree(ROOT / "examples" / name, empty.folder, dirs_exist_ok=True)
     text = (empty.folder / "README.md").read_text(encoding="utf-8")

@@ -444,12 +444,14 @@ class TestModels:
         write_customers(project)
         return project
 
+    @pytest.mark.slow
     def test_text_and_gaps(self, shop: Path, cli: Cli) -> None:
         write_settings(shop)
         assert cli("train").code == 0
         found = cli("bench", *QUICK, "--json").json
         assert (found["agree"], found["portable"] is not None) == (True, True), found
 
+    @pytest.mark.slow
     def test_a_regression_of_text(self, shop: Path, cli: Cli) -> None:
         write_settings(shop, "spend")
         assert cli("train").code == 0
@@ -469,6 +471,7 @@ class TestModels:
         # What it imports beside what it names is found after all, and counted.
         assert any(each.startswith("filelock ") for each in found["assumptions"]["libraries"])
 
+    @pytest.mark.slow
     def test_a_pipeline_that_was_fitted_without_names(self, shop: Path, cli: Cli) -> None:
         from sklearn.linear_model import RidgeClassifier
 
