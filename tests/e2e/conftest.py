@@ -39,8 +39,9 @@ def free_port() -> int:
 class Project:
     """A project folder, and ``mlctl`` run in it as a user would."""
 
-    def __init__(self, folder: Path, command: list[str]) -> None:
+    def __init__(self, folder: Path, command: list[str], *, warm: bool = False) -> None:
         self.folder = folder
+        self._is_warm = warm
         self._command = command
         self._env = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "MLCTL_"))}
         self._env |= {name: os.environ[name] for name in SHARED_VARIABLES if name in os.environ}
@@ -50,7 +51,7 @@ class Project:
 
     def run(self, *words: str, stdin: str = "", **env: str) -> Result:
         """Run ``mlctl`` to its end, in a fork of a warm process where that makes no difference."""
-        if self._command == [SCRIPT] and WarmCommand.can_run(env):
+        if self._is_warm and WarmCommand.can_run(env):
             warm = warm_command(SCRIPT).run(
                 words, folder=self.folder, variables={**self._env, **env}, stdin=stdin.encode(), timeout=240
             )
@@ -102,13 +103,26 @@ class Project:
         psutil.wait_procs(family, timeout=10)
 
 
+def end_emulator(project: Project) -> None:
+    """End the emulator of a project, if it runs, without the seconds that saving its state takes."""
+    try:
+        record = json.loads((project.emulator_folder / "emulator.json").read_text())
+        runs = any("guarded_emulator" in word for word in psutil.Process(record["pid"]).cmdline())
+    except (OSError, ValueError, KeyError, TypeError, psutil.Error):
+        # No record, or one that the test has damaged.
+        project.run("local", "stop")
+        return
+    if runs:
+        project.kill_emulator()
+
+
 def make_project(folder: Path, command: list[str] | None = None) -> Iterator[Project]:
     """A Project whose emulator is stopped in the end."""
-    made = Project(folder, command or [SCRIPT])
+    made = Project(folder, command or [SCRIPT], warm=command is None)
     try:
         yield made
     finally:
-        made.run("local", "stop")
+        end_emulator(made)
 
 
 @pytest.fixture

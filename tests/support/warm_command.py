@@ -208,6 +208,8 @@ def _run(words: Sequence[str]) -> None:
     sys.argv = [sys.argv[2], *words]
     sys.path[0] = str(Path(sys.argv[0]).parent)
     code = main()
+    # As the interpreter does when it ends: worker processes of joblib stop here.
+    threading._shutdown()  # type: ignore[attr-defined]  # private, without a public way
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
