@@ -1,5 +1,5 @@
-"""The command line: a file a command. Each parses, calls one function of the core, and renders what it returns.
+"""The command line: one module for each command.
 
-Everything but typer is imported inside the functions, so that ``mlctl --help`` stays as fast as
-importing typer and rich, and no command pays for another's imports.
+Everything except Typer is imported inside functions. ``mlctl --help`` stays fast, and a command imports only what it
+needs.
 """

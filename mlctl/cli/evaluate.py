@@ -1,12 +1,12 @@
-"""``mlctl evaluate``."""
+"""The ``mlctl evaluate`` command."""
 
 from math import isfinite
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mlctl.cli.session import JsonFlag, Session, VersionArgument
-from mlctl.cli.train import SourceFlag, data_flags
+from mlctl.cli.options import JsonFlag, SourceFlag, VersionArgument, data_settings
+from mlctl.cli.session import Session
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,7 +23,7 @@ def evaluate(
             "--min",
             "--gate",
             metavar="METRIC=VALUE",
-            help="The least a metric must be (an error such as rmse: the most), or exit 4; may be given again.",
+            help="The minimum of a metric, or the maximum of an error such as rmse; exit 4 if missed. Repeatable.",
         ),
     ] = None,
     source: SourceFlag = None,
@@ -31,41 +31,41 @@ def evaluate(
 ) -> None:
     """Measure a model version again on its held-out rows.
 
-    Refuses data that is not what the version was trained on. Gates come from [gates] in mlctl.toml
-    and from --min. Opens the version's model.joblib, a pickle, which you must have made or trusted on this machine:
-    see `mlctl models trust`.
+    The data must be the data that the version was trained on. Gates come from [gates] in mlctl.toml and from --min.
+    This command opens model.joblib, a pickle: you must have made or trusted the version on this machine (see
+    `mlctl models trust`).
     """
     session = Session(ctx, as_json)
-    wanted = _parse(minimum or [])
-    settings = session.settings(flags=data_flags(session, source, None))
+    minimums = _parse_minimums(minimum or [])
+    settings = session.settings(flags=data_settings(session.folder, source, None))
     with session.progress() as report:
         from mlctl.core import evaluate as core
         from mlctl.registry import gates
 
-        evaluation = core.run(session.folder, settings, version=version, minimum=wanted, report=report)
+        evaluation = core.run(session.folder, settings, version=version, minimum=minimums, report=report)
     missed = gates.missed(evaluation.version, evaluation.gates)
     document = _document(evaluation)
     if missed:
-        # One document on stdout: the metrics are wanted most when they are too low.
+        # One document has both: you need the metrics most when they are too low.
         document["error"] = missed.to_document()
     session.emit(document, lambda console: _render(console, evaluation))
     if missed:
         session.fail_after_output(missed)
 
 
-def _parse(words: list[str]) -> dict[str, float]:
-    minimum = {}
-    for word in words:
-        name, _, value = word.partition("=")
+def _parse_minimums(options: list[str]) -> dict[str, float]:
+    minimums = {}
+    for option in options:
+        name, _, value = option.partition("=")
         try:
-            minimum[name] = float(value)
-            if not isfinite(minimum[name]):
+            minimums[name] = float(value)
+            if not isfinite(minimums[name]):
                 raise ValueError
         except ValueError:
             raise typer.BadParameter(
-                f"'{word}' is not METRIC=VALUE, such as accuracy=0.9.", param_hint="--min"
+                f"'{option}' is not METRIC=VALUE, such as accuracy=0.9.", param_hint="--min"
             ) from None
-    return minimum
+    return minimums
 
 
 def _document(evaluation: "Evaluation") -> dict[str, Any]:
@@ -84,10 +84,10 @@ def _render(console: "Console", evaluation: "Evaluation") -> None:
     from mlctl.registry import gates
 
     console.print(f"[bold]Model version {tables.short(evaluation.version)}[/] on {evaluation.rows} held-out rows\n")
-    checked = {gate.metric: gate for gate in evaluation.gates}
+    gate_of = {gate.metric: gate for gate in evaluation.gates}
     overview = tables.table("metric", "value", "gate", right=("value", "gate"))
     for name in gates.measured(evaluation.metrics):
-        gate = checked.get(name)
+        gate = gate_of.get(name)
         mark = "" if gate is None else " [green]✓[/]" if gate.passed else " [bold red]✗[/]"
         bound = f"{'≤' if gate.side == 'maximum' else '≥'} {gate.bound:.10g}{mark}" if gate else ""
         value = evaluation.metrics[name]

@@ -1,4 +1,4 @@
-"""``mlctl export``."""
+"""The ``mlctl export`` command."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlctl.cli import completion
+from mlctl.cli.options import JsonFlag, VersionArgument
 from mlctl.cli.output.terminal import escape
-from mlctl.cli.session import JsonFlag, Session, VersionArgument
+from mlctl.cli.session import Session
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,7 +27,7 @@ def export(
     ctx: typer.Context,
     stage: Annotated[
         str,
-        typer.Option("--stage", "-s", help="The stage on AWS whose settings count.", autocompletion=completion.stages),
+        typer.Option("--stage", "-s", help="The stage on AWS to export.", autocompletion=completion.stages),
     ],
     version: VersionArgument = "latest",
     export_format: Annotated[
@@ -34,14 +35,14 @@ def export(
     ] = ExportFormat.sam,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="The folder to write, instead of .mlctl/export/STAGE."),
+        typer.Option("--output", "-o", help="The folder to write to, instead of .mlctl/export/STAGE."),
     ] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Write a template of what `deploy` would make on a stage, with the package beside it.
+    """Write the resources that `deploy` creates on a stage as a template, with the package beside it.
 
-    For those who deploy with AWS SAM or CloudFormation. Needs no AWS account and asks none. What mlctl
-    does and the template does not (golden examples before traffic, canary) stands at its head.
+    Use it to deploy with AWS SAM or CloudFormation. This command makes no call to AWS. The header of the template lists
+    what it lacks compared to mlctl, such as golden examples before traffic and canaries.
     """
     session = Session(ctx, as_json)
     settings = session.settings(stage=stage)
@@ -59,7 +60,7 @@ def _document(exported: "Exported", export_format: ExportFormat) -> dict[str, An
         "format": export_format.value,
         "path": str(exported.path),
         "package": str(exported.package),
-        "resources": [{"type": each.type, "name": each.name} for each in exported.resources],
+        "resources": [{"type": resource.type, "name": resource.name} for resource in exported.resources],
         "command": exported.command,
     }
 
@@ -69,8 +70,8 @@ def _render(console: "Console", exported: "Exported") -> None:
 
     console.print(f"[bold]{tables.path(exported.path)}[/], with {escape(exported.package.name)} beside it")
     table = tables.table("type", "name")
-    for each in exported.resources:
-        table.add_row(escape(each.type), escape(each.name))
+    for resource in exported.resources:
+        table.add_row(escape(resource.type), escape(resource.name))
     console.print(table)
     console.print()
     console.print(escape(exported.command.replace(str(exported.path), tables.relative(exported.path))))

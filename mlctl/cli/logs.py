@@ -1,4 +1,4 @@
-"""``mlctl logs``."""
+"""The ``mlctl logs`` command."""
 
 from contextlib import contextmanager
 from itertools import chain
@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mlctl.cli.options import JsonFlag, StageFlag
 from mlctl.cli.output.terminal import MAX_LINE, echo, echo_json, escape
-from mlctl.cli.session import JsonFlag, Session, StageName
+from mlctl.cli.session import Session
 from mlctl.text import escape_of
 
 if TYPE_CHECKING:
@@ -15,33 +16,33 @@ if TYPE_CHECKING:
 
     from mlctl.core.logs import Filter, Line
 
-# As many as the handler writes.
+# The handler writes at most this many.
 _ROUTE_CHARACTERS = 200
 _COLOURS = {"DEBUG": "dim", "INFO": "green", "WARNING": "yellow", "ERROR": "bold red", "CRITICAL": "bold red"}
 
 
 def logs(
     ctx: typer.Context,
-    tail: Annotated[bool, typer.Option("--tail", "-t", help="Go on with new lines until Ctrl-C.")] = False,
-    since: Annotated[str, typer.Option("--since", help="How far back, such as 90s, 10m, 2h, 1d.")] = "10m",
+    tail: Annotated[bool, typer.Option("--tail", "-t", help="Follow new lines until Ctrl-C.")] = False,
+    since: Annotated[str, typer.Option("--since", help="How far to go back, such as 90s, 10m, 2h or 1d.")] = "10m",
     level: Annotated[
         str | None, typer.Option("--level", help="Only lines of at least this level: DEBUG, INFO, WARNING, ERROR.")
     ] = None,
     request_id: Annotated[
-        str | None, typer.Option("--request-id", help="Only lines of one request; its id may be shortened.")
+        str | None, typer.Option("--request-id", help="Only lines of one request; part of its id is enough.")
     ] = None,
-    platform: Annotated[bool, typer.Option("--platform", help="Show Lambda's own lines in full, too.")] = False,
-    stage: StageName = "local",
+    platform: Annotated[bool, typer.Option("--platform", help="Also show Lambda's own lines.")] = False,
+    stage: StageFlag = "local",
     as_json: JsonFlag = False,
 ) -> None:
-    """Show what the handler logged, a line a request."""
+    """Show the log of the handler, one line for each request."""
     with _until_ctrl_c(tail):
-        _follow(Session(ctx, as_json), stage, since, _wanted(level, request_id), tail=tail, platform=platform)
+        _show_lines(Session(ctx, as_json), stage, since, _filter(level, request_id), tail=tail, platform=platform)
 
 
 @contextmanager
 def _until_ctrl_c(tail: bool) -> "Iterator[None]":
-    """Ctrl-C is how following ends: nothing went wrong."""
+    """Let Ctrl-C end --tail without an error."""
     try:
         yield
     except KeyboardInterrupt:
@@ -49,7 +50,7 @@ def _until_ctrl_c(tail: bool) -> "Iterator[None]":
             raise
 
 
-def _wanted(level: str | None, request_id: str | None) -> "Filter":
+def _filter(level: str | None, request_id: str | None) -> "Filter":
     from mlctl.core import logs as core
 
     if level is not None and level.upper() not in core.LEVELS:
@@ -57,31 +58,39 @@ def _wanted(level: str | None, request_id: str | None) -> "Filter":
     return core.Filter(level=level.upper() if level else None, request_id=request_id)
 
 
-def _follow(session: Session, stage: str, since: str, wanted: "Filter", *, tail: bool, platform: bool) -> None:
+def _show_lines(session: Session, stage: str, since: str, line_filter: "Filter", *, tail: bool, platform: bool) -> None:
     from mlctl.core import logs as core
+    from mlctl.durations import parse_seconds
 
     read = core.tail if tail else core.read
-    span = core.seconds(since)
+    since_seconds = parse_seconds(since)
     settings = session.settings(stage=stage)
-    shown = folded = 0
+    shown = hidden = 0
     try:
         with session.progress() as report:
-            lines = read(session.folder, settings, stage, since_seconds=span, wanted=wanted, report=report)
+            lines = read(
+                session.folder,
+                settings,
+                stage,
+                since_seconds=since_seconds,
+                line_filter=line_filter,
+                report=report,
+            )
             first = next(lines, None)
         for line in chain([] if first is None else [first], lines):
             if line.kind == "platform" and not platform:
-                folded += 1
+                hidden += 1
             else:
                 shown += 1
-                _show(session, line)
+                _show_line(session, line)
     finally:
-        if folded:
-            session.err.print(f"[dim]{folded} lines of Lambda itself folded; --platform shows them.[/]")
+        if hidden:
+            session.err.print(f"[dim]{hidden} lines of Lambda hidden; --platform shows them.[/]")
     if not shown:
         session.err.print(f"[dim]No lines in the last {escape(since)}.[/]")
 
 
-def _show(session: Session, line: "Line") -> None:
+def _show_line(session: Session, line: "Line") -> None:
     if not session.as_json:
         session.out.print(_text(line))
     elif not line.fields:
@@ -89,12 +98,12 @@ def _show(session: Session, line: "Line") -> None:
     elif line.message.isascii() and line.message.isprintable():
         echo(line.message)
     else:
-        # Of another program: JSON may be spread over several lines, and hold other than ASCII.
+        # A line of another program may be JSON on several lines, or contain characters other than ASCII.
         echo_json(line.fields)
 
 
 def _text(line: "Line") -> str:
-    """One line for a person; the trace of a defect stands below it, indented."""
+    """Return a log line as markup, followed by the indented traceback if it has one."""
     time = f"[dim]{_iso(line)[11:]}[/]"
     if line.kind != "structured":
         style = "dim" if line.kind == "platform" else "default"
@@ -106,11 +115,11 @@ def _text(line: "Line") -> str:
     if "route" not in fields:
         return f"{time} {level} {request}  {message or escape(line.message, MAX_LINE)}"
     latency = fields.get("latency_ms", 0)
-    # A line of another program may hold anything there, a number beyond float64 too.
+    # A line of another program may have any value here, even a number beyond float64.
     is_number = isinstance(latency, int | float) and abs(latency) < 1e12
-    took = f"{latency:.3f} ms" if is_number else ""
-    record = f"{time} {level} {_field(fields, 'status'):>3} {_route(fields):14} {took:>12}  {request}  {message}"
-    return record.rstrip() + _trace(fields)
+    duration = f"{latency:.3f} ms" if is_number else ""
+    record = f"{time} {level} {_field(fields, 'status'):>3} {_route(fields):14} {duration:>12}  {request}  {message}"
+    return record.rstrip() + _traceback(fields)
 
 
 def _field(fields: dict[str, Any], name: str) -> str:
@@ -118,12 +127,13 @@ def _field(fields: dict[str, Any], name: str) -> str:
 
 
 def _route(fields: dict[str, Any]) -> str:
-    r"""Method and path, whose spaces stand as ``\x20``: a path cannot look like the columns that follow it."""
+    r"""Return method and path. Spaces in the path become ``\x20``, so that it cannot imitate the next columns."""
     method, space, path = str(fields["route"])[:_ROUTE_CHARACTERS].partition(" ")
-    return escape(method + space) + escape("".join(escape_of(each) if each.isspace() else each for each in path))
+    escaped_path = "".join(escape_of(character) if character.isspace() else character for character in path)
+    return escape(method + space) + escape(escaped_path)
 
 
-def _trace(fields: dict[str, Any]) -> str:
+def _traceback(fields: dict[str, Any]) -> str:
     lines = str(fields.get("exception", "")).rstrip().split("\n")
     return "".join(f"\n    [red]{escape(line, MAX_LINE)}[/]" for line in lines if line)
 
@@ -131,5 +141,5 @@ def _trace(fields: dict[str, Any]) -> str:
 def _iso(line: "Line") -> str:
     from datetime import UTC, datetime
 
-    stamp = datetime.fromtimestamp(line.timestamp / 1000, UTC)
-    return stamp.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    time = datetime.fromtimestamp(line.timestamp / 1000, UTC)
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,14 +1,14 @@
-"""``mlctl package``."""
+"""The ``mlctl package`` command."""
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mlctl.cli.options import EngineFlag, JsonFlag, VersionArgument, engine_settings
 from mlctl.cli.output.terminal import escape
-from mlctl.cli.session import JsonFlag, Session, VersionArgument
+from mlctl.cli.session import Session
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -16,29 +16,16 @@ if TYPE_CHECKING:
     from mlctl.core.package import Packaged
 
 
-class EngineName(StrEnum):
-    """The values of ``--engine``."""
-
-    auto = "auto"
-    portable = "portable"
-    sklearn = "sklearn"
-
-
-EngineFlag = Annotated[
-    EngineName | None, typer.Option("--engine", help="What executes the model; see docs/CONCEPTS.md.")
-]
-
-
 def package(
     ctx: typer.Context,
     version: VersionArgument = "latest",
     engine: EngineFlag = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Where to write the zip.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The zip file to write.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Build the zip that Lambda runs, and prove that it answers as scikit-learn does."""
     session = Session(ctx, as_json)
-    settings = session.settings(flags=engine_flags(engine))
+    settings = session.settings(flags=engine_settings(engine))
     from mlctl.core import package as core
 
     with session.progress() as report:
@@ -46,46 +33,42 @@ def package(
     session.emit(_document(packaged), lambda console: _render(console, packaged))
 
 
-def engine_flags(engine: EngineName | None) -> dict[str, Any] | None:
-    """``--engine`` as settings."""
-    return {"deploy": {"engine": engine.value}} if engine else None
-
-
 def _document(packaged: "Packaged") -> dict[str, Any]:
-    made = packaged.package
+    package = packaged.package
     return {
-        "version": made.version,
+        "version": package.version,
         "path": str(packaged.path),
-        "engine": made.engine,
-        "reason": made.reason,
-        "parity": made.parity,
-        "python": made.python,
-        "digest": made.digest,
-        "sha256": made.sha256,
-        "zip_bytes": len(made.zip),
-        "unzipped_bytes": made.unzipped_bytes,
+        "engine": package.engine,
+        "reason": package.reason,
+        "parity": package.parity,
+        "python": package.python,
+        "digest": package.digest,
+        "sha256": package.sha256,
+        "zip_bytes": len(package.zip),
+        "unzipped_bytes": package.unzipped_bytes,
     }
 
 
 def _render(console: "Console", packaged: "Packaged") -> None:
     from mlctl.cli.views import tables
 
-    made = packaged.package
-    bytecode = "with bytecode" if made.has_bytecode else "without bytecode: none of that version is at hand here"
-    here = f"{sys.version_info.major}.{sys.version_info.minor}"
+    package = packaged.package
+    bytecode = "with bytecode" if package.has_bytecode else "without bytecode: this machine does not have that Python"
+    local_python = f"{sys.version_info.major}.{sys.version_info.minor}"
     console.print(f"[bold]{tables.path(packaged.path)}[/]")
     console.print(
         tables.facts(
             [
-                ("model", tables.short(made.version)),
-                ("engine", escape(f"{made.engine}: {made.reason}")),
+                ("model", tables.short(package.version)),
+                ("engine", escape(f"{package.engine}: {package.reason}")),
                 (
                     "checked",
-                    f"in a clean Python {here}: every golden example and held-out row answered as scikit-learn does",
+                    f"in a clean Python {local_python}: all golden examples and held-out rows answered "
+                    "as scikit-learn does",
                 ),
-                ("size", f"{len(made.zip) / 1000:.1f} kB zipped, {made.unzipped_bytes / 1000:.1f} kB unzipped"),
-                ("for", f"Python {made.python}, {bytecode}"),
-                ("sha256", made.sha256),
+                ("size", f"{len(package.zip) / 1000:.1f} kB zipped, {package.unzipped_bytes / 1000:.1f} kB unzipped"),
+                ("for", f"Python {package.python}, {bytecode}"),
+                ("sha256", package.sha256),
             ]
         )
     )

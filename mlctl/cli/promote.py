@@ -1,43 +1,43 @@
-"""``mlctl promote``."""
+"""The ``mlctl promote`` command."""
 
 from typing import Annotated
 
 import typer
 
 from mlctl.cli import completion
-from mlctl.cli.deploy import BakeFlag, CanaryFlag, DryRunFlag, canary_of, plan_shower, show
-from mlctl.cli.session import JsonFlag, Session
+from mlctl.cli.options import BakeFlag, CanaryFlag, DryRunFlag, JsonFlag, canary_options
+from mlctl.cli.session import Session
 
 
 def promote(
     ctx: typer.Context,
     source: Annotated[
-        str, typer.Option("--from", help="The stage whose live release is taken.", autocompletion=completion.stages)
+        str, typer.Option("--from", help="The stage whose live release to promote.", autocompletion=completion.stages)
     ],
-    target: Annotated[
-        str, typer.Option("--to", help="The stage that it is brought to.", autocompletion=completion.stages)
-    ],
+    target: Annotated[str, typer.Option("--to", help="The stage to deploy it to.", autocompletion=completion.stages)],
     dry_run: DryRunFlag = False,
     canary: CanaryFlag = None,
     bake: BakeFlag = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Bring what is live on one stage live on another: the same package bytes, verified there again."""
-    wanted = canary_of(canary, bake)
+    """Deploy the live release of one stage to another: the same package, verified again there."""
+    canary_settings = canary_options(canary, bake)
     session = Session(ctx, as_json)
-    from_settings, to_settings = session.settings(stage=source), session.settings(stage=target)
-    session.tell_profile(target)
+    source_settings, target_settings = session.settings(stage=source), session.settings(stage=target)
+    session.show_profile(target)
+    from mlctl.cli.views.deployments import show_deployment
+    from mlctl.cli.views.plan import plan_callback
     from mlctl.core import workflows
     from mlctl.core.deploy import Options
 
     with session.progress() as report:
         deployed = workflows.promote(
             session.folder,
-            from_settings,
+            source_settings,
             source,
-            to_settings,
+            target_settings,
             target,
-            options=Options(dry_run, wanted, on_plan=plan_shower(session, report, dry_run=dry_run)),
+            options=Options(dry_run, canary_settings, on_plan=plan_callback(session, report, dry_run=dry_run)),
             report=report,
         )
-    show(session, to_settings, deployed)
+    show_deployment(session, target_settings, deployed)

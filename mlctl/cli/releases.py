@@ -1,12 +1,13 @@
-"""``mlctl releases``."""
+"""The ``mlctl releases`` command."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import typer
 
+from mlctl.cli.options import JsonFlag, StageFlag
 from mlctl.cli.output.terminal import escape
-from mlctl.cli.session import JsonFlag, Session, StageName
+from mlctl.cli.session import Session
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -14,38 +15,38 @@ if TYPE_CHECKING:
     from mlctl.core.releases import Releases, ReleaseSummary
 
 
-def releases(ctx: typer.Context, stage: StageName = "local", as_json: JsonFlag = False) -> None:
-    """List the releases of a stage: which model, when, by whom, and which of them serves.
+def releases(ctx: typer.Context, stage: StageFlag = "local", as_json: JsonFlag = False) -> None:
+    """List the releases of a stage: the model, the time, the author, and which one is live.
 
-    All of it is read from AWS. `mlctl rollback RELEASE` goes back to one of them.
+    The list comes from AWS. `mlctl rollback RELEASE` makes one of them live again.
     """
     session = Session(ctx, as_json)
     settings = session.settings(stage=stage)
     from mlctl.core import releases as core
 
     with session.progress() as report:
-        found = core.run(session.folder, settings, stage, report)
-    session.emit([asdict(each) for each in found.releases], lambda console: _render(console, found))
+        listing = core.run(session.folder, settings, stage, report)
+    session.emit([asdict(release) for release in listing.releases], lambda console: _render(console, listing))
 
 
-def _render(console: "Console", found: "Releases") -> None:
+def _render(console: "Console", listing: "Releases") -> None:
     from mlctl.cli.views import tables
-    from mlctl.core.shared.canary_status import minute
+    from mlctl.core.shared.canary_status import to_minute
 
-    made = tables.table("release", "model", "published (UTC)", "by", "", right=("release",))
-    for each in found.releases:
-        model = tables.short(each.version) if each.version else "[dim]not mlctl's[/]"
-        number = f"[bold]{escape(each.release)}[/]" if each.live else escape(each.release)
-        made.add_row(number, model, escape(minute(each.created_at)), escape(each.by or ""), _marks(each))
-    tables.keep(made, but="by")
-    console.print(made)
+    table = tables.table("release", "model", "published (UTC)", "by", "", right=("release",))
+    for release in listing.releases:
+        model = tables.short(release.version) if release.version else "[dim]not by mlctl[/]"
+        number = f"[bold]{escape(release.release)}[/]" if release.live else escape(release.release)
+        table.add_row(number, model, escape(to_minute(release.created_at)), escape(release.by or ""), _markers(release))
+    tables.cut_only(table, "by")
+    console.print(table)
 
 
-def _marks(each: "ReleaseSummary") -> str:
-    marks = [
-        ("[bold green]live[/]", each.live),
-        (f"[yellow]canary {each.canary} %[/]", each.canary is not None),
-        ("previous", each.previous),
-        ("[dim]verified[/]", each.verified),
+def _markers(release: "ReleaseSummary") -> str:
+    markers = [
+        ("[bold green]live[/]", release.live),
+        (f"[yellow]canary {release.canary} %[/]", release.canary is not None),
+        ("previous", release.previous),
+        ("[dim]verified[/]", release.verified),
     ]
-    return ", ".join(text for text, is_so in marks if is_so)
+    return ", ".join(text for text, applies in markers if applies)

@@ -1,50 +1,51 @@
-"""``mlctl rollback``."""
+"""The ``mlctl rollback`` command."""
 
 from typing import Annotated
 
 import typer
 
+from mlctl.cli.options import JsonFlag, StageFlag
 from mlctl.cli.output.terminal import escape
-from mlctl.cli.session import JsonFlag, Session, StageName
+from mlctl.cli.session import Session
 
 
 def rollback(
     ctx: typer.Context,
     release: Annotated[
-        str | None, typer.Argument(metavar="[RELEASE]", help="A release's number; without it the previous one.")
+        str | None, typer.Argument(metavar="[RELEASE]", help="The number of a release. Default: the previous release.")
     ] = None,
-    stage: StageName = "local",
+    stage: StageFlag = "local",
     as_json: JsonFlag = False,
 ) -> None:
-    """Go back to a release that was verified before, or take a canary back.
+    """Make a verified release live again, or end a canary.
 
-    At once, and even while a deploy is running elsewhere: that one then stops.
+    The change takes effect at once, even while a deploy is running elsewhere. That deploy then stops.
     """
     session = Session(ctx, as_json)
     settings = session.settings(stage=stage)
-    session.tell_profile(stage)
+    session.show_profile(stage)
     from mlctl.cli.views import tables
     from mlctl.core import rollback as core
 
     with session.progress() as report:
-        done = core.run(session.folder, settings, stage, release=release, report=report)
+        result = core.run(session.folder, settings, stage, release=release, report=report)
     document = {
-        "stage": done.stage,
-        "release": done.release,
-        "version": done.version,
-        "before": done.before,
-        "canary": done.canary,
+        "stage": result.stage,
+        "release": result.release,
+        "version": result.version,
+        "before": result.before,
+        "canary": result.canary,
     }
-    model = f", model {tables.short(done.version)}" if done.version else ""
-    if done.canary:
+    model = f", model {tables.short(result.version)}" if result.version else ""
+    if result.canary:
         text = (
-            f"The canary of release {escape(done.canary)} was taken back: "
-            f"release {escape(done.release)}{model} has all the traffic."
+            f"Ended the canary of release {escape(result.canary)}: "
+            f"release {escape(result.release)}{model} has all the traffic."
         )
     else:
         text = (
-            f"Release {escape(done.release)}{model} is live on stage {escape(done.stage)} again, "
-            f"in place of {escape(str(done.before))}.\n"
-            f"[dim]Not covered, as they act on every release: {core.NOT_COVERED}.[/]"
+            f"Release {escape(result.release)}{model} is live again on stage {escape(result.stage)}. "
+            f"It replaces release {escape(str(result.before))}.\n"
+            f"[dim]Not rolled back, because all releases share them: {core.NOT_COVERED}.[/]"
         )
     session.emit(document, lambda console: console.print(text))

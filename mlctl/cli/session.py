@@ -1,4 +1,4 @@
-"""What every command needs: the project, its settings, and where output goes."""
+"""The session of a command: project folder, settings, output and progress."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
-from mlctl.cli import completion
 from mlctl.cli.output.terminal import echo, echo_json
 
 if TYPE_CHECKING:
@@ -23,32 +22,12 @@ if TYPE_CHECKING:
     from mlctl.progress import Report
     from mlctl.settings import Resolved, Settings
 
-# Where there is no terminal to tell one.
+# The width of output that does not go to a terminal.
 _FILE_WIDTH = 240
-
-JsonFlag = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
-StageName = Annotated[
-    str,
-    typer.Option(
-        "--stage", "-s", help="Where: local, or the name of a stage on AWS.", autocompletion=completion.stages
-    ),
-]
-TokenFlag = Annotated[
-    str | None,
-    typer.Option("--token", envvar="MLCTL_TOKEN", show_envvar=True, help='A token, where [deploy] auth = "jwt".'),
-]
-VersionArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="[VERSION]",
-        help="A model version: an id, the beginning of one, latest or previous.",
-        autocompletion=completion.versions,
-    ),
-]
 
 
 class LogFormat(StrEnum):
-    """How progress is told on stderr."""
+    """The values of ``--log-format``."""
 
     text = "text"
     json = "json"
@@ -56,7 +35,7 @@ class LogFormat(StrEnum):
 
 @dataclass(frozen=True)
 class Globals:
-    """The options before the command."""
+    """The options that come before the command."""
 
     project_dir: Path | None
     debug: bool
@@ -65,81 +44,81 @@ class Globals:
 
 
 def _columns() -> int:
-    """The width that COLUMNS names; 0 where it names none, or none that text could have."""
+    """Return the width in COLUMNS, or 0 if COLUMNS is not set or invalid."""
     text = os.environ.get("COLUMNS", "")
     return int(text) if text.isdecimal() else 0
 
 
 class Session:
-    """One run of one command. Results go to stdout, progress and prose to stderr."""
+    """One run of a command. Results go to stdout, progress and notes to stderr."""
 
     def __init__(self, ctx: typer.Context, as_json: bool) -> None:
         self._globals: Globals = ctx.obj
         self.as_json = as_json or self._globals.as_json
         if not _columns():
-            # rich takes a width of 0 as it is, and shows nothing.
+            # With a width of 0, rich shows nothing.
             os.environ.pop("COLUMNS", None)
 
     @cached_property
     def folder(self) -> Path:
-        """The project's folder."""
+        """The project folder."""
         from mlctl.settings import find_project
 
-        if self._chosen:
-            return self._chosen
-        here = Path.cwd()
-        folder = find_project(here)
-        if folder != here and not self.log_is_json:
+        if self._project_dir:
+            return self._project_dir
+        current = Path.cwd()
+        folder = find_project(current)
+        if folder != current and not self.log_is_json:
             self.err.print(f"Project folder: {folder}", style="dim", markup=False)
         return folder
 
     @cached_property
     def new_folder(self) -> Path:
-        """Where a project is to be made: the current folder, whatever lies above it."""
-        return self._chosen or Path.cwd()
+        """The folder for a new project: the current folder, even inside another project."""
+        return self._project_dir or Path.cwd()
 
     @cached_property
-    def _chosen(self) -> Path | None:
+    def _project_dir(self) -> Path | None:
         from mlctl.errors import ExitCode, MlctlError
 
-        chosen = self._globals.project_dir
-        if chosen is not None and not chosen.is_dir():
+        folder = self._globals.project_dir
+        if folder is not None and not folder.is_dir():
             raise MlctlError(
-                f"There is no folder {chosen}.",
+                f"There is no folder {folder}.",
                 code="project_not_found",
                 exit_code=ExitCode.NOT_FOUND,
-                hint="Give -C, or MLCTL_PROJECT_DIR, the folder of a project.",
+                hint="Set -C or MLCTL_PROJECT_DIR to a project folder.",
             )
-        return chosen.resolve() if chosen else None
+        return folder.resolve() if folder else None
 
     def settings(self, stage: str | None = None, flags: Mapping[str, Any] | None = None) -> Settings:
-        """The settings for ``stage``, with what the command line sets in ``flags``."""
+        """Return the settings for ``stage``; ``flags`` are the settings from the command line."""
         return self.resolve(stage, flags).settings
 
     def resolve(self, stage: str | None = None, flags: Mapping[str, Any] | None = None) -> Resolved:
-        """The same, with where each value came from."""
+        """Return the settings for ``stage`` with the origin of each value."""
         from mlctl.settings import resolve
 
         return resolve(self.folder, stage=stage, flags=flags)
 
-    def tell_profile(self, stage: str) -> None:
-        """Say which AWS profile a command that changes ``stage`` uses, where a file of the project chose it."""
+    def show_profile(self, stage: str) -> None:
+        """Show the AWS profile that a command uses to change ``stage``, if it comes from a file of the project."""
         from mlctl.settings.sources import PREFIX
 
         resolved = self.resolve(stage)
         profile, origin = resolved.settings.deploy.profile, resolved.origin(("deploy", "profile"))
         if stage != "local" and profile and not origin.startswith(PREFIX) and not self.log_is_json:
-            self.err.print(f"AWS profile: {profile}, as {origin} says", style="dim", markup=False)
+            self.err.print(f"AWS profile: {profile} (from {origin})", style="dim", markup=False)
 
     @cached_property
     def out(self) -> Console:
         """Standard output."""
         from mlctl.cli.output.console import Console
 
-        made = Console(highlight=False, emoji=False, soft_wrap=True)
-        if not made.is_terminal and not _columns():
-            made.width = _FILE_WIDTH
-        return made
+        console = Console(highlight=False, emoji=False, soft_wrap=True)
+        if not console.is_terminal and not _columns():
+            console.width = _FILE_WIDTH
+        return console
 
     @cached_property
     def err(self) -> Console:
@@ -149,13 +128,13 @@ class Session:
         return Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
     def emit(self, document: Any, render: Callable[[Console], None]) -> None:
-        """The result: ``document`` as JSON where that was asked for, else what ``render`` makes of it."""
+        """Write the result to stdout: ``document`` with --json, otherwise the output of ``render``."""
         if self.as_json:
             echo_json(document)
         elif self.out.is_terminal:
             render(self.out)
         else:
-            # A file wants neither the padding of tables nor lines cut to the width of a terminal.
+            # Without a terminal, drop the padding of tables at the end of lines.
             with self.out.capture() as captured:
                 render(self.out)
             text = "\n".join(line.rstrip() for line in captured.get().removesuffix("\n").split("\n"))
@@ -164,18 +143,18 @@ class Session:
 
     @property
     def log_is_json(self) -> bool:
-        """Whether stderr is for programs."""
+        """Whether progress on stderr is JSON."""
         return self._globals.log_format is LogFormat.json
 
     def fail_after_output(self, error: MlctlError) -> NoReturn:
-        """End with ``error`` when the result, which holds it too, stands on stdout already."""
+        """End the command with ``error`` after ``emit`` has written the result, which contains it with --json."""
         if not self.as_json:
             raise error
         raise typer.Exit(int(error.exit_code))
 
     @contextmanager
     def progress(self) -> Iterator[Report]:
-        """A Report for the core, shown on stderr while the block runs."""
+        """Yield a Report for the core that shows progress on stderr."""
         if self.log_is_json:
             from mlctl.cli.output.reporters import json_report
 

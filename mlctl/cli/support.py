@@ -1,4 +1,4 @@
-"""``mlctl models support``: what compiles to the portable engine."""
+"""The ``mlctl models support`` command: which scikit-learn classes compile to the portable engine."""
 
 from dataclasses import asdict
 from itertools import groupby
@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mlctl.cli.options import JsonFlag
 from mlctl.cli.output.terminal import echo, escape
-from mlctl.cli.session import JsonFlag, Session
+from mlctl.cli.session import Session
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,16 +18,16 @@ if TYPE_CHECKING:
 
 def support(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(help="Only classes whose name holds this, such as Boosting.")] = "",
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print it as docs/PORTABLE.md has it.")] = False,
+    name: Annotated[str, typer.Argument(help="Only classes whose name contains this text, such as Boosting.")] = "",
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the tables of docs/PORTABLE.md.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """List the classes of scikit-learn that compile to the portable engine, and why the others do not.
+    """List the scikit-learn classes that compile to the portable engine, and why the others do not.
 
-    Parity `exact`: the very bits of scikit-learn. `close`: the same class, and numbers within 1e-9.
+    Parity `exact` means the same bits as scikit-learn. Parity `close` means the same class, and numbers within 1e-9.
 
-    --json has for each class: name, module, kind, parity (null: it does not compile; inner: that of its parts),
-    otherwise (another parity, and with which parameters) and note (of what compiles what of it does not; else why).
+    --json has for each class: name, module, kind, parity (null: it does not compile; delegated: the parity of its
+    parts), otherwise (another parity, and the parameters that cause it) and note (what does not compile, and why).
     """
     session = Session(ctx, as_json)
     from mlctl.core import support as core
@@ -42,19 +43,19 @@ def _render(console: "Console", rows: "tuple[Support, ...]") -> None:
     from mlctl.cli.views import tables
 
     compiled = [row for row in rows if row.parity]
-    words = {"exact": "[green]exact[/]", "close": "[cyan]close[/]", "delegated": "[dim]of its parts[/]"}
+    parities = {"exact": "[green]exact[/]", "close": "[cyan]close[/]", "delegated": "[dim]of its parts[/]"}
     if compiled:
-        made = tables.table("compiles", "kind", "parity", "but not")
-        for column in made.columns[-2:]:
+        table = tables.table("compiles", "kind", "parity", "except")
+        for column in table.columns[-2:]:
             column.no_wrap, column.overflow = False, "fold"
         for row in compiled:
             module = row.module.removeprefix("sklearn.")
-            parity = words[row.parity or "delegated"] + (f"; {escape(row.otherwise)}" if row.otherwise else "")
-            made.add_row(f"[dim]{module}.[/]{row.name}", row.kind, parity, escape(row.note))
-        console.print(made)
-    rest = sorted((row for row in rows if not row.parity), key=lambda row: (row.note, row.name))
-    for note, each in groupby(rest, key=lambda row: row.note):
+            parity = parities[row.parity or "delegated"] + (f"; {escape(row.otherwise)}" if row.otherwise else "")
+            table.add_row(f"[dim]{module}.[/]{row.name}", row.kind, parity, escape(row.note))
+        console.print(table)
+    not_compiled = sorted((row for row in rows if not row.parity), key=lambda row: (row.note, row.name))
+    for note, same_note in groupby(not_compiled, key=lambda row: row.note):
         console.print(f"\n[yellow]✗[/] Not compiled: {note}")
-        console.print(f"  [dim]{', '.join(row.name for row in each)}[/]")
+        console.print(f"  [dim]{', '.join(row.name for row in same_note)}[/]")
     if len(rows) > 1:
         console.print(f"\n{len(compiled)} of {len(rows)} classes compile.")

@@ -1,14 +1,22 @@
-"""``mlctl up``."""
+"""The ``mlctl up`` command."""
 
 import shlex
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from mlctl.cli.deploy import curl_line, plan_shower, who_may_call
+from mlctl.cli.options import (
+    JsonFlag,
+    ParamFlags,
+    SourceFlag,
+    StageFlag,
+    TargetFlag,
+    TokenFlag,
+    data_settings,
+    param_settings,
+)
 from mlctl.cli.output.terminal import escape
-from mlctl.cli.session import JsonFlag, Session, StageName, TokenFlag
-from mlctl.cli.train import ParamFlags, SourceFlag, TargetFlag, data_flags, parse_params
+from mlctl.cli.session import Session
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,85 +25,89 @@ if TYPE_CHECKING:
     from mlctl.data.values import Value
     from mlctl.settings import Settings
 
-# A row of more features than this is not repeated in prose.
+# Rows with more features are not printed.
 _SHOWN_FEATURES = 8
 
 
 def up(
     ctx: typer.Context,
-    stage: StageName = "local",
+    stage: StageFlag = "local",
     param: ParamFlags = None,
     source: SourceFlag = None,
     target: TargetFlag = None,
     token: TokenFlag = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Train, package, deploy, and ask for a first prediction.
+    """Train, package, deploy, and request a first prediction.
 
-    Does whatever of it is still missing, in order. Running it again changes nothing.
+    Does only the steps that are missing. Running it again changes nothing.
     """
     session = Session(ctx, as_json)
-    data = data_flags(session, source, target)
-    settings = session.settings(stage=stage, flags=data | ({"model": {"params": parse_params(param)}} if param else {}))
+    data = data_settings(session.folder, source, target)
+    settings = session.settings(stage=stage, flags=data | param_settings(param))
     base = session.settings(stage=stage, flags=data).identity()
+    from mlctl.cli.views.deployments import access_text
+    from mlctl.cli.views.plan import plan_callback
     from mlctl.core import workflows
     from mlctl.core.deploy import Options
 
-    session.tell_profile(stage)
+    session.show_profile(stage)
     with session.progress() as report:
-        done = workflows.up(
+        result = workflows.up(
             session.folder,
             settings,
             stage,
             base=base,
-            options=Options(on_plan=plan_shower(session, report)),
+            options=Options(on_plan=plan_callback(session, report)),
             token=token,
             report=report,
         )
-    session.err.print(f"[dim]{escape(who_may_call(settings))}[/]")
-    session.emit(_document(done), lambda console: _render(console, settings, done))
+    session.err.print(f"[dim]{escape(access_text(settings))}[/]")
+    session.emit(_document(result), lambda console: _render(console, settings, result))
 
 
-def _document(done: "Up") -> dict[str, Any]:
+def _document(result: "Up") -> dict[str, Any]:
     return {
-        "version": done.deployed.version,
-        "url": done.deployed.url,
-        "release": done.deployed.release,
-        "stage": done.deployed.stage,
-        "trained": done.trained,
-        "changed": done.deployed.changed,
-        "prediction": done.invoked.document,
+        "version": result.deployed.version,
+        "url": result.deployed.url,
+        "release": result.deployed.release,
+        "stage": result.deployed.stage,
+        "trained": result.trained,
+        "changed": result.deployed.changed,
+        "prediction": result.invoked.document,
     }
 
 
-def _render(console: "Console", settings: "Settings", done: "Up") -> None:
+def _render(console: "Console", settings: "Settings", result: "Up") -> None:
     from mlctl.cli.views import tables
+    from mlctl.cli.views.deployments import curl_command
 
-    deployed, answer = done.deployed, done.invoked.document
-    state = "Live" if deployed.changed else "Live already, nothing to change"
+    deployed, answer = result.deployed, result.invoked.document
+    state = "Live" if deployed.changed else "Live already, no changes"
     console.print(f"\n[bold green]{state}:[/] [bold]{escape(deployed.url or '')}[/]")
-    features = " ".join(shlex.quote(_word(value)) for value in deployed.example)
-    short = len(deployed.example) <= _SHOWN_FEATURES
-    console.print(f"A first prediction, for a row that was held out{f' ({escape(features)})' if short else ''}:\n")
+    features = " ".join(shlex.quote(_argument(value)) for value in deployed.example)
+    is_short = len(deployed.example) <= _SHOWN_FEATURES
+    console.print(f"A first prediction, for a held-out row{f' ({escape(features)})' if is_short else ''}:\n")
     console.print(f"  {tables.in_a_line(answer)}")
     if settings.deploy.auth == "none":
-        console.print(f"\n[dim]Ask it yourself:[/]\n{escape(curl_line(deployed))}")
-    another = "n_estimators=300" if "Forest" in done.estimator or "ExtraTrees" in done.estimator else "NAME=VALUE"
-    where = "" if deployed.stage == "local" else f" --stage {deployed.stage}"
+        console.print(f"\n[dim]Try it yourself:[/]\n{escape(curl_command(deployed))}")
+    has_trees = "Forest" in result.estimator or "ExtraTrees" in result.estimator
+    param = "n_estimators=300" if has_trees else "NAME=VALUE"
+    stage_flag = "" if deployed.stage == "local" else f" --stage {deployed.stage}"
     tables.next_steps(
         console,
-        (f"mlctl invoke{where} {features}", "the same, as a table")
-        if short
-        else (f"mlctl invoke{where} --file rows.csv", "predictions for rows of your own"),
-        (f"mlctl logs{where}", "what the API logged"),
-        (f"mlctl status{where}", "what is live, and whether it answers"),
-        (f"mlctl train -p {another}", "another model; `mlctl deploy` then makes it live"),
-        *((("mlctl local stop", "end the local AWS emulator"),) if not where else ()),
+        (f"mlctl invoke{stage_flag} {features}", "the same, as a table")
+        if is_short
+        else (f"mlctl invoke{stage_flag} --file rows.csv", "predictions for your own rows"),
+        (f"mlctl logs{stage_flag}", "what the API logged"),
+        (f"mlctl status{stage_flag}", "what is live, and whether it answers"),
+        (f"mlctl train -p {param}", "another model; `mlctl deploy` then makes it live"),
+        *((("mlctl local stop", "stop the local AWS emulator"),) if not stage_flag else ()),
     )
 
 
-def _word(value: "Value") -> str:
-    """A feature as it is typed on the command line; a missing one is empty."""
+def _argument(value: "Value") -> str:
+    """Return a feature as you type it on the command line; a missing value is empty."""
     if value is None:
         return ""
     return str(value).lower() if isinstance(value, bool) else value if isinstance(value, str) else repr(value)

@@ -30,7 +30,7 @@ from mlctl.settings import Settings
 WARM_SECONDS = 2.0
 DEFAULT_TRAFFIC = Traffic(requests=1_000_000, cold_share=0.01)
 # The libraries whose versions decide how fast and how large the scikit-learn side is.
-_TOLD = ("scikit-learn", "numpy", "scipy", "pandas")
+_MAIN_LIBRARIES = ("scikit-learn", "numpy", "scipy", "pandas")
 
 
 @dataclass(frozen=True)
@@ -92,10 +92,10 @@ class Bench:
         """Whether both sides gave the same answers; None where there is one side alone."""
         return None if self.portable is None else not self.difference
 
-    def told_libraries(self) -> str:
+    def main_libraries(self) -> str:
         """The libraries that matter most, with their versions."""
         by_name = {each.rsplit(" ", 1)[0]: each for each in self.libraries}
-        return ", ".join(by_name[name] for name in _TOLD if name in by_name)
+        return ", ".join(by_name[name] for name in _MAIN_LIBRARIES if name in by_name)
 
 
 def run(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlctl.core.shared.column_description import Described, described
+from mlctl.core.shared.column_description import ColumnDescription, describe_column
 from mlctl.data import checks, loading
 from mlctl.data import split as splitting
 from mlctl.data.dataset import Dataset
@@ -20,8 +20,8 @@ class Description:
     digest: str
     rows: int
     task: str
-    targets: tuple[Described, ...]
-    columns: tuple[Described, ...]
+    targets: tuple[ColumnDescription, ...]
+    columns: tuple[ColumnDescription, ...]
     classes: dict[str, int]
 
 
@@ -55,8 +55,8 @@ def describe(project_folder: Path, settings: Settings, report: Report = silent) 
         digest=dataset.digest,
         rows=dataset.rows,
         task=dataset.task,
-        targets=tuple(described(column) for column in dataset.targets),
-        columns=tuple(described(column) for column in dataset.features),
+        targets=tuple(describe_column(column) for column in dataset.targets),
+        columns=tuple(describe_column(column) for column in dataset.features),
         classes=checks.balance(dataset) if not dataset.is_regression else {},
     )
 

@@ -21,7 +21,7 @@ class Destroyed:
     removed: tuple[tuple[str, str], ...]
 
 
-def where(project_folder: Path, settings: Settings, stage_name: str) -> Place | None:
+def account_of(project_folder: Path, settings: Settings, stage_name: str) -> Place | None:
     """Where a stage is that may be deleted, for the question before; None for stage ``local``."""
     return None if stage_name == LOCAL else place_of(open_stage(project_folder, settings, stage_name))
 

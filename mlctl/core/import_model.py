@@ -9,7 +9,7 @@ from sklearn.base import is_regressor
 from sklearn.pipeline import Pipeline
 
 from mlctl.core.shared import held_out, model_file, model_version
-from mlctl.core.shared.model_file import Examined
+from mlctl.core.shared.model_file import ExaminedFile
 from mlctl.core.shared.model_version import TrainedVersion
 from mlctl.data import loading
 from mlctl.data.dataset import Dataset
@@ -25,7 +25,7 @@ from mlctl.training.pipeline import ESTIMATOR_STEP, Takes, inputs
 
 
 def run(
-    project_folder: Path, settings: Settings, examined: Examined, report: Report = silent, *, trusted: bool
+    project_folder: Path, settings: Settings, examined: ExaminedFile, report: Report = silent, *, trusted: bool
 ) -> TrainedVersion:
     """Open a file in a child process, and keep the model in it as a version: as mlctl wrote it, not as it came.
 
@@ -37,7 +37,7 @@ def run(
     """
     gates.refuse_impossible(settings.gates)
     with project_modules(project_folder) if trusted and examined.names_unknown else stdout_apart():
-        model = model_file.opened(examined, project_folder, trusted=trusted, report=report)
+        model = model_file.open_model(examined, project_folder, trusted=trusted, report=report)
         fitted = model if isinstance(model, Pipeline) else Pipeline([(ESTIMATOR_STEP, model)])
         settings = _for_the_model(settings, fitted)
         dataset = loading.load(settings, project_folder, report)

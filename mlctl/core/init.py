@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mlctl.core.shared.column_description import Described, described
+from mlctl.core.shared.column_description import ColumnDescription, describe_column
 from mlctl.core.shared.settings_file import document
 from mlctl.data import builtin, checks, loading, readers, source
 from mlctl.data import target as targets
@@ -32,7 +32,7 @@ class Guess:
     rows: int
     targets: tuple[str, ...]
     task: str
-    columns: tuple[Described, ...]
+    columns: tuple[ColumnDescription, ...]
     ignored: dict[str, str]
     text: str
 
@@ -106,7 +106,7 @@ def run(
         found = replace(found, data=found.data.model_copy(update=update))
         dataset = targets.dataset(found.table, found.data)
     _warn(found, reasons, report)
-    columns = tuple(described(column) for column in found.table.columns.values())
+    columns = tuple(describe_column(column) for column in found.table.columns.values())
     text = document(found.data, dataset, columns, reasons, found.codes)
     write_atomic(path, text.encode())
     names = tuple(column.name for column in dataset.targets)

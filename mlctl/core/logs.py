@@ -21,7 +21,6 @@ LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _POLL_SECONDS = 1.0
 # For so long a tail waits for an emulator that has ended to start again.
 _RESTART_SECONDS = 30.0
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 # Lambda's own lines as text (START, END, REPORT, INIT_START …), and the same as JSON.
 _PLATFORM = re.compile(r"^(START|END|REPORT|INIT_START|INIT_REPORT|RESTORE_START|RESTORE_REPORT|XRAY)\b")
@@ -66,7 +65,7 @@ def read(
     stage_name: str,
     *,
     since_seconds: float,
-    wanted: Filter,
+    line_filter: Filter,
     report: Report = silent,
     now: Callable[[], float] = time.time,
 ) -> Iterator[Line]:
@@ -76,7 +75,7 @@ def read(
     with translate_errors():
         if not reader.exists():
             raise stage.not_deployed()
-        yield from _lines(reader, wanted)
+        yield from _lines(reader, line_filter)
 
 
 def tail(
@@ -85,7 +84,7 @@ def tail(
     stage_name: str,
     *,
     since_seconds: float,
-    wanted: Filter,
+    line_filter: Filter,
     report: Report = silent,
     now: Callable[[], float] = time.time,
     sleep: Callable[[float], None] = time.sleep,
@@ -105,7 +104,7 @@ def tail(
     while True:
         try:
             with translate_errors():
-                yield from _lines(reader, wanted)
+                yield from _lines(reader, line_filter)
         except MlctlError:
             if local is None or emulator is None or _is_well(local, emulator):
                 raise
@@ -141,19 +140,6 @@ def _next_emulator(local: LocalEmulator, ended: Emulator, report: Report, sleep:
     )
 
 
-def seconds(text: str) -> float:
-    """``"90s"``, ``"10m"``, ``"2h"``, ``"1d"`` in seconds. Raises MlctlError (exit 2) for anything else."""
-    matched = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text.strip())
-    if not matched:
-        raise MlctlError(
-            f"'{text}' is not a span of time.",
-            code="since_invalid",
-            exit_code=ExitCode.USAGE,
-            hint="Use a number with s, m, h or d, such as 10m.",
-        )
-    return float(matched[1]) * _UNITS[matched[2]]
-
-
 def parse(event: LogEvent) -> Line:
     """A log event as a Line."""
     message = event.message.rstrip("\n")
@@ -181,8 +167,8 @@ def _reader(stage: Stage, since_seconds: float, now: Callable[[], float]) -> Log
     return LogReader(stage.aws, stage.names.log_group, since=int((now() - since_seconds) * 1000), clock=clock)
 
 
-def _lines(reader: LogReader, wanted: Filter) -> Iterator[Line]:
-    return (line for line in map(parse, reader.read()) if wanted.passes(line))
+def _lines(reader: LogReader, line_filter: Filter) -> Iterator[Line]:
+    return (line for line in map(parse, reader.read()) if line_filter.passes(line))
 
 
 def _rank(level: str) -> int:

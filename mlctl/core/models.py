@@ -34,7 +34,7 @@ class VersionSummary:
 
 
 @dataclass(frozen=True)
-class Shown:
+class VersionDetails:
     """Everything about one version but its rows."""
 
     version: ModelVersion
@@ -70,10 +70,10 @@ def run(project_folder: Path, settings: Settings, report: Report = silent) -> tu
     return tuple(_listed(version, live) for version in Registry(project_folder, settings.project).versions())
 
 
-def show(project_folder: Path, settings: Settings, reference: str = LATEST, report: Report = silent) -> Shown:
+def show(project_folder: Path, settings: Settings, reference: str = LATEST, report: Report = silent) -> VersionDetails:
     """One version. Raises MlctlError: exit 6 when there is none, exit 4 when it was changed."""
     version = Registry(project_folder, settings.project, report).get(reference)
-    return Shown(
+    return VersionDetails(
         version=version,
         manifest=version.manifest,
         metrics=version.read_json("metrics.json"),

@@ -56,7 +56,7 @@ class Status:
         return f"mlctl deploy{self.flag}"
 
     @property
-    def sick(self) -> MlctlError | None:
+    def error(self) -> MlctlError | None:
         """The error for a stage that does not answer (exit 5)."""
         if self.healthy:
             return None

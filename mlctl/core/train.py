@@ -1,6 +1,5 @@
 """``mlctl train``: check the data, cross-validate, fit, measure, keep one model version."""
 
-import json
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from mlctl.registry import gates
 from mlctl.registry.sources import fingerprints
 from mlctl.registry.store import Origin, Registry
 from mlctl.settings import Settings
+from mlctl.toml import toml_text
 from mlctl.training import metrics, pipeline, preprocessing
 
 
@@ -106,7 +106,7 @@ def _refusals(name: str, settings: Settings, dataset: Dataset, report: Report) -
 
 def _hint(settings: Settings, dataset: Dataset) -> str:
     if any(isinstance(label, float) for label in dataset.labels):
-        name = json.dumps(dataset.target_name, ensure_ascii=False)
+        name = toml_text(dataset.target_name)
         return f'Fractions are no classes: set [data] kinds = {{ {name} = "category" }}, or task = "regression".'
     if settings.model.preprocess != "auto" and any(
         each.kind == "category" or each.missing for each in dataset.features

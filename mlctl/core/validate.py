@@ -35,7 +35,7 @@ class Breach:
 
 
 @dataclass(frozen=True)
-class Checked:
+class FileValidation:
     """``problems`` break the schema; ``warnings`` are values that the API answers, but that training never saw."""
 
     source: str
@@ -45,7 +45,7 @@ class Checked:
     warnings: tuple[Breach, ...]
 
     @property
-    def refused(self) -> MlctlError | None:
+    def error(self) -> MlctlError | None:
         """The error (exit 3) when anything breaks the schema."""
         if not self.problems:
             return None
@@ -61,7 +61,7 @@ class Checked:
 
 def run(
     project_folder: Path, settings: Settings, file: str, *, version: str = LATEST, report: Report = silent
-) -> Checked:
+) -> FileValidation:
     """Hold every value of ``file`` against the schema of ``version``.
 
     Raises MlctlError: exit 6 when there is no such version or file, exit 3 for a file that cannot be read at all.
@@ -92,7 +92,7 @@ def run(
                 if len(found_so_far := problems if is_problem else warnings) < AT_MOST:
                     found_so_far.append(breach)
     by_row = {True: sorted(problems, key=_order), False: sorted(warnings, key=_order)}
-    return Checked(table.name, found.id, table.rows, tuple(by_row[True]), tuple(by_row[False]))
+    return FileValidation(table.name, found.id, table.rows, tuple(by_row[True]), tuple(by_row[False]))
 
 
 def _order(breach: Breach) -> int:

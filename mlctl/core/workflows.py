@@ -63,8 +63,8 @@ def up(
     deployed = deploy.run(project_folder, settings, stage_name, version=version_id, options=options, report=report)
     request = {"features": list(deployed.example)}
     invoked = invoke.run(project_folder, settings, stage_name, lambda schema: request, report, token=token)
-    if invoked.refused:
-        raise invoked.refused
+    if invoked.error:
+        raise invoked.error
     estimator = Registry(project_folder, settings.project).get(version_id).manifest.estimator
     return Up(trained=trained, estimator=estimator, deployed=deployed, invoked=invoked)
 

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from mlctl.data import split
 from mlctl.data.columns import Column, Integers
 from mlctl.data.dataset import Dataset
-from mlctl.data.input_files import toml_text
 from mlctl.data.values import FLOAT32_LIMIT
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.settings import Settings
+from mlctl.toml import toml_text
 
 # A column with a different value in this share of its rows names them rather than tells of them.
 IDENTIFIER_SHARE = 0.9

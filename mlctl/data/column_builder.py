@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from mlctl.data.chunks import Part, floor_to_ms
 from mlctl.data.columns import NO_CODE, NO_DATE, NO_TRUTH, Column, compact
-from mlctl.data.input_files import toml_key, toml_text
 from mlctl.data.values import Kind, milliseconds
 from mlctl.errors import ExitCode, MlctlError
+from mlctl.toml import toml_key, toml_text
 
 # A text column of which this share reads as numbers (or dates) is one of numbers with mistakes in it.
 DOMINANT = 0.9

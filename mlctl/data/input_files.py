@@ -3,8 +3,6 @@
 import codecs
 import gzip
 import io
-import json
-import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from mlctl.errors import ExitCode, MlctlError
+from mlctl.toml import toml_text
 
 _SAMPLE_BYTES = 65_536
 # The line that a sample ends in is read to its end, for a header may be long; up to this.
@@ -165,13 +164,3 @@ def bad(reading: ReadOptions, what: str, hint: str, code: str = "data_unreadable
     """The error (exit 3) for a file that cannot be read."""
     colon = ":" if what.startswith(("line ", "item ", "column ")) else ""
     return MlctlError(f"{reading.name}{colon} {what}.", code=code, exit_code=ExitCode.BAD_INPUT, hint=hint)
-
-
-def toml_text(text: str) -> str:
-    """A text as ``mlctl.toml`` spells it."""
-    return json.dumps(text, ensure_ascii=False)
-
-
-def toml_key(name: str) -> str:
-    """A key as ``mlctl.toml`` spells it: quoted where it has to be."""
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else toml_text(name)

@@ -138,7 +138,7 @@ def test_ctrl_c_in_training_leaves_nothing(empty: Project) -> None:
     assert json.loads(out)["error"]["code"] == "interrupted"
     assert err.splitlines()[-1] == "Error: Interrupted."
     assert not (empty.folder / "artifacts").exists()
-    assert empty.run("models").out == "No model version yet. `mlctl train` makes one.\n"
+    assert empty.run("models").out == "No model versions. `mlctl train` makes one.\n"
 
 
 def test_two_trainings_at_once(empty: Project) -> None:

@@ -50,7 +50,7 @@ def test_the_curl_line_works_as_printed(live: Project) -> None:
 def test_an_unchanged_deploy_says_so(live: Project) -> None:
     shown = live.run("deploy")
     assert shown.code == 0
-    assert shown.out.startswith("Nothing to change")
+    assert shown.out.startswith("No changes: the stage matches the settings.")
     document = live.ok("deploy")
     assert document["changed"] is False
     assert {step["action"] for step in document["steps"]} == {"unchanged"}
@@ -130,7 +130,7 @@ def test_status_models_and_logs_agree(live: Project) -> None:
     assert {line["route"] for line in lines} == {"POST /predict", "GET /health"}
     shown = live.run("logs")
     assert "START RequestId" not in shown.out
-    assert "lines of Lambda itself folded" in shown.err
+    assert "lines of Lambda hidden" in shown.err
     assert "START RequestId" in live.run("logs", "--platform").out
     assert live.run("logs", "--level", "loud").code == 2
 

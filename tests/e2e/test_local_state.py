@@ -84,7 +84,7 @@ def test_an_emulator_that_a_signal_has_stopped_is_ended_and_keeps_its_state(depl
     process = psutil.Process(deployed.ok("local", "start")["pid"])
     process.send_signal(signal.SIGSTOP)
     stopped = deployed.run("local", "stop")
-    assert (stopped.code, stopped.out) == (0, "Stopped; its state is kept for the next start.\n"), stopped.err
+    assert (stopped.code, stopped.out) == (0, "Stopped. The emulator keeps its state for the next start.\n"), stopped.err
     assert not process.is_running()
     assert deployed.ok("status")["healthy"] is True
 
@@ -135,7 +135,7 @@ def test_a_stop_on_a_full_disk_says_that_the_state_is_lost(deployed: Project) ->
     assert deployed.ok("local", "status")["lost_state"] is True
     assert "has lost its deployment" in deployed.run("status").err
     deployed.ok("deploy")
-    assert "its state is kept" in deployed.run("local", "stop").out
+    assert "keeps its state" in deployed.run("local", "stop").out
     assert deployed.ok("status")["healthy"] is True
 
 

@@ -345,9 +345,9 @@ def test_the_version_holds_what_mlctl_wrote_and_its_id_repeats(project: Path, ro
 def test_a_file_is_opened_only_with_the_users_word(tmp_path: Path) -> None:
     path = runs(tmp_path / "model.joblib", "raise ValueError")
     with pytest.raises(ValueError, match="without the user's consent"):
-        model_file.opened(model_file.examine(path), tmp_path, trusted=False)
+        model_file.open_model(model_file.examine(path), tmp_path, trusted=False)
     with pytest.raises(MlctlError) as caught:
-        model_file.opened(model_file.examine(path), tmp_path, trusted=True)
+        model_file.open_model(model_file.examine(path), tmp_path, trusted=True)
     assert caught.value.exit_code is ExitCode.BAD_INPUT
 
 

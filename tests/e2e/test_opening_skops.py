@@ -53,7 +53,7 @@ def test_what_skops_does_not_trust_is_named_and_needs_trust(project: Path, bring
     model = DecisionTreeClassifier(random_state=0).fit(FEATURES, LABELS)
     refused = bring(model)
     assert refused.code == 2
-    assert "what mlctl does not recognise, or skops does not trust: sklearn.tree._tree.Tree\n" in refused.err
+    assert "not recognised by mlctl, or not trusted by skops: sklearn.tree._tree.Tree\n" in refused.err
     assert (
         "Error: model.skops was not opened: not all of its types are safe to load. "
         "It names sklearn.tree._tree.Tree.\nNext:  Give --trust if you know who made it.\n"
@@ -157,6 +157,6 @@ def test_a_child_that_lies_about_the_types_gains_nothing(tmp_path: Path, monkeyp
     examined = model_file.examine(path)
     assert not examined.needs_trust
     with pytest.raises(MlctlError) as caught:
-        model_file.opened(examined, tmp_path, trusted=False)
+        model_file.open_model(examined, tmp_path, trusted=False)
     assert caught.value.exit_code is ExitCode.BAD_INPUT
     assert "cannot be opened: UntrustedTypesFoundException: " in caught.value.message

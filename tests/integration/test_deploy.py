@@ -218,7 +218,7 @@ def test_a_dry_run_shows_the_plan_and_changes_nothing(cloud: Cloud, trained: Pat
     assert "memory: 256 → 512" in shown.out
     assert "~ update     api              iris-prod shared" in shown.out
     assert "throttling: 50 a second, 100 at once → 5 a second, 5 at once" in shown.out
-    assert "This was a dry run: nothing was changed." in shown.out
+    assert "Dry run: nothing was changed." in shown.out
     steps = ok(cli, "deploy", "--dry-run")["steps"]
     assert {step["resource"]: step["shared"] for step in steps if step["action"] != "unchanged"} == {
         "function": False,
@@ -309,13 +309,13 @@ tags = { team = "flowers" }
 
 
 def test_who_may_call_is_said_in_one_line_at_each_deploy(live: Cloud, trained: Path, cli: Cli) -> None:
-    public = "The endpoint is public: whoever reaches its URL may use it."
+    public = "The endpoint is public: anyone who knows its URL can use it."
     assert public in cli("deploy", *PROD).err
     settle(trained, auth="iam")
     result = cli("deploy", *PROD)
     assert "auth: none → iam" in result.err
     assert public not in result.err
-    assert "The endpoint takes signed requests only (auth = iam)" in result.err
+    assert "The endpoint accepts only signed requests (auth = iam)" in result.err
     assert "curl" not in result.out
 
 

@@ -624,7 +624,7 @@ def test_the_account_is_told_without_a_region_too(account: Account, cli: Cli, mo
 def test_the_policy_of_all_stages_starts_no_emulator(account: Account, cli: Cli, trained: Path) -> None:
     result = cli("doctor", "--policy")
     assert result.code == 0
-    assert result.err == "This is for every stage of 'iris' on AWS; --stage NAME narrows it to one.\n"
+    assert result.err == "This policy is for every stage of 'iris' on AWS; --stage NAME limits it to one.\n"
     assert f"arn:aws:iam::{ACCOUNT}:role/iris-*-lambda" in result.out
     assert not (trained / ".mlctl" / "local").exists()
 

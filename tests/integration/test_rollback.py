@@ -39,8 +39,8 @@ def test_a_rollback_is_one_change_and_serves_the_previous_release(two: Cloud, cl
     assert two.calls.mutating == ["UpdateAlias"]
     assert two.live() == {"1": 1.0}
     assert two.request("GET", "/health").release == "1"
-    assert "is live on stage prod again, in place of 2." in result.out
-    assert "Not covered, as they act on every release: auth, CORS, throttling, the role's rights" in result.out
+    assert "is live again on stage prod. It replaces release 2." in result.out
+    assert "Not rolled back, because all releases share them: auth, CORS, throttling, the role's rights" in result.out
 
 
 def test_a_rollback_that_is_run_twice_goes_no_further(two: Cloud, cli: Cli) -> None:
@@ -100,7 +100,7 @@ def test_a_canary_whose_command_was_cut_off_is_taken_back(two: Cloud, cli: Cli) 
         RoutingConfig={"AdditionalVersionWeights": {"1": 0.1}},
     )
     result = cli("rollback", *PROD)
-    assert "The canary of release 1 was taken back: release 2" in result.out
+    assert "Ended the canary of release 1: release 2" in result.out
     assert two.live() == {"2": 1.0}
     alias = resources.alias(two.aws, NAMES)
     assert alias is not None

@@ -85,7 +85,7 @@ def test_a_stage_as_it_should_be(api: Listener, cloud: Cloud, cli: Cli, iris: Mo
     assert "auth      none: anyone can send requests" in result.out
     assert f"release   1, model {iris.id[:12]}\n" in result.out
     assert "errors    none in the last hour" in result.out
-    assert "Not as the settings say" not in result.out
+    assert "Different from the settings" not in result.out
 
 
 def test_nothing_deployed_is_exit_6(cloud: Cloud, trained: Path, cli: Cli) -> None:
@@ -116,8 +116,8 @@ def test_what_is_not_as_the_settings_say_is_shown_and_no_failure(
     ]
     result = status(cli)
     assert result.code == 0
-    assert "Not as the settings say:\n  ~ memory: 256 → 512\n" in result.out
-    assert "`mlctl deploy --stage prod` puts it right." in result.out
+    assert "Different from the settings:\n  ~ memory: 256 → 512\n" in result.out
+    assert "`mlctl deploy --stage prod` restores the settings." in result.out
     deploy(cli)
     assert status(cli, "--json").json["drift"] == []
 
@@ -283,7 +283,7 @@ def test_a_log_that_was_not_read_to_its_end_is_said_to_be(
     monkeypatch.setattr("mlctl.core.status.failures", lambda *_: Failures(7, (), complete=False))
     assert "errors    at least 7 in the last hour" in status(cli).out
     monkeypatch.setattr("mlctl.core.status.failures", lambda *_: Failures(0, (), complete=False))
-    assert "errors    none seen in the last hour; not all of it was read" in status(cli).out
+    assert "errors    none found in the last hour; part of the log was read" in status(cli).out
 
 
 def test_a_log_group_that_is_gone_holds_no_errors(api: Listener, cloud: Cloud, cli: Cli) -> None:

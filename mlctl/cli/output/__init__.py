@@ -1,1 +1,1 @@
-"""How results, errors and progress reach the terminal."""
+"""Writes results, errors and progress to the terminal."""

@@ -1,4 +1,4 @@
-"""rich's console, which shows no control character but those that rich itself writes."""
+"""A rich console that escapes all control characters except rich's own."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -12,17 +12,17 @@ from mlctl.text import printable_lines
 
 
 class Console(RichConsole):
-    r"""The last barrier: what a command forgot to escape is made printable, line breaks excepted.
+    r"""Makes text printable that a command did not escape. Line breaks stay.
 
-    Strings are made printable before they are measured, everything else when it is drawn. Commands escape text
-    from outside where they put it into markup (``terminal.escape``), which alone keeps a record on one line.
+    Strings become printable before rich measures them, everything else when rich draws it. Commands still have to
+    escape outside text in markup (``terminal.escape``): only that keeps a record on one line.
     """
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """The Text of a string of markup."""
+        """Return the Text of a string of markup."""
         return super().render_str(printable_lines(text), **options)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """The segments of anything; those that move the cursor or clear a line are rich's own."""
+        """Yield the segments of a renderable. Control segments, which move the cursor, come from rich itself."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else segment._replace(text=printable_lines(segment.text))

@@ -1,4 +1,4 @@
-"""Any exception as an error that a user can act on."""
+"""Converts any exception to an error with a hint."""
 
 from pathlib import Path
 
@@ -9,44 +9,44 @@ from mlctl.errors import ExitCode, MlctlError
 
 
 def to_mlctl_error(error: Exception) -> MlctlError:
-    """The MlctlError of any exception. Only what nothing in the environment can cause is called a defect."""
+    """Return the MlctlError of an exception. Exceptions that the environment cannot cause are reported as defects."""
     if isinstance(error, MlctlError):
         return error
-    failure = _known(error) or MlctlError(
+    converted = _known(error) or MlctlError(
         f"Unexpected {type(error).__name__}: {error}",
         code="unexpected",
         exit_code=ExitCode.UNEXPECTED,
-        hint="This is a defect of mlctl. `mlctl --debug …` shows the trace; please report it.",
+        hint="This is a defect of mlctl. `mlctl --debug …` shows the traceback; please report it.",
     )
-    failure.__cause__ = error
-    return failure
+    converted.__cause__ = error
+    return converted
 
 
 def output_failed(error: OSError) -> MlctlError:
-    """The error of a result that standard output did not take (exit 1)."""
-    failure = MlctlError(
+    """Return the error for a result that could not be written to standard output (exit 1)."""
+    converted = MlctlError(
         f"The output could not be written: {error.strerror or error}.",
         code="output_failed",
         exit_code=ExitCode.UNEXPECTED,
     )
-    failure.__cause__ = error
-    return failure
+    converted.__cause__ = error
+    return converted
 
 
 def interrupted() -> MlctlError:
-    """The error of Ctrl-C (exit 130)."""
+    """Return the error for Ctrl-C (exit 130)."""
     return MlctlError("Interrupted.", code="interrupted", exit_code=ExitCode.INTERRUPTED)
 
 
 def _known(error: Exception) -> MlctlError | None:
     if isinstance(error, TyperException):
         return MlctlError(error.format_message(), code="usage", exit_code=ExitCode.USAGE, hint=_usage_hint(error))
-    if isinstance(error, FileNotFoundError) and not error.filename and not _has_folder():
+    if isinstance(error, FileNotFoundError) and not error.filename and not _current_folder_exists():
         return MlctlError(
-            "The current folder does not exist any more.",
+            "The current folder no longer exists.",
             code="project_not_found",
             exit_code=ExitCode.NOT_FOUND,
-            hint="Change to a folder that exists, or give -C the folder of a project.",
+            hint="Change to a folder that exists, or set -C to a project folder.",
         )
     if isinstance(error, OSError):
         return system_errors.to_mlctl_error(error)
@@ -54,25 +54,25 @@ def _known(error: Exception) -> MlctlError | None:
         return system_errors.out_of_memory()
     if isinstance(error, RecursionError):
         return MlctlError(
-            "A document is nested too deeply to be read.",
+            "A document is nested too deeply.",
             code="nested_too_deeply",
             exit_code=ExitCode.BAD_INPUT,
-            hint="`mlctl --debug …` shows where it was read.",
+            hint="`mlctl --debug …` shows where mlctl read it.",
         )
     if isinstance(error, UnicodeEncodeError):
         return system_errors.not_encodable(error)
     if isinstance(error, RuntimeError) and "home directory" in str(error):
-        # What pathlib raises: https://docs.python.org/3/library/pathlib.html#pathlib.Path.home
+        # pathlib raises it: https://docs.python.org/3/library/pathlib.html#pathlib.Path.home
         return MlctlError(
-            "Your home folder is not known.",
+            "Your home folder is unknown.",
             code="no_home",
             exit_code=ExitCode.UNEXPECTED,
-            hint="Set HOME, or name folders that start with / instead of ~.",
+            hint="Set HOME, or use paths that start with / instead of ~.",
         )
-    return system_errors.links_in_a_circle(error) if isinstance(error, RuntimeError) else None
+    return system_errors.symlink_loop(error) if isinstance(error, RuntimeError) else None
 
 
-def _has_folder() -> bool:
+def _current_folder_exists() -> bool:
     try:
         Path.cwd()
     except OSError:

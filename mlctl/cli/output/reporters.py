@@ -1,4 +1,4 @@
-"""Progress on stderr: a live line on a terminal, plain lines elsewhere, or JSON."""
+"""Shows progress on stderr: live lines on a terminal, plain lines elsewhere, or JSON."""
 
 import logging
 import sys
@@ -26,28 +26,28 @@ from mlctl.cli.output.terminal import escape
 from mlctl.progress import Event, Report
 from mlctl.text import printable
 
-# How often a part that tells how it is says so where no line can be drawn again.
-_SAY_SECONDS = 30.0
+# Without a terminal, the interval between two status lines of a part.
+_STATUS_SECONDS = 30.0
 
 
 class TerminalReport:
-    """A Report that shows what is going on: a spinner or a bar with time left, then one line a part."""
+    """A Report that shows a spinner, or a bar with the remaining time, for each part, and then one line of result."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._progress = _Parts(
+        self._progress = _ProgressWithStatus(
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
-            _WhereCounted(BarColumn(bar_width=24)),
-            _WhereCounted(MofNCompleteColumn()),
+            _IfCounted(BarColumn(bar_width=24)),
+            _IfCounted(MofNCompleteColumn()),
             TextColumn("{task.fields[unit]}"),
-            _WhereCounted(TimeRemainingColumn()),
+            _IfCounted(TimeRemainingColumn()),
             console=console,
             transient=True,
         )
         self._is_live = console.is_terminal
         self._parts: dict[str, tuple[str, TaskID]] = {}
-        self._say_again = 0.0
+        self._next_status = 0.0
 
     def __enter__(self) -> Self:
         if self._is_live:
@@ -66,16 +66,16 @@ class TerminalReport:
         """Show one event."""
         if event.kind == "start":
             task = self._progress.add_task(
-                printable(event.text), total=event.total, completed=event.done, unit=event.unit, told=""
+                printable(event.text), total=event.total, completed=event.done, unit=event.unit, status=""
             )
             self._parts[event.name] = (event.text, task)
         elif event.kind == "advance" and event.name in self._parts:
             text, task = self._parts[event.name]
             self._progress.update(task, completed=event.done)
             if event.text:
-                self._progress.update(task, told=printable(event.text))
-            if event.text and not self._is_live and time.monotonic() >= self._say_again:
-                self._say_again = time.monotonic() + _SAY_SECONDS
+                self._progress.update(task, status=printable(event.text))
+            if event.text and not self._is_live and time.monotonic() >= self._next_status:
+                self._next_status = time.monotonic() + _STATUS_SECONDS
                 self._console.print(f"[dim]{escape(text)}: {escape(event.text)}[/]")
         elif event.kind == "finish" and event.name in self._parts:
             text, task = self._parts.pop(event.name)
@@ -88,20 +88,20 @@ class TerminalReport:
             self._console.print(f"[dim]{escape(event.text)}[/]")
 
 
-class _Parts(Progress):
-    """A line a part; beneath them, over the whole width, how those are that tell it."""
+class _ProgressWithStatus(Progress):
+    """One line for each part, and below them the status of each part over the whole width."""
 
     def get_renderables(self) -> Iterable[RenderableType]:
-        """What is drawn again and again."""
+        """Yield the lines that rich draws again and again."""
         yield from super().get_renderables()
         for task in self.tasks:
-            if task.fields["told"]:
-                # Said here, because the console itself leaves long lines to the terminal.
-                yield Padding(Text(task.fields["told"], style="dim", no_wrap=False, overflow="fold"), (0, 0, 0, 2))
+            if task.fields["status"]:
+                # Fold here, because the console has soft_wrap, which leaves long lines to the terminal.
+                yield Padding(Text(task.fields["status"], style="dim", no_wrap=False, overflow="fold"), (0, 0, 0, 2))
 
 
-class _WhereCounted(ProgressColumn):
-    """A column that stays empty for a part that counts nothing."""
+class _IfCounted(ProgressColumn):
+    """A column that is empty for a part without a total."""
 
     def __init__(self, column: ProgressColumn) -> None:
         super().__init__()
@@ -112,14 +112,14 @@ class _WhereCounted(ProgressColumn):
 
 
 def json_report() -> Report:
-    """A Report that writes each event as a JSON object on a line of stderr."""
+    """Return a Report that writes each event as one line of JSON to stderr."""
     from pythonjsonlogger.json import JsonFormatter
 
     class Formatter(JsonFormatter):
-        """DEL is the one control character that json.dumps leaves."""
+        """Also escapes DEL, the only control character that json.dumps does not escape."""
 
         def format(self, record: logging.LogRecord) -> str:
-            """The record as a JSON object on one line."""
+            """Return the record as a JSON object on one line."""
             return super().format(record).replace("\x7f", "\\u007f")
 
     logger = logging.getLogger("mlctl.progress")
@@ -136,15 +136,15 @@ def json_report() -> Report:
     )
     logger.handlers = [handler]
 
-    telling: set[str] = set()
+    parts_with_status: set[str] = set()
 
     def report(event: Event) -> None:
         if event.kind == "advance":
             if event.text:
-                telling.add(event.name)
-            elif event.name in telling:
-                return  # its next word comes soon: each step between would only be noise
-        counted = {"done": event.done, "total": event.total} if event.total else {}
-        logger.info(event.text, extra={"event": event.kind, "part": event.name, **counted})
+                parts_with_status.add(event.name)
+            elif event.name in parts_with_status:
+                return  # the next status comes soon, so the steps in between are noise
+        counts = {"done": event.done, "total": event.total} if event.total else {}
+        logger.info(event.text, extra={"event": event.kind, "part": event.name, **counts})
 
     return report

@@ -1,7 +1,7 @@
-"""How text reaches the terminal besides rich's console: lines, JSON, questions, traces, and outside text in markup.
+"""Writes printable text to the terminal: lines, JSON, errors, questions, tracebacks, and outside text in markup.
 
-Nothing in ``mlctl/cli`` writes past this module and ``console.py`` (ruff bans the functions that would):
-what is not printable becomes an escape here, whatever a command forgot.
+All output of ``mlctl/cli`` goes through this module or ``console.py``, which escape characters that are not printable.
+ruff bans the functions that bypass them.
 """
 
 import json
@@ -14,76 +14,76 @@ import typer
 
 from mlctl.text import printable, printable_lines
 
-# Characters of one line of an error or a log; --json has all of it.
+# The maximum length of one line of an error or a log; --json has the whole text.
 MAX_LINE = 4000
-# What rich takes for a tag (RE_TAGS in rich.markup), and a bracket that starts none.
+# A tag of rich (RE_TAGS in rich.markup), and a bracket that does not start a tag.
 _TAG = re.compile(r"(\\*)(\[[a-z#/@][^[]*?])")
 _OTHER_BRACKET = re.compile(r"(\\*)\[(?![a-z#/@][^[]*?])")
 _LAST_BACKSLASHES = re.compile(r"\\+$")
 
 
 def escape(text: str, limit: int | None = None) -> str:
-    """Text from outside as markup for rich: on one line, printable, with no tag in it; cut at ``limit`` characters.
+    """Escape outside text for rich markup: on one line, printable, without tags, at most ``limit`` characters.
 
-    It takes the place of rich's own function, which lets control characters and line breaks pass.
+    Use it instead of rich's own function, which does not escape control characters and line breaks.
     """
-    shown = printable(text, limit)
-    if "[" not in shown and not shown.endswith("\\"):
-        return shown
-    shown = _OTHER_BRACKET.sub(r"\1\\[", shown)
-    shown = _TAG.sub(lambda tag: f"{tag[1]}{tag[1]}\\{tag[2]}", shown)
-    # Backslashes before a tag are doubled. A tag that draws nothing follows the last ones: they end with this text.
-    return _LAST_BACKSLASHES.sub(lambda run: f"{run[0] * 2}[none][/none]", shown)
+    escaped = printable(text, limit)
+    if "[" not in escaped and not escaped.endswith("\\"):
+        return escaped
+    escaped = _OTHER_BRACKET.sub(r"\1\\[", escaped)
+    escaped = _TAG.sub(lambda tag: f"{tag[1]}{tag[1]}\\{tag[2]}", escaped)
+    # rich halves backslashes before a tag. An empty tag at the end keeps the last ones apart from later markup.
+    return _LAST_BACKSLASHES.sub(lambda backslashes: f"{backslashes[0] * 2}[none][/none]", escaped)
 
 
 def echo(text: str, *, err: bool = False) -> None:
-    r"""Write plain text to stdout or stderr and end the line; of what is not printable only ``\n`` stays."""
+    r"""Write a line of plain text to stdout or stderr. Characters that are not printable are escaped, except ``\n``."""
     typer.echo(printable_lines(text), err=err)
 
 
 def echo_json(document: Any, *, indent: int | None = None) -> None:
     """Write a JSON document to stdout, on one line without ``indent``.
 
-    json.dumps escapes all that is not ASCII and every control character but DEL.
+    json.dumps escapes everything that is not ASCII, and every control character except DEL.
     """
     typer.echo(json.dumps(document, indent=indent).replace("\x7f", "\\u007f"))
 
 
 def echo_error(lines: Sequence[str], hint: str, *, coloured: bool) -> None:
-    """Write an error to stderr: its first line, those that follow indented, and what to do next."""
-    head, then = "Error:", "Next:"
+    """Write an error to stderr: its first line, the other lines indented, and the hint."""
+    error_label, hint_label = "Error:", "Next:"
     if coloured:
-        head, then = typer.style(head, fg="red", bold=True), typer.style(then, bold=True)
+        error_label, hint_label = typer.style(error_label, fg="red", bold=True), typer.style(hint_label, bold=True)
     first, *others = lines
-    typer.echo(f"{head} {printable(first, MAX_LINE)}", err=True)
+    typer.echo(f"{error_label} {printable(first, MAX_LINE)}", err=True)
     for line in others:
         typer.echo(f"  {printable(line, MAX_LINE)}", err=True)
     if hint:
-        typer.echo(f"{then}  {printable(hint, MAX_LINE)}", err=True)
+        typer.echo(f"{hint_label}  {printable(hint, MAX_LINE)}", err=True)
 
 
 def confirm(question: str) -> bool:
-    """Ask a question on stderr. Raises typer.Abort when there is no answer."""
+    """Ask a yes-or-no question on stderr. Raises typer.Abort if there is no answer."""
     return typer.confirm(printable(question), err=True)
 
 
-def echo_trace(error: BaseException) -> None:
-    """Write the trace of an error to stderr. What an exception says is indented from its second line on."""
+def echo_traceback(error: BaseException) -> None:
+    """Write the traceback of an error to stderr. Messages of exceptions are indented from their second line on."""
     import traceback
 
     for part in traceback.TracebackException.from_exception(error).format():
         first, *others = part.strip("\n").split("\n")
-        # The lines of code are indented already.
+        # Lines of code are already indented.
         indent = "" if first.startswith("  ") else "    "
         echo("\n".join([first, *(f"{indent}{line}" for line in others)]), err=True)
 
 
 def guard_warnings() -> None:
-    """Make Python's warnings printable: libraries put names of columns and classes, and paths, into them."""
-    warnings.formatwarning = _warning
+    """Make Python's warnings printable. Libraries put names of columns and classes, and paths, into them."""
+    warnings.formatwarning = _format_warning
 
 
-def _warning(
+def _format_warning(
     message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
 ) -> str:
     return f"{printable(f'{filename}:{lineno}: {category.__name__}: {message}')}\n"

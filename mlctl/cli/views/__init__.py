@@ -1,1 +1,1 @@
-"""Tables and texts that several commands show."""
+"""Rendering that several commands share."""

@@ -33,8 +33,8 @@ class Invoked:
         return [str(name) for name in names or ()]
 
     @property
-    def refused(self) -> MlctlError | None:
-        """The error for a request that the handler refused (exit 3; exit 5 when it failed, or answered otherwise)."""
+    def error(self) -> MlctlError | None:
+        """The error for a request that the handler error (exit 3; exit 5 when it failed, or answered otherwise)."""
         if self.response.status < 400:
             return None if is_prediction(self.document, self.class_names) else _no_prediction(self.response)
         error = self.document.get("error") if isinstance(self.document, dict) else None

@@ -43,7 +43,7 @@ def advice(canary: ActiveCanary, release: ReleaseState | None, stage: Stage, now
     share = f"Release {canary.release} gets {canary.percent} % of the traffic"
     if canary.since is None or canary.bake is None:
         return f"{share}, and mlctl has not noted since when: {onward}"
-    known = f"{share} since {minute(utc(canary.since))} UTC, for {canary.bake} s"
+    known = f"{share} since {to_minute(utc(canary.since))} UTC, for {canary.bake} s"
     if now > canary.since + canary.bake + _GRACE_SECONDS:
         return f"{known}: the command that watched it was cut off. {onward}"
     return f"{known}. Should the command that watches it be cut off: {onward}"
@@ -62,6 +62,6 @@ def published(release: ReleaseState) -> str:
         return release.created
 
 
-def minute(stamp: str) -> str:
+def to_minute(stamp: str) -> str:
     """``2026-03-01T12:30:45Z`` as ``2026-03-01 12:30``."""
     return stamp[:16].replace("T", " ")

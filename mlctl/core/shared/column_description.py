@@ -12,7 +12,7 @@ BINS = 10
 
 
 @dataclass(frozen=True)
-class Described:
+class ColumnDescription:
     """One column in figures: its schema entry, rows without a value, and a histogram.
 
     The bars of the histogram are BINS equal parts of the range for numbers and dates, the values of a
@@ -29,24 +29,24 @@ class Described:
     std: float | None = None
 
 
-def described(column: Column) -> Described:
+def describe_column(column: Column) -> ColumnDescription:
     """One column in figures."""
     entry = schema.feature(column)
     if column.kind == "category":
-        return Described(column.name, column.kind, column.missing, entry, tuple(entry["counts"][:BINS]))
+        return ColumnDescription(column.name, column.kind, column.missing, entry, tuple(entry["counts"][:BINS]))
     if column.kind == "boolean":
-        return Described(column.name, column.kind, column.missing, entry, (entry["false"], entry["true"]))
+        return ColumnDescription(column.name, column.kind, column.missing, entry, (entry["false"], entry["true"]))
     values = column.floats()
     # An infinite value is told of by `validate`; here the others count.
     present: Floats = values[np.isfinite(values)]
     bins = _bins(present)
     if column.kind == "date" or len(present) == 0:
-        return Described(column.name, column.kind, column.missing, entry, bins)
+        return ColumnDescription(column.name, column.kind, column.missing, entry, bins)
     # Numbers near the largest float64 have no mean that it could hold.
     with np.errstate(over="ignore", invalid="ignore"):
         mean, std = float(present.mean()), float(present.std())
     figures = (mean, std) if np.isfinite([mean, std]).all() else (None, None)
-    return Described(column.name, column.kind, column.missing, entry, bins, *figures)
+    return ColumnDescription(column.name, column.kind, column.missing, entry, bins, *figures)
 
 
 def _bins(present: Floats) -> tuple[int, ...]:

@@ -25,7 +25,7 @@ _OF_SKOPS = {"numpy.random.mtrand.RandomState", "numpy.random._generator.Generat
 
 
 @dataclass(frozen=True)
-class Examined:
+class ExaminedFile:
     """A file that was looked at without opening it: what it names, and the digest of the bytes that were looked at.
 
     ``audit`` of a ``.skops`` file: ``unknown`` is what skops does not trust by default, or what mlctl does not know.
@@ -38,7 +38,7 @@ class Examined:
 
     @property
     def needs_trust(self) -> bool:
-        """Whether it is opened only with the user's word: every pickle, and a ``.skops`` file with unknown types."""
+        """Whether it is open_model only with the user's word: every pickle, and a ``.skops`` file with unknown types."""
         return self.kind == "pickle" or self.names_unknown
 
     @property
@@ -47,7 +47,7 @@ class Examined:
         return bool(_unrecognized(self.audit))
 
 
-def examine(path: Path, report: Report = silent) -> Examined:
+def examine(path: Path, report: Report = silent) -> ExaminedFile:
     """Look at a model file without loading it.
 
     Raises MlctlError: exit 6 for no file; exit 3 for one that cannot be read, and for what is neither a pickle
@@ -60,19 +60,19 @@ def examine(path: Path, report: Report = silent) -> Examined:
             report(Event("start", "examine", f"Reading the types in {path.name}"))
             audit = _audit_of_skops(path, copy)
             report(Event("finish", "examine", f"{len(audit.types)} types"))
-        return Examined(path, audit, copy.sha256, copy.kind)
+        return ExaminedFile(path, audit, copy.sha256, copy.kind)
 
 
-def opened(examined: Examined, project_folder: Path, *, trusted: bool, report: Report = silent) -> Any:
+def open_model(examined: ExaminedFile, project_folder: Path, *, trusted: bool, report: Report = silent) -> Any:
     """The fitted classifier or regressor of a file, as a child process wrote it again.
 
     ``trusted``: the user said so. Where the file names what is not recognised, the child can import the project's
-    modules. Raises MlctlError (exit 3) for a file that was changed since it was examined, that cannot be opened,
+    modules. Raises MlctlError (exit 3) for a file that was changed since it was examined, that cannot be open_model,
     that holds no such estimator, or whose estimator names more once it is written again.
     """
     path = examined.path
     if examined.needs_trust and not trusted:
-        raise ValueError(f"{path} may not be opened without the user's consent")
+        raise ValueError(f"{path} may not be open_model without the user's consent")
     saved_by = examined.audit.sklearn_version
     try:
         if saved_by not in (None, sklearn.__version__):
@@ -98,7 +98,7 @@ def opened(examined: Examined, project_folder: Path, *, trusted: bool, report: R
     return model
 
 
-def try_out(examined: Examined, model: Any, rows: Any, project_folder: Path) -> None:
+def try_out(examined: ExaminedFile, model: Any, rows: Any, project_folder: Path) -> None:
     """Predict ``rows``, what the model takes, in a child process first: compiled code trusts the arrays of a model.
 
     Raises MlctlError (exit 3) where that crashes, hangs or takes all memory. What the model raises is no error here.
@@ -148,7 +148,7 @@ def _audit_of_rewritten(data: bytes) -> Audit:
             return _audit(path, "The estimator, written again,")
         except MlctlError as error:
             raise Unusable(
-                "was not imported: mlctl cannot read what the process that opened it wrote", error.hint
+                "was not imported: mlctl cannot read what the process that open_model it wrote", error.hint
             ) from error
 
 
@@ -162,7 +162,7 @@ def _callable(call: str) -> str:
     return call.partition(" (")[0]
 
 
-def _refuse_more(examined: Examined, rewritten: Audit, trusted: bool) -> None:
+def _refuse_more(examined: ExaminedFile, rewritten: Audit, trusted: bool) -> None:
     """Refuse an estimator that names more than its file did: the file's code may have taken over the process."""
     audit = examined.audit
     names = {*audit.types, *audit.dangerous} if trusted and _unrecognized(audit) else set()
@@ -171,7 +171,7 @@ def _refuse_more(examined: Examined, rewritten: Audit, trusted: bool) -> None:
     more += [call for call in rewritten.calls if _callable(call) not in {*called, *more}]
     if more:
         raise Unusable(
-            "was not imported: once opened and saved again, it names "
+            "was not imported: once open_model and saved again, it names "
             f"{', '.join(more[:3])}{', …' if len(more) > 3 else ''}, which the file did not name",
             "Its code did more than load a model. Do not use it.",
         )

@@ -1,16 +1,16 @@
 """The text of the ``mlctl.toml`` that ``mlctl init`` writes."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mlctl.core.shared.column_description import Described
+from mlctl.core.shared.column_description import ColumnDescription
 from mlctl.data import checks, split
 from mlctl.data.dataset import Dataset
 from mlctl.errors import MlctlError
 from mlctl.settings import DataSettings
-from mlctl.text import is_visible, printable
+from mlctl.text import printable
+from mlctl.toml import toml_key, toml_text
 from mlctl.training.pipeline import DEFAULT_ESTIMATOR
 
 _USUAL_FOLDS = 5
@@ -19,7 +19,7 @@ _USUAL_FOLDS = 5
 def document(
     data: DataSettings,
     dataset: Dataset,
-    columns: Sequence[Described],
+    columns: Sequence[ColumnDescription],
     ignored: Mapping[str, str],
     codes: Mapping[str, str],
 ) -> str:
@@ -31,15 +31,15 @@ def document(
     metric = {"binary": "roc_auc = 0.75", "multiclass": "accuracy = 0.8", "regression": "r2 = 0.7"}[dataset.task]
     lines = [
         printable(f"# {dataset.name}: {dataset.rows:,} rows. Every key is optional; `mlctl config` shows all of them."),
-        f"project = {_quoted(_project_name(data.source))}",
+        f"project = {toml_text(_project_name(data.source))}",
         "",
         "[data]",
-        _with_comment(f"source = {_quoted(data.source)}", "a path, s3://…, - for standard input, or a built-in set"),
+        _with_comment(f"source = {toml_text(data.source)}", "a path, s3://…, - for standard input, or a built-in set"),
         _with_comment(f"target = {_target(dataset)}", _told(dataset)),
         _with_comment(f'# task = "{dataset.task}"', "found from the target; binary, multiclass or regression"),
     ]
     if ignored:
-        listed = ", ".join(_quoted(name) for name in ignored)
+        listed = ", ".join(toml_text(name) for name in ignored)
         reasons = "; ".join(f"{name}: {reason}" for name, reason in ignored.items())
         lines.append(_with_comment(f"ignore = [{listed}]", reasons))
     else:
@@ -54,7 +54,7 @@ def document(
         *(f"#   {line}" for line in _listed(columns)),
         "",
         "[model]",
-        _with_comment(f"estimator = {_quoted(DEFAULT_ESTIMATOR[dataset.task])}", "any scikit-learn estimator"),
+        _with_comment(f"estimator = {toml_text(DEFAULT_ESTIMATOR[dataset.task])}", "any scikit-learn estimator"),
         # A comment: as a setting it would break another estimator, and override a pipeline of the user's own.
         _with_comment("# params = { n_estimators = 300 }", "of the estimator; STEP__NAME for a step before it"),
         _with_comment(
@@ -88,24 +88,24 @@ def _folds(dataset: Dataset) -> int:
 
 def _how_to_read(data: DataSettings, codes: Mapping[str, str]) -> list[str]:
     if data.kinds:
-        listed = ", ".join(f"{_key(name)} = {_quoted(kind)}" for name, kind in data.kinds.items())
+        listed = ", ".join(f"{toml_key(name)} = {toml_text(kind)}" for name, kind in data.kinds.items())
         reasons = "; ".join(f"{name}: codes, for some have leading zeros ('{codes[name]}')" for name in data.kinds)
         lines = [_with_comment(f"kinds = {{ {listed} }}", reasons)]
     else:
         meaning = "number, category, boolean or date, where the guess is wrong"
         lines = [_with_comment('# kinds = { zip = "category" }', meaning)]
     if data.missing:
-        lines.append(_with_comment(f"missing = [{', '.join(map(_quoted, data.missing))}]", "texts that are no value"))
+        lines.append(_with_comment(f"missing = [{', '.join(map(toml_text, data.missing))}]", "texts that are no value"))
     else:
         lines.append(_with_comment('# missing = ["?"]', "texts that stand for no value, besides the usual ones"))
     for key, usual in (("delimiter", None), ("encoding", "utf-8"), ("decimal", ".")):
         value = getattr(data, key)
         if value != usual:
-            lines.append(f"{key} = {_quoted(value)}")
+            lines.append(f"{key} = {toml_text(value)}")
     return lines
 
 
-def _listed(columns: Sequence[Described]) -> list[str]:
+def _listed(columns: Sequence[ColumnDescription]) -> list[str]:
     width = max(len(column.name) for column in columns)
     lines = []
     for column in columns:
@@ -116,7 +116,7 @@ def _listed(columns: Sequence[Described]) -> list[str]:
 
 
 def _target(dataset: Dataset) -> str:
-    names = [_quoted(column.name) for column in dataset.targets]
+    names = [toml_text(column.name) for column in dataset.targets]
     return names[0] if len(names) == 1 else f"[{', '.join(names)}]"
 
 
@@ -130,21 +130,6 @@ def _told(dataset: Dataset) -> str:
 
 def _with_comment(line: str, comment: str) -> str:
     return f"{line.ljust(34)} # {printable(comment)}"
-
-
-def _quoted(text: str) -> str:
-    """A TOML basic string, as JSON writes one; what is not visible is escaped, for the file is read in terminals."""
-    string = json.dumps(text, ensure_ascii=False)
-    return "".join(each if is_visible(string, at) else _escape(each) for at, each in enumerate(string))
-
-
-def _escape(character: str) -> str:
-    code = ord(character)
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
-
-
-def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _quoted(name)
 
 
 def _project_name(source_word: str) -> str:

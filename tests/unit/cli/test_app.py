@@ -274,7 +274,7 @@ def test_the_operating_systems_refusals_are_told(trained: Path, cli: Cli) -> Non
     # Not even root can write there.
     result = cli("package", "-o", "/proc/folder/package.zip")
     assert result.code == 1
-    assert result.err.startswith("Error: The operating system refused: ")
+    assert result.err.startswith("Error: The operating system returned an error: ")
     assert json.loads(cli("package", "-o", "/proc/folder/package.zip", "--json").out)["error"]["code"] == "os_error"
 
 

@@ -521,20 +521,20 @@ class TestTable:
             "package, zipped                  78.0 kB           63.0 MB    808",
             "package, unzipped                 215 kB            270 MB  1,256",
             "cold start, median               1.70 ms            1.05 s    618",
-            "  least to most       1.70 ms to 1.70 ms  1.05 s to 1.05 s",
+            "  minimum to maximum  1.70 ms to 1.70 ms  1.05 s to 1.05 s",
             "warm request, p50                15.0 µs           4.40 ms    293",
             "warm request, p99                15.0 µs           4.40 ms    293",
             "peak memory                      13.4 MB            300 MB     22",
-            "  over a bare Python              400 kB            287 MB    718",
-            "Lambda, a month                    $0.20             $0.55    2.7",
+            "  above bare Python               400 kB            287 MB    718",
+            "Lambda, per month                  $0.20             $0.55    2.7",
             "  with                  256 MB, 0.14 CPU  320 MB, 0.18 CPU",
             "",
         ]
-        assert lines[14] == "✓ Both sides answer all 30 held-out rows alike."
+        assert lines[14] == "✓ Both engines give the same answers for all 30 held-out rows."
         assert all(len(line) <= width for line in lines)
         told = " ".join(lines[15:])
         assert "1,000,000 requests, 1 % of them cold, on arm64 in us-east-1 at $0.20 a million" in told
-        assert "Not in it: API Gateway, logs, traffic out, the free tier and Lambda's own part of a cold start." in told
+        assert "Not included: API Gateway, logs, traffic out, the free tier and Lambda's own part of a cold start." in told
         assert "scikit-learn 1.9.1, numpy 2.4.6 as installed" in told
 
     def test_one_side_alone_comes_with_the_reason(self) -> None:

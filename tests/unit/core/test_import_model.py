@@ -147,7 +147,7 @@ def test_a_person_is_told_of_the_names_the_rows_and_what_the_metrics_are_worth(
     x, y = numbers("species")
     shown = bring(DecisionTreeClassifier(random_state=0).fit(x, y), columns=["length", "width"])
     assert shown.code == 0
-    assert "what mlctl recognises: " in shown.err
+    assert "recognised by mlctl: " in shown.err
     assert "sklearn.tree._classes.DecisionTreeClassifier" in shown.err
     assert "✓ Measuring on 24 rows: accuracy 1.000" in shown.err
     assert "If the model was trained on these rows, its metrics flatter it." in shown.err
@@ -260,7 +260,7 @@ def test_a_model_that_needs_a_module_of_the_project(
     words = ("import", "model.joblib", "--data", "sample.csv", "--target", "species", "--trust")
     done = cli(*words)
     assert done.code == 0, done.err
-    assert "! what mlctl does not recognise: their_steps.doubled" in done.err
+    assert "! not recognised by mlctl: their_steps.doubled" in done.err
     forget()
     assert cli("evaluate").code == 0
     # Without the module it is told what is missing.
@@ -336,7 +336,7 @@ def test_known_names_that_call_code_are_said_and_not_opened(
     (project / "model.joblib").write_bytes(BEGIN + program + b".")
     refused = cli(*WORDS)
     assert refused.code == 2
-    assert "what mlctl recognises: " in refused.err
+    assert "recognised by mlctl: " in refused.err
     assert "! calls code: " in refused.err
     assert "Opening a pickle may run code, even if mlctl recognises everything in it." in refused.err
     for word in ("safe", "harmless", "stands on"):
@@ -352,7 +352,7 @@ def test_many_calls_are_counted(project: Path, cli: Cli, data: Path) -> None:
     (project / "model.joblib").write_bytes(BEGIN + b"".join(states) + b"N.")
     refused = cli(*WORDS)
     assert refused.err.count("! calls code: sklearn.dummy.DummyClassifier (its state: sets __") == 12
-    assert "! calls code: … (20 in all)" in refused.err
+    assert "! calls code: … (20 in total)" in refused.err
 
 
 def test_yes_on_a_terminal_opens_it(project: Path, cli: Cli, malicious: Path, monkeypatch: pytest.MonkeyPatch) -> None:

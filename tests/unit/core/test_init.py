@@ -61,10 +61,10 @@ def test_a_csv_is_written_down_and_trains(project: Path, cli: Cli) -> None:
     assert (found.model.estimator, found.model.params) == ("sklearn.ensemble.RandomForestClassifier", {})
     assert (found.model.preprocess, found.model.cv, found.gates, found.deploy.memory) == ("auto", 5, {}, 256)
     shown_rows = [" ".join(line.split()) for line in shown.out.splitlines()]
-    assert shown_rows[0] == "mlctl.toml is written. It says that, of 60 rows,"
+    assert shown_rows[0] == "Wrote mlctl.toml from 60 rows:"
     assert "age whole number 11.7% 18 to 79, median 45" in shown_rows
     assert "churned category yes, no target" in shown_rows
-    assert "churned is the class to predict (binary). Correct the file where this is wrong." in shown_rows
+    assert "churned is the class to predict (binary). If this is wrong, edit the file." in shown_rows
     trains(cli)
 
 

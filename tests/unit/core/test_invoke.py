@@ -177,8 +177,8 @@ def test_every_problem_that_the_api_found_is_told() -> None:
     document = {"error": {"code": "too_many_instances", "message": "m", "details": details}}
     found = Invoked("url", Response(413, {}, b"", 1.0), document, {})
     assert found.problems == ["a is missing", "row 2: must be a list"]
-    assert found.refused is not None
-    assert found.refused.hint == "Split the file."
+    assert found.error is not None
+    assert found.error.hint == "Split the file."
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from mlctl.aws.live.metrics import ServerErrors
 from mlctl.aws.live.recent_errors import failures
 from mlctl.cli.logs import _text
 from mlctl.core import logs
-from mlctl.core.logs import Filter, Line, parse, seconds
+from mlctl.core.logs import Filter, Line, parse
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.settings import Settings
 from mlctl.stages import Stage
@@ -270,13 +270,6 @@ def test_filters() -> None:
     assert Filter(request_id="other").passes(warning) is False
 
 
-def test_spans_of_time() -> None:
-    assert [seconds(text) for text in ("90s", "10m", "1.5h", "2d")] == [90, 600, 5400, 172800]
-    for wrong in ("10", "m", "10x", "-5m", ""):
-        with pytest.raises(MlctlError, match="is not a span of time"):
-            seconds(wrong)
-
-
 def test_a_line_is_coloured_and_aligned() -> None:
     from rich.text import Text
 
@@ -407,7 +400,7 @@ def tailed(project: Path, told: list[str]) -> Iterator[Line]:
         Settings(),
         "local",
         since_seconds=600,
-        wanted=Filter(),
+        line_filter=Filter(),
         report=lambda event: told.append(event.text),
         sleep=time.sleep,
     )

@@ -24,7 +24,7 @@ def test_a_version_goes_into_one_file_and_comes_back(
     out = tmp_path / "version.zip"
     assert cli("models", "export", "-o", str(out), "--json").json == {"version": iris.id, "path": str(out)}
     first = out.read_bytes()
-    assert cli("models", "import", str(out)).out == f"Model version {iris.id[:12]}: here already.\n"
+    assert cli("models", "import", str(out)).out == f"Model version {iris.id[:12]}: exists already.\n"
     other = tmp_path / "other"
     other.mkdir()
     monkeypatch.chdir(other)
@@ -36,7 +36,7 @@ def test_a_version_goes_into_one_file_and_comes_back(
 
 
 def test_an_export_has_a_name_of_its_own(trained: Path, cli: Cli, iris: ModelVersion) -> None:
-    assert cli("models", "export").out == (f"iris-{iris.id[:12]}.mlctl.zip holds model version {iris.id[:12]}.\n")
+    assert cli("models", "export").out == (f"Wrote model version {iris.id[:12]} to iris-{iris.id[:12]}.mlctl.zip.\n")
 
 
 @pytest.mark.parametrize(

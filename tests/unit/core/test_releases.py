@@ -10,7 +10,7 @@ from mlctl.aws.live import resources
 from mlctl.aws.stack.names import AliasText, CanaryText, ReleaseText
 from mlctl.aws.stack.state import AliasState, FunctionConfig, ReleaseState
 from mlctl.core import releases
-from mlctl.core.shared.canary_status import ActiveCanary, canary_of, minute, published
+from mlctl.core.shared.canary_status import ActiveCanary, canary_of, published, to_minute
 from mlctl.settings import load
 from tests.conftest import Cli
 
@@ -133,4 +133,4 @@ def test_nothing_deployed_is_exit_6(on_aws: Any, cli: Cli) -> None:
 def test_times_are_utc_to_the_minute_and_what_is_none_stays_as_it_is() -> None:
     assert published(release("1", "2026-03-01T09:30:15.123+0200")) == "2026-03-01T07:30:15Z"
     assert published(release("1", "soon")) == "soon"
-    assert minute("2026-03-01T07:30:15Z") == "2026-03-01 07:30"
+    assert to_minute("2026-03-01T07:30:15Z") == "2026-03-01 07:30"

@@ -199,7 +199,7 @@ def test_a_person_sees_a_table_in_the_order_of_the_rows(shop: Path, cli: Cli, ro
     ]
     assert ": 4 problems.\nNext:  Correct the rows; `mlctl models show` tells of the schema.\n" in shown.err
     fits = cli("-C", str(shop), "data", "validate", rows(FITS))
-    assert fits.out.startswith("✓ new.csv: 1 row fits model version ")
+    assert fits.out.startswith("✓ new.csv: 1 row matches the schema of model version ")
 
 
 def test_a_limit_shortens_the_list_and_not_the_count(shop: Path, cli: Cli, rows: Any) -> None:

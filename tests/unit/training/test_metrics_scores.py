@@ -101,7 +101,7 @@ def answer(name: str, *scores: float) -> dict[str, Any]:
 
 
 def test_one_score_of_two_classes_is_shown_with_its_meaning() -> None:
-    assert drawn([answer("no", -0.123456)], ["no", "[yes]"]) == ["no  score -0.1235  above 0: [yes], else no"]
+    assert drawn([answer("no", -0.123456)], ["no", "[yes]"]) == ["no  score -0.1235  above 0: [yes], otherwise no"]
 
 
 def test_scores_of_many_classes_are_shown_beside_their_names() -> None:

@@ -195,7 +195,7 @@ def test_regressions_are_compared_row_by_row(shop: Path, cli: Cli) -> None:
     assert nearer["first_nearer"] + nearer["second_nearer"] <= 12
     shown = cli("compare", first)
     assert shown.code == 0
-    assert "Rows on which one is nearer to the truth" in shown.out
+    assert "Rows on which one version is closer to the true value" in shown.out
     write_settings(shop, "age", data='kinds = { age = "number" }')
     (shop / "customers.csv").write_text((shop / "customers.csv").read_text().replace(",,", ",33,"))
     cli("train")
@@ -355,7 +355,7 @@ def test_a_full_disk_leaves_nothing_of_a_version(shop: Path, cli: Cli, monkeypat
     monkeypatch.setattr("os.fsync", full)
     refused = cli("train")
     assert refused.code == 1
-    assert "Error: The operating system refused: No space left on device" in refused.err
+    assert "Error: The operating system returned an error: No space left on device" in refused.err
     assert "space on the disk" in refused.err
     folder = shop / "artifacts" / "shop"
     assert {path.name for path in folder.iterdir()} <= {".lock"}

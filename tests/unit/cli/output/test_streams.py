@@ -76,7 +76,7 @@ def test_a_folder_that_is_gone(tmp_path: Path) -> None:
         env={**os.environ, "NO_COLOR": "1"},
     )
     assert finished.returncode == ExitCode.NOT_FOUND
-    assert finished.stderr.splitlines()[0] == "Error: The current folder does not exist any more."
+    assert finished.stderr.splitlines()[0] == "Error: The current folder no longer exists."
 
 
 def test_a_project_that_is_named_needs_no_current_folder(

@@ -33,7 +33,7 @@ def _error(number: int, path: str | None = None) -> OSError:
         (errno.EROFS, "/project/file", "read-only file system"),
         (errno.EACCES, "/project/file", "Give yourself write permission for /"),
         (errno.EPERM, "/project/file", "Give yourself write permission for /"),
-        (errno.EIO, "/project/file", "Check the path, its permissions and the space on the disk."),
+        (errno.EIO, "/project/file", "Check the path, its permissions and the free disk space."),
     ],
 )
 def test_each_refusal_says_what_to_do(number: int, path: str | None, hint: str) -> None:
@@ -53,7 +53,7 @@ def test_a_path_that_holds_another_kind_of_thing_is_bad_input(number: int) -> No
     assert explained.message == f"/project/file cannot be used: {os.strerror(number)}."
 
 
-def test_links_in_a_circle_are_no_defect(tmp_path: Path) -> None:
+def test_a_symlink_loop_is_not_a_defect(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to("loop")
     for error in (RuntimeError(f"Symlink loop from '{tmp_path}'"), _error(errno.ELOOP, str(tmp_path))):
         explained = errors.to_mlctl_error(error)
