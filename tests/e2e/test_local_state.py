@@ -84,7 +84,9 @@ def test_an_emulator_that_a_signal_has_stopped_is_ended_and_keeps_its_state(depl
     process = psutil.Process(deployed.ok("local", "start")["pid"])
     process.send_signal(signal.SIGSTOP)
     stopped = deployed.run("local", "stop")
-    assert (stopped.code, stopped.out) == (0, "Stopped. The emulator keeps its state for the next start.\n"), stopped.err
+    assert (stopped.code, stopped.out) == (0, "Stopped. The emulator keeps its state for the next start.\n"), (
+        stopped.err
+    )
     assert not process.is_running()
     assert deployed.ok("status")["healthy"] is True
 

@@ -534,7 +534,9 @@ class TestTable:
         assert all(len(line) <= width for line in lines)
         told = " ".join(lines[15:])
         assert "1,000,000 requests, 1 % of them cold, on arm64 in us-east-1 at $0.20 a million" in told
-        assert "Not included: API Gateway, logs, traffic out, the free tier and Lambda's own part of a cold start." in told
+        assert (
+            "Not included: API Gateway, logs, traffic out, the free tier and Lambda's own part of a cold start." in told
+        )
         assert "scikit-learn 1.9.1, numpy 2.4.6 as installed" in told
 
     def test_one_side_alone_comes_with_the_reason(self) -> None:
