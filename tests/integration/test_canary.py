@@ -174,7 +174,7 @@ def test_options_that_make_no_sense_are_refused_before_anything(cloud: Cloud, tr
     for words in (("--bake", "5m"), ("--canary", "0"), ("--canary", "100"), ("--canary", "10", "--bake", "soon")):
         assert cli("deploy", *PROD, *words).code == 2, words
     local = cli("deploy", "--canary", "10")
-    assert (local.code, "The local stage has no canary" in local.err) == (2, True)
+    assert (local.code, "Stage 'local' does not support canaries" in local.err) == (2, True)
     assert cloud.calls == []
 
 

@@ -40,7 +40,7 @@ def test_a_rollback_is_one_change_and_serves_the_previous_release(two: Cloud, cl
     assert two.live() == {"1": 1.0}
     assert two.request("GET", "/health").release == "1"
     assert "is live again on stage prod. It replaces release 2." in result.out
-    assert "Not rolled back, because all releases share them: auth, CORS, throttling, the role's rights" in result.out
+    assert "Not rolled back, because all releases share them: auth, CORS, throttling, the role's permissions" in result.out
 
 
 def test_a_rollback_that_is_run_twice_goes_no_further(two: Cloud, cli: Cli) -> None:
@@ -169,7 +169,7 @@ def test_promote_says_what_is_missing(fetched: Cloud, trained: Path, cli: Cli) -
     shutil.rmtree(trained / "artifacts" / "iris" / version)
     missing = cli("promote", "--from", "dev", "--to", "prod")
     assert missing.code == 6
-    assert f"Model version {version[:12]} is live there but not on this disk" in missing.err
+    assert f"Model version {version[:12]} is live there, but not on this machine" in missing.err
     assert "mlctl models import FILE" in missing.err
 
 

@@ -166,7 +166,7 @@ def test_a_canary_is_shown_and_its_model_is_healthy_too(
     result = status(cli)
     assert "canary    release 2, 10 % of the traffic since 2026-03-01 12:00 UTC" in result.out
     assert "the command that watched it was cut off." in result.err
-    onward = f"`mlctl deploy {OTHER[:12]} --stage prod` goes on with it, `mlctl rollback --stage prod` takes it back."
+    onward = f"`mlctl deploy {OTHER[:12]} --stage prod` continues it, `mlctl rollback --stage prod` takes it back."
     assert onward in result.err
     api.answers = lambda sent: Answer(200, {"status": "ok", "model_version": "9" * 64}, "9" * 64)
     result = status(cli)

@@ -267,7 +267,7 @@ def test_nothing_is_written_over_without_force(project: Path, cli: Cli) -> None:
     refused = cli("init", "customers.csv")
     assert (refused.code, refused.err) == (
         2,
-        "Error: mlctl.toml is here already.\nNext:  Change it by hand, or give --force to write a new one over it.\n",
+        "Error: mlctl.toml already exists.\nNext:  Edit it, or give --force to overwrite it.\n",
     )
     assert (project / "mlctl.toml").read_text() == "[model]\ncv = 3\n"
     assert cli("init", "customers.csv", "--force").code == 0

@@ -87,7 +87,7 @@ def warnings(project: Path, now: float) -> list[str]:
 
 def test_a_canary_that_nobody_watches_any_more_is_told_with_what_to_do(with_canary: None, project: Path) -> None:
     share = "Release 2 gets 10 % of the traffic since 2026-03-01 12:00 UTC, for 300 s"
-    onward = f"`mlctl deploy {MODEL[:12]} --stage prod` goes on with it, `mlctl rollback --stage prod` takes it back."
+    onward = f"`mlctl deploy {MODEL[:12]} --stage prod` continues it, `mlctl rollback --stage prod` takes it back."
     assert warnings(project, NOON + 1000) == [f"{share}: the command that watched it was cut off. {onward}"]
     # Its command may be at work somewhere.
     assert warnings(project, NOON + 10) == [f"{share}. Should the command that watches it be cut off: {onward}"]
