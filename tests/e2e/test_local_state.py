@@ -132,7 +132,7 @@ def test_a_stop_on_a_full_disk_says_that_the_state_is_lost(deployed: Project) ->
     stopped = deployed.run("local", "stop")
     assert stopped.code == 1
     assert "kept" not in stopped.out
-    assert "could not save its state: what was deployed to it is lost" in stopped.err
+    assert "could not save its state: its deployments are lost" in stopped.err
     assert "run `mlctl deploy` to rebuild the stage" in stopped.err
     assert deployed.ok("local", "status")["lost_state"] is True
     assert "has lost its deployment" in deployed.run("status").err
@@ -162,7 +162,7 @@ def test_a_project_that_moves_begins_anew_and_its_old_emulator_is_stopped(tmp_pa
         assert project.ok("local", "status")["running"] is False
         stopped = project.run("local", "stop")
         assert stopped.out == "It was not running.\n"
-        assert f"Stopped the emulator of {before} too: that folder is gone." in stopped.err
+        assert f"Also stopped the emulator of {before}: that folder no longer exists." in stopped.err
         assert not old.is_running()
         assert project.run("status").code == 6
         assert project.ok("deploy")["changed"] is True

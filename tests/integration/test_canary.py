@@ -122,7 +122,7 @@ def test_one_whose_command_was_killed_is_shown_and_goes_on(
     assert cli("status", *PROD, "--json").json["canary"]["release"] == "2"
     listed = {each["release"]: each["canary"] for each in cli("releases", *PROD, "--json").json}
     assert listed == {"1": None, "2": 10}
-    assert "takes it back" in cli("releases", *PROD).err
+    assert "ends it" in cli("releases", *PROD).err
     resumed = cli("deploy", *PROD)
     assert resumed.code == 0, resumed.err
     assert "its canary goes on where it was cut off" in resumed.err
@@ -313,7 +313,7 @@ def test_a_canary_that_cannot_be_taken_back_is_told(next_one: Cloud, cli: Cli, m
     result = cli(*CANARY)
     assert result.code == 5
     assert "The canary could not be taken back: release 2 keeps its part of the traffic." in result.err
-    assert "`mlctl rollback --stage prod` takes it back." in result.err
+    assert "`mlctl rollback --stage prod` ends it." in result.err
     assert next_one.live() == {"1": 0.9, "2": 0.1}
 
 

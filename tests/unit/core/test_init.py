@@ -521,7 +521,7 @@ def test_columns_may_be_named_to_be_left_out(project: Path, cli: Cli) -> None:
     assert "# age: left out by --ignore; plan: left out by --ignore" in (project / "mlctl.toml").read_text()
     trains(cli)
     both = cli("init", "customers.csv", "--ignore", "spend", "--target", "spend", "--force")
-    assert (both.code, both.err.splitlines()[0]) == (2, "Error: spend cannot be the target and be left out.")
+    assert (both.code, both.err.splitlines()[0]) == (2, "Error: spend is in both --target and --ignore.")
     unknown = cli("init", "customers.csv", "--ignore", "plam", "--force")
     assert (unknown.code, "customers.csv has no column 'plam'" in unknown.err) == (3, True)
 

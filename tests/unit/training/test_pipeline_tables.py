@@ -274,7 +274,7 @@ def test_evaluate_refuses_rows_that_have_changed_but_not_a_place_that_has(shop: 
     text = (shop / "data" / "customers.csv").read_text()
     (shop / "data" / "customers.csv").write_text(text.replace("yes", "no", 1))
     refused = cli("evaluate", "--source", "data/customers.csv")
-    assert (refused.code, "is not what model version" in refused.err) == (3, True)
+    assert (refused.code, "is not the data that model version" in refused.err) == (3, True)
 
 
 @pytest.mark.parametrize("split", ["group", "time"])
