@@ -1,4 +1,4 @@
-"""mlctl: from a table of data to a live prediction API on AWS Lambda, and what comes after."""
+"""Train, deploy and operate scikit-learn models on AWS Lambda."""
 
-# The same as in pyproject.toml; asking the installed metadata would slow down every start.
+# The same as in pyproject.toml. Reading the installed metadata would slow down every start.
 __version__ = "0.1.0"

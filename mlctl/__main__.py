@@ -1,8 +1,8 @@
-"""``python -m mlctl``.
+"""Runs ``python -m mlctl``.
 
-Python puts the working directory first on the path for ``-m``. A folder that happens to be the current one must not
-run as part of mlctl, so it is taken off before anything else is imported. What Python itself imports before this
-file is beyond reach: in a folder with an ``mlctl.py`` of its own, use the command ``mlctl``, or ``python -P -m mlctl``.
+For ``-m``, Python puts the working directory first in ``sys.path``. Code in that folder must not run as part of mlctl,
+so this module removes it before any other import. It cannot prevent what Python imports before this file: in a folder
+with its own ``mlctl.py``, use the command ``mlctl``, or ``python -P -m mlctl``.
 """
 
 import os
@@ -10,10 +10,10 @@ import sys
 
 if __name__ == "__main__":
     try:
-        here = os.getcwd()  # noqa: PTH109  # pathlib is not imported yet
+        working_directory = os.getcwd()  # noqa: PTH109  # pathlib must not be imported yet
     except OSError:
-        here = ""  # the folder was deleted
-    if not sys.flags.safe_path and sys.path[:1] in ([""], [here]):
+        working_directory = ""  # the folder was deleted
+    if not sys.flags.safe_path and sys.path[:1] in ([""], [working_directory]):
         del sys.path[0]
     from mlctl.cli.app import main
 

@@ -1,1 +1,1 @@
-"""One module a verb: values in, records out, progress through a callback. Nothing here prints or exits."""
+"""One module for each command. A command takes values, returns a record and reports progress; it never prints."""

@@ -1,4 +1,4 @@
-"""``mlctl bench``: one version on the portable engine and on scikit-learn, side by side."""
+"""Measures a model version on the portable engine and on scikit-learn, for ``mlctl bench``."""
 
 import platform
 import statistics
@@ -26,19 +26,19 @@ from mlctl.registry.store import LATEST, ModelVersion, Registry
 from mlctl.scratch import scratch_folder
 from mlctl.settings import Settings
 
-# Of warm requests, for each side and all its runs together.
+# Duration of the warm requests of one engine in all its runs.
 WARM_SECONDS = 2.0
 DEFAULT_TRAFFIC = Traffic(requests=1_000_000, cold_share=0.01)
-# The libraries whose versions decide how fast and how large the scikit-learn side is.
+# The libraries that determine the speed and size of the scikit-learn engine.
 _MAIN_LIBRARIES = ("scikit-learn", "numpy", "scipy", "pandas")
 
 
 @dataclass(frozen=True)
 class EngineFigures:
-    """One engine, measured.
+    """The measurements of one engine.
 
-    ``weight``: of the package (None: not to be told); ``cold``: seconds to the first answer, a run each; ``warm``:
-    seconds of each request; ``peak``: bytes of the whole process at most, ``bare`` those before the handler.
+    ``weight``: size of the package, None if unknown. ``cold``: seconds to the first answer in each run. ``warm``:
+    seconds of each request. ``peak``: peak memory of the process in bytes; ``bare``: its memory before the handler.
     """
 
     weight: Weight | None
@@ -49,26 +49,26 @@ class EngineFigures:
     cost: Cost
 
     def cold_median(self) -> float:
-        """The median cold start in seconds."""
+        """Return the median cold start in seconds."""
         return statistics.median(self.cold)
 
-    def percentile(self, part: float) -> float:
-        """Seconds that ``part`` (0 to 1) of the warm requests do not exceed."""
-        return runner.percentile(self.warm, part)
+    def percentile(self, share: float) -> float:
+        """Return the seconds that ``share`` (0 to 1) of the warm requests do not exceed."""
+        return runner.percentile(self.warm, share)
 
     @property
     def growth(self) -> int:
-        """Bytes at most over those of the same interpreter without the handler."""
+        """Peak memory in bytes, minus the memory of the same interpreter without the handler."""
         return self.peak - self.bare
 
 
 @dataclass(frozen=True)
 class Bench:
-    """Both sides of one version; ``portable`` is None, with the ``reason``, where it does not compile.
+    """The measurements of both engines. ``portable`` is None, and ``reason`` set, if the version does not compile.
 
-    ``difference``: the first row on which the sides disagree beyond the version's ``parity``, in words; empty
-    where they agree. ``timeout``: seconds of the function. ``python``: of the measured processes; ``libraries``: "name
-    version" on the scikit-learn side.
+    ``difference``: text about the first row on which the engines disagree beyond the version's ``parity``, empty if
+    they agree. ``timeout``: timeout of the function in seconds. ``python``: version of the measured processes.
+    ``libraries``: "name version" of each library of the scikit-learn engine.
     """
 
     version: str
@@ -89,12 +89,12 @@ class Bench:
 
     @property
     def agree(self) -> bool | None:
-        """Whether both sides gave the same answers; None where there is one side alone."""
+        """Whether both engines gave the same answers; None with only one engine."""
         return None if self.portable is None else not self.difference
 
     def main_libraries(self) -> str:
-        """The libraries that matter most, with their versions."""
-        by_name = {each.rsplit(" ", 1)[0]: each for each in self.libraries}
+        """Return the most important libraries with their versions."""
+        by_name = {library.rsplit(" ", 1)[0]: library for library in self.libraries}
         return ", ".join(by_name[name] for name in _MAIN_LIBRARIES if name in by_name)
 
 
@@ -110,153 +110,162 @@ def run(
     price_gb_second: float | None = None,
     report: Report = silent,
 ) -> Bench:
-    """Measure ``version`` on both engines, ``runs`` cold starts a side in turn.
+    """Measure ``version`` on both engines, with ``runs`` cold starts for each; the engines take turns.
 
-    ``memory`` (MB; by default that of the settings) is what each side has at least: more where its peak needs more. The
-    prices default to those of ``mlctl.bench.prices`` for the settings' architecture. Raises MlctlError: exit 4 when the
-    version is corrupt, was made with other library versions or does not answer, and as ``packaging.build.build`` does;
-    exit 6 when there is no such version.
+    ``memory``: minimum memory of the function in MB, by default that of the settings. An engine with a higher peak gets
+    more. The prices default to those of ``mlctl.bench.prices`` for the architecture in the settings.
+
+    Raises MlctlError: exit 4 if the version is corrupt, was made with other library versions or does not answer, and
+    for the reasons of ``packaging.build.build_package``; exit 6 if there is no such version.
     """
-    found = Registry(project_folder, settings.project, report).get(version)
+    model = Registry(project_folder, settings.project, report).get(version)
     report(Event("start", "packages", "Making the packages"))
-    # Refuses what must not be opened, before a process of its own opens it.
-    parts = sklearn_baseline.modules(found.load_pipeline(), found.manifest.data["takes"])
-    needed = dependency_size.needed(parts)
-    for name in changed_code(found.origin.files, project_folder):
-        report(Event("warning", "packages", f"{name} has changed since model version {found.id[:12]} was made."))
-    examples = answers.from_document(found.read_json("heldout.json"))
-    rows = [each.features for each in examples]
+    # Raises if the pickle is not trusted, before another process opens it.
+    modules = sklearn_baseline.modules(model.load_pipeline(), model.manifest.data["takes"])
+    libraries = dependency_size.needed(modules)
+    for name in changed_code(model.origin.files, project_folder):
+        report(Event("warning", "packages", f"{name} has changed since model version {model.id[:12]} was made."))
+    examples = answers.from_document(model.read_json("heldout.json"))
+    rows = [example.features for example in examples]
     python = ".".join(platform.python_version_tuple()[:2])
     package = None
-    if found.manifest.portable["compiled"]:
-        package = build.build_package(found, engine="portable", python=settings.deploy.python, report=report)
+    if model.manifest.portable["compiled"]:
+        package = build.build_package(model, engine="portable", python=settings.deploy.python, report=report)
     with scratch_folder() as folder:
-        sides = []
+        candidates = []
         if package is not None:
             if settings.deploy.python != python:
-                words = f"The package is for Python {settings.deploy.python}; both sides are measured in {python}."
-                report(Event("warning", "packages", words))
-            sides.append(_portable(found, package, python, folder / "portable", rows))
-        files, without = sklearn_baseline.files(found, python), dependency_size.others(needed)
-        sides.append(sklearn_baseline.candidate(found, files, folder / "sklearn", examples, project_folder, without))
-        report(Event("finish", "packages", f"{len(rows)} held-out rows to ask"))
-        sides, probes = _probed(sides, report)
-        measured = _in_turn(sides, runs, report)
-    if not sides[-1].without:
-        needed = dependency_size.needed(probes[-1].modules)
+                text = f"The package is for Python {settings.deploy.python}; both engines are measured in {python}."
+                report(Event("warning", "packages", text))
+            candidates.append(_portable(model, package, python, folder / "portable", rows))
+        files, without = sklearn_baseline.files(model, python), dependency_size.others(libraries)
+        candidates.append(
+            sklearn_baseline.candidate(model, files, folder / "sklearn", examples, project_folder, without)
+        )
+        report(Event("finish", "packages", f"{len(rows)} held-out rows"))
+        candidates, probes = _probe_all(candidates, report)
+        measurements = _measure_in_turn(candidates, runs, report)
+    if not candidates[-1].without:
+        libraries = dependency_size.needed(probes[-1].modules)
     weights: list[Weight | None] = [] if package is None else [Weight(package.unzipped_bytes, len(package.zip))]
-    weights += [_weigh(needed, files, report)]
-    listed = prices.PRICES[settings.deploy.architecture]
+    weights += [_weigh(libraries, files, report)]
+    default_price = prices.PRICES[settings.deploy.architecture]
     price = Price(
-        request=listed.request if price_request is None else price_request,
-        gb_second=listed.gb_second if price_gb_second is None else price_gb_second,
+        request=default_price.request if price_request is None else price_request,
+        gb_second=default_price.gb_second if price_gb_second is None else price_gb_second,
     )
-    least = settings.deploy.memory if memory is None else memory
-    made = [_side(weight, each, least, traffic, price) for weight, each in zip(weights, measured, strict=True)]
-    labels = found.read_json("schema.json")["target"].get("labels", [])
-    parity: Parity | None = found.manifest.portable.get("parity")
+    min_memory = settings.deploy.memory if memory is None else memory
+    engines = [
+        _figures(weight, engine_runs, min_memory, traffic, price)
+        for weight, engine_runs in zip(weights, measurements, strict=True)
+    ]
+    labels = model.read_json("schema.json")["target"].get("labels", [])
+    parity: Parity | None = model.manifest.portable.get("parity")
     return Bench(
-        version=found.id,
-        estimator=found.manifest.estimator,
+        version=model.id,
+        estimator=model.manifest.estimator,
         parity=parity,
-        reason=str(found.manifest.portable.get("reason", "")),
+        reason=str(model.manifest.portable.get("reason", "")),
         rows=len(rows),
         difference=_difference(probes[0], probes[-1], labels, parity) if parity else "",
-        portable=None if package is None else made[0],
-        sklearn=made[-1],
+        portable=None if package is None else engines[0],
+        sklearn=engines[-1],
         traffic=traffic,
         price=price,
         timeout=settings.deploy.timeout,
         architecture=settings.deploy.architecture,
         python=python,
         platform=manifest.platform_tag(),
-        libraries=tuple(f"{each.name} {each.version}" for each in needed),
+        libraries=tuple(f"{library.name} {library.version}" for library in libraries),
     )
 
 
-def _portable(found: ModelVersion, package: Package, python: str, folder: Path, rows: Sequence[Any]) -> Candidate:
-    # Bytecode counts, so the package for the interpreter that runs it.
-    same = package if package.python == python else build.build_package(found, engine="portable", python=python)
-    with errors_named(folder), zipfile.ZipFile(BytesIO(same.zip)) as archive:
+def _portable(model: ModelVersion, package: Package, python: str, folder: Path, rows: Sequence[Any]) -> Candidate:
+    # Bytecode affects the start, so measure a package with bytecode for the interpreter that runs it.
+    if package.python != python:
+        package = build.build_package(model, engine="portable", python=python)
+    with errors_named(folder), zipfile.ZipFile(BytesIO(package.zip)) as archive:
         archive.extractall(folder)
     return Candidate("portable", folder, rows)
 
 
-def _probed(sides: Sequence[Candidate], report: Report) -> tuple[list[Candidate], list[Probe]]:
-    """The sides as they run, and what each answers. Raises MlctlError (exit 4) where one does not."""
-    report(Event("start", "answers", "Asking for every row once"))
-    asked = [_probe(side) for side in sides]
-    report(Event("finish", "answers", f"{len(sides[0].rows)} a side"))
-    return [side for side, _ in asked], [probe for _, probe in asked]
+def _probe_all(candidates: Sequence[Candidate], report: Report) -> tuple[list[Candidate], list[Probe]]:
+    """Return each candidate as it can run, and its answers. Raises MlctlError (exit 4) if one does not answer."""
+    report(Event("start", "answers", "Predicting every row once"))
+    pairs = [_probe(candidate) for candidate in candidates]
+    report(Event("finish", "answers", f"{len(candidates[0].rows)} rows per engine"))
+    return [candidate for candidate, _ in pairs], [probe for _, probe in pairs]
 
 
-def _probe(side: Candidate) -> tuple[Candidate, Probe]:
+def _probe(candidate: Candidate) -> tuple[Candidate, Probe]:
     try:
-        return side, side.probe()
+        return candidate, candidate.probe()
     except MlctlError:
-        if not side.without:
+        if not candidate.without:
             raise
-    # Code of the project may import what its pipeline does not name: then nothing is kept from it.
-    free = replace(side, without=())
-    return free, free.probe()
+    # Code of the project may import libraries that its pipeline does not name: try again with all libraries.
+    unrestricted = replace(candidate, without=())
+    return unrestricted, unrestricted.probe()
 
 
-def _in_turn(sides: Sequence[Candidate], runs: int, report: Report) -> list[list[Measurement]]:
-    """``runs`` of each side, one after the other: what the machine does meanwhile falls on both."""
-    total = runs * len(sides)
-    text = "Starting and asking both, in turn" if len(sides) > 1 else "Starting and asking"
+def _measure_in_turn(candidates: Sequence[Candidate], runs: int, report: Report) -> list[list[Measurement]]:
+    """Measure each candidate ``runs`` times. The candidates take turns, so that other load affects both."""
+    total = runs * len(candidates)
+    text = "Measuring both engines in turn" if len(candidates) > 1 else "Measuring"
     report(Event("start", "runs", text, total=total))
-    found: list[list[Measurement]] = [[] for _ in sides]
-    for number in range(runs):
-        for at, side in enumerate(sides):
-            # Each run begins elsewhere, so that slow requests too reach many rows.
-            first = number * len(side.rows) // runs
-            found[at].append(side.measure(first=first, seconds=WARM_SECONDS / runs))
-            report(Event("advance", "runs", done=number * len(sides) + at + 1, total=total))
-    requests = " and ".join(f"{sum(len(run.warm) for run in each):,}" for each in found)
+    measurements: list[list[Measurement]] = [[] for _ in candidates]
+    for run in range(runs):
+        for index, candidate in enumerate(candidates):
+            # Each run starts at another row, so that slow engines also predict many different rows.
+            first = run * len(candidate.rows) // runs
+            measurements[index].append(candidate.measure(first=first, seconds=WARM_SECONDS / runs))
+            report(Event("advance", "runs", done=run * len(candidates) + index + 1, total=total))
+    requests = " and ".join(f"{sum(len(run.warm) for run in engine_runs):,}" for engine_runs in measurements)
     starts = "1 start" if runs == 1 else f"{runs} starts"
-    told = f"{starts} a side" if len(sides) > 1 else starts
-    report(Event("finish", "runs", f"{told}, {requests} requests"))
-    return found
+    if len(candidates) > 1:
+        starts += " per engine"
+    report(Event("finish", "runs", f"{starts}, {requests} requests"))
+    return measurements
 
 
-def _weigh(needed: Sequence[Any], files: dict[str, bytes], report: Report) -> Weight | None:
-    report(Event("start", "libraries", "Zipping the libraries of scikit-learn", total=len(needed)))
+def _weigh(libraries: Sequence[Any], files: dict[str, bytes], report: Report) -> Weight | None:
+    report(Event("start", "libraries", "Zipping the libraries of scikit-learn", total=len(libraries)))
 
     def advance(done: int) -> None:
-        report(Event("advance", "libraries", done=done, total=len(needed)))
+        report(Event("advance", "libraries", done=done, total=len(libraries)))
 
-    weight = dependency_size.weigh(needed, advance)
+    weight = dependency_size.weigh(libraries, advance)
     if weight is None:
-        report(Event("finish", "libraries", "unknown: a library here does not tell its files", ok=False))
+        report(Event("finish", "libraries", "unknown: an installed library does not list its files", ok=False))
         return None
-    own = dependency_size.weigh_content(files)
-    report(Event("finish", "libraries", f"{len(needed)} of them"))
-    return Weight(weight.unzipped + own.unzipped, weight.zipped + own.zipped)
+    model_weight = dependency_size.weigh_content(files)
+    report(Event("finish", "libraries", f"{len(libraries)} libraries"))
+    return Weight(weight.unzipped + model_weight.unzipped, weight.zipped + model_weight.zipped)
 
 
-def _side(
-    weight: Weight | None, runs: Sequence[Measurement], least: int, traffic: Traffic, price: Price
+def _figures(
+    weight: Weight | None, runs: Sequence[Measurement], min_memory: int, traffic: Traffic, price: Price
 ) -> EngineFigures:
     cold = tuple(run.cold for run in runs)
-    warm = tuple(each for run in runs for each in run.warm)
-    most = max(runs, key=lambda run: run.peak)
-    memory = max(least, prices.memory_for(most.peak))
+    warm = tuple(seconds for run in runs for seconds in run.warm)
+    largest = max(runs, key=lambda run: run.peak)
+    memory = max(min_memory, prices.memory_for(largest.peak))
     cost = prices.month(statistics.median(cold), warm, memory, traffic, price)
-    return EngineFigures(weight=weight, cold=cold, warm=warm, peak=most.peak, bare=most.bare, cost=cost)
+    return EngineFigures(weight=weight, cold=cold, warm=warm, peak=largest.peak, bare=largest.bare, cost=cost)
 
 
 def _difference(portable: Probe, sklearn: Probe, labels: Sequence[Label], parity: Parity) -> str:
-    for number, (one, other) in enumerate(zip(portable.answers, sklearn.answers, strict=True)):
-        expected = _answer(other["body"], labels)
-        if not answers.agrees(one["body"], expected, labels, parity):
-            told = answers.told(_answer(one["body"], labels), labels)
-            return f"row {number}: scikit-learn says {answers.told(expected, labels)}, the portable engine {told}"
+    pairs = zip(portable.answers, sklearn.answers, strict=True)
+    for number, (portable_answer, sklearn_answer) in enumerate(pairs):
+        expected = _answer(sklearn_answer["body"], labels)
+        if not answers.agrees(portable_answer["body"], expected, labels, parity):
+            actual = answers.told(_answer(portable_answer["body"], labels), labels)
+            return f"row {number}: scikit-learn says {answers.told(expected, labels)}, the portable engine {actual}"
     return ""
 
 
 def _answer(body: dict[str, Any], labels: Sequence[Label]) -> Answer:
-    """An answer of the API as the registry keeps it."""
+    """Convert an answer of the API to the form of the registry."""
     if "class_name" not in body:
         number = body["prediction"]
         return Answer(values=number) if isinstance(number, dict) else Answer(value=number)

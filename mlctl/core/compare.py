@@ -1,4 +1,4 @@
-"""``mlctl compare``: two versions on the same held-out rows, and whether they differ by more than chance."""
+"""Compares two model versions on the same held-out rows, for ``mlctl compare``."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +15,9 @@ from mlctl.training.significance import Interval, McNemar, Wilcoxon
 
 @dataclass(frozen=True)
 class Comparison:
-    """Metrics of both, the differences (second minus first) with 95 % intervals, and a paired test.
+    """Metrics of both versions, the differences (second minus first) with 95 % intervals, and a paired test.
 
-    The test is McNemar's for classes, Wilcoxon's for a regression.
+    The test is McNemar's for a classification and Wilcoxon's for a regression.
     """
 
     first: str
@@ -35,47 +35,49 @@ class Comparison:
 
     @property
     def first_wins(self) -> int:
-        """Rows on which the first does better."""
+        """The number of rows on which the first version is better."""
         return self.test.only_first if isinstance(self.test, McNemar) else self.test.first_nearer
 
     @property
     def second_wins(self) -> int:
-        """Rows on which the second does better."""
+        """The number of rows on which the second version is better."""
         return self.test.only_second if isinstance(self.test, McNemar) else self.test.second_nearer
 
     @property
     def is_noise(self) -> bool:
-        """Whether chance alone explains who answers better."""
+        """Whether chance can explain the difference."""
         return self.test.is_noise
 
 
 def run(project_folder: Path, settings: Settings, first: str, second: str, report: Report = silent) -> Comparison:
     """Compare two versions.
 
-    Raises MlctlError: exit 3 when they were not measured on the same rows of the same data, or when
-    the data has changed since; exit 4 when one is corrupt; exit 6 when there is no such version.
+    Raises MlctlError: exit 3 if they were not measured on the same rows of the same data, or if the data has changed
+    since; exit 4 if one is corrupt; exit 6 if there is no such version.
     """
     registry = Registry(project_folder, settings.project, report)
     versions = registry.get(first), registry.get(second)
-    _same_rows(*versions)
+    _check_same_rows(*versions)
     dataset, rows = held_out.load(versions[0], settings, project_folder, report)
-    predicted = []
+    predictions = []
     for version in versions:
         fitted = version.load_pipeline()
         with pipeline.running(version.id, project_folder):
-            predicted.append(metrics.predict(fitted, dataset, rows, version.manifest.data["takes"]))
-    measured = [metrics.compute(dataset, rows, each) for each in predicted]
+            predictions.append(metrics.predict(fitted, dataset, rows, version.manifest.data["takes"]))
+    measured = [metrics.compute(dataset, rows, prediction) for prediction in predictions]
     seed = int(versions[0].manifest.settings["data"]["seed"])
-    one, other = (each.values for each in predicted)
+    first_values, second_values = (prediction.values for prediction in predictions)
     test: McNemar | Wilcoxon
     if dataset.is_regression:
         expected = dataset.answers(rows)
-        differences = significance.of_numbers(expected, one, other, seed=seed)
-        test = significance.wilcoxon(expected, one, other)
+        differences = significance.of_numbers(expected, first_values, second_values, seed=seed)
+        test = significance.wilcoxon(expected, first_values, second_values)
     else:
         classes = dataset.classes[rows]
-        differences = significance.of_classes(classes, one, other, n_classes=len(dataset.labels), seed=seed)
-        test = significance.mcnemar(classes, one, other)
+        differences = significance.of_classes(
+            classes, first_values, second_values, n_classes=len(dataset.labels), seed=seed
+        )
+        test = significance.mcnemar(classes, first_values, second_values)
     return Comparison(
         first=versions[0].id,
         second=versions[1].id,
@@ -87,7 +89,7 @@ def run(project_folder: Path, settings: Settings, first: str, second: str, repor
     )
 
 
-def _same_rows(first: ModelVersion, second: ModelVersion) -> None:
+def _check_same_rows(first: ModelVersion, second: ModelVersion) -> None:
     same_data = first.manifest.data["digest"] == second.manifest.data["digest"]
     if not same_data or first.read_json("split.json") != second.read_json("split.json"):
         what = "the same held-out rows" if same_data else "the same data"
@@ -95,5 +97,5 @@ def _same_rows(first: ModelVersion, second: ModelVersion) -> None:
             f"Model versions {first.id[:12]} and {second.id[:12]} were not measured on {what}.",
             code="not_comparable",
             exit_code=ExitCode.BAD_INPUT,
-            hint="Train both with the same [data] settings, then compare those.",
+            hint="Train both versions again with the same [data] settings, then compare these.",
         )

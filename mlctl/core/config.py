@@ -1,4 +1,4 @@
-"""``mlctl config``: every setting, its value, and where that came from."""
+"""Lists every setting with its value and origin, for ``mlctl config``."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from mlctl.settings import Resolved
 
 @dataclass(frozen=True)
 class SettingValue:
-    """One setting. ``origin``: a flag, a variable, ``.env``, a table or the file, or ``default``."""
+    """One setting. ``origin``: a flag, a variable, ``.env``, a table of ``mlctl.toml``, or ``default``."""
 
     key: str
     value: Any
@@ -19,7 +19,7 @@ class SettingValue:
 
 
 def entries(resolved: Resolved) -> tuple[SettingValue, ...]:
-    """Every setting as it holds for the stage that was resolved; the tables of other stages are left out."""
+    """Return every setting of the resolved stage, without the tables of other stages."""
     return tuple(
         SettingValue(key=".".join(path), value=value, origin=resolved.origin(path))
         for path, value in _leaves(resolved.settings, ())
@@ -32,7 +32,7 @@ def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...]
         for name in type(value).model_fields:
             yield from _leaves(getattr(value, name), (*path, name))
     elif isinstance(value, dict) and value:
-        for name, inner in value.items():
-            yield from _leaves(inner, (*path, str(name)))
+        for name, item in value.items():
+            yield from _leaves(item, (*path, str(name)))
     else:
         yield path, list(value) if isinstance(value, tuple) else value

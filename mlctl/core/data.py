@@ -1,4 +1,4 @@
-"""``mlctl data``: what the dataset holds, whether it can be trained on, how it is split."""
+"""Describes, validates and splits the dataset, for ``mlctl data``."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from mlctl.settings import Settings
 
 @dataclass(frozen=True)
 class Description:
-    """A dataset in figures; ``classes`` maps each class to its number of rows, empty for a regression."""
+    """The description of a dataset. ``classes``: rows of each class, empty for a regression."""
 
     source: str
     digest: str
@@ -27,7 +27,7 @@ class Description:
 
 @dataclass(frozen=True)
 class Validation:
-    """A dataset that can be trained on, with what its user should know."""
+    """A dataset that can be used for training, with warnings about it."""
 
     source: str
     rows: int
@@ -36,7 +36,7 @@ class Validation:
 
 @dataclass(frozen=True)
 class SplitSummary:
-    """Rows a part, by class where there are classes; ``test_rows`` are the row numbers held out, from 0."""
+    """The number of training and test rows, by class for a classification. ``test_rows``: held-out rows, from 0."""
 
     source: str
     seed: int
@@ -48,7 +48,7 @@ class SplitSummary:
 
 
 def describe(project_folder: Path, settings: Settings, report: Report = silent) -> Description:
-    """The dataset of the project in figures."""
+    """Describe the dataset of the project."""
     dataset = loading.load(settings, project_folder, report)
     return Description(
         source=dataset.name,
@@ -62,12 +62,12 @@ def describe(project_folder: Path, settings: Settings, report: Report = silent) 
 
 
 def validate(project_folder: Path, settings: Settings, report: Report = silent) -> Validation:
-    """Check the dataset for what training needs. Raises MlctlError (exit 3) naming the first problem."""
+    """Check whether the dataset can be used for training. Raises MlctlError (exit 3) with the first problem."""
     dataset = loading.load(settings, project_folder, report)
     findings = checks.check(dataset, settings)
     checks.refuse(dataset, findings)
     parts = splitting.hold_out(dataset, settings.data)
-    # Folds may be refused where the split is not.
+    # Folds can fail even if the split does not.
     next(splitting.folds(dataset, parts, settings.data, settings.model.cv))
     return Validation(
         source=dataset.name, rows=dataset.rows, warnings=(*findings.warnings, *splitting.lacking(dataset, parts))
@@ -75,7 +75,7 @@ def validate(project_folder: Path, settings: Settings, report: Report = silent) 
 
 
 def split(project_folder: Path, settings: Settings, report: Report = silent) -> SplitSummary:
-    """The split that training will use."""
+    """Return the split that training uses."""
     dataset = loading.load(settings, project_folder, report)
     parts = splitting.hold_out(dataset, settings.data)
     return SplitSummary(

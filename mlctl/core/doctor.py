@@ -1,4 +1,4 @@
-"""``mlctl doctor``: everything that a deploy needs, looked at beforehand. It changes nothing."""
+"""Checks everything that a deploy needs, without changes, for ``mlctl doctor``."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from mlctl.aws.access.preflight import Check
 from mlctl.aws.client.errors import Forbidden
 from mlctl.aws.stack.desired import DIRECT_BYTES
 from mlctl.aws.stack.names import Names
-from mlctl.core.shared import release_package as shipments
-from mlctl.core.shared.release_package import Shipment
+from mlctl.core.shared import release_package
+from mlctl.core.shared.release_package import ReleasePackage
 from mlctl.errors import MlctlError, did_you_mean
 from mlctl.progress import Event, Report, silent
 from mlctl.registry import gates
@@ -21,22 +21,25 @@ from mlctl.registry.store import ModelVersion, Registry
 from mlctl.settings import Settings
 from mlctl.stages import LOCAL, Stage, check_name, open_stage
 
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
-_HERE = ("model version", "gates", "package")
-_THERE = ("credentials", "reads", "permissions", "names", "account limits", "certificate", "role", "alarm actions")
+_LOCAL_CHECKS = ("model version", "gates", "package")
+_ACCOUNT_CHECKS = (
+    *("credentials", "reads", "permissions", "names", "account limits"),
+    *("certificate", "role", "alarm actions"),
+)
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What was looked at, in order. A check that needs what a failed one did not find is skipped."""
+    """The checks in order. A check that depends on a failed check is skipped."""
 
     stage: str
     checks: tuple[Check, ...]
 
     @property
     def failure(self) -> MlctlError | None:
-        """The first check that failed, as the error of the command; None where a deploy may go through."""
+        """The error for the first failed check; None if no check failed."""
         failed = [check for check in self.checks if check.state == "failed"]
         if not failed:
             return None
@@ -51,7 +54,7 @@ class Diagnosis:
 
 @dataclass(frozen=True)
 class Policy:
-    """The IAM policy of whoever deploys. ``missing``: its placeholders, which have to be filled in."""
+    """The IAM policy that a deploy needs. ``missing``: its placeholders, which you have to fill in."""
 
     document: dict[str, Any]
     missing: tuple[str, ...]
@@ -59,24 +62,24 @@ class Policy:
 
 
 def run(project_folder: Path, load: Callable[[], Settings], stage_name: str, report: Report = silent) -> Diagnosis:
-    """Look at settings, model and account.
+    """Check settings, model and account.
 
-    ``load`` resolves the settings for the stage; that it raises is a finding like others.
+    ``load`` resolves the settings of the stage. If it raises MlctlError, the check of the settings fails.
     """
-    look = _Look(report)
-    settings = look.find("settings", load, lambda found: _settings(found, stage_name))
+    checklist = _Checklist(report)
+    settings = checklist.find("settings", load, lambda loaded: _check_settings(loaded, stage_name))
     if settings is None:
-        look.skip((*_HERE, "region", *_THERE[:5]), "settings")
+        checklist.skip((*_LOCAL_CHECKS, "region", *_ACCOUNT_CHECKS[:5]), "settings")
     else:
-        shipment = _here(look, project_folder, settings, report)
-        _there(look, project_folder, settings, stage_name, shipment, report)
-    return Diagnosis(stage_name, tuple(look.checks))
+        package = _check_locally(checklist, project_folder, settings, report)
+        _check_account(checklist, project_folder, settings, stage_name, package, report)
+    return Diagnosis(stage_name, tuple(checklist.checks))
 
 
 def policy(settings: Settings, stage_name: str) -> Policy:
-    """The policy for a stage. Stage ``local`` needs none, so there it is that of all stages on AWS.
+    """Return the policy for a stage, or for all stages on AWS if the stage is ``local``, which needs none.
 
-    Works without credentials and without a region; then placeholders stand for account and region.
+    Works without credentials and without a region: the policy then has placeholders for account and region.
     """
     every_stage = stage_name == LOCAL
     if not every_stage:
@@ -88,28 +91,31 @@ def policy(settings: Settings, stage_name: str) -> Policy:
     return Policy(permissions.policy(names, place, settings.deploy), missing, every_stage)
 
 
-class _Look:
-    """The checks so far."""
+class _Checklist:
+    """Collects the checks."""
 
     def __init__(self, report: Report) -> None:
         self.checks: list[Check] = []
-        report(Event("start", "doctor", "Looking at settings, model and account"))
+        report(Event("start", "doctor", "Checking settings, model and account"))
 
-    def find(self, name: str, get: Callable[[], Found], tell: Callable[[Found], Check | str]) -> Found | None:
-        """What ``get`` returns; None, and a failed check, when it raises. ``tell`` says what of it."""
+    def find(self, name: str, get: Callable[[], Result], describe: Callable[[Result], Check | str]) -> Result | None:
+        """Return the result of ``get``, and add the check that ``describe`` makes of it.
+
+        If one of them raises MlctlError, add a failed check and return None.
+        """
         try:
-            found = get()
-            told = tell(found)
+            result = get()
+            description = describe(result)
         except MlctlError as error:
             self.checks.append(Check.of(name, error))
             return None
-        self.checks.append(Check(name, "ok", told) if isinstance(told, str) else told)
-        return found
+        self.checks.append(Check(name, "ok", description) if isinstance(description, str) else description)
+        return result
 
-    def ask(self, name: str, get: Callable[[], Check | None], *, optional: bool = False) -> bool:
-        """Add the check that ``get`` makes, if it makes one, or a failed one when it raises; whether it passed.
+    def run(self, name: str, get: Callable[[], Check | None], *, optional: bool = False) -> bool:
+        """Add the check that ``get`` returns, if any, or a failed check if it raises. Return whether it passed.
 
-        ``optional``: it asks what a deploy does not, so that to be forbidden to ask is a warning.
+        ``optional``: a deploy does not need this call, so a missing permission is only a warning.
         """
         try:
             check = get()
@@ -122,106 +128,108 @@ class _Look:
         return check is None or check.state != "failed"
 
     def skip(self, names: Iterable[str], needed: str) -> None:
-        """Say that what needs a failed check was not looked at."""
+        """Add skipped checks that depend on ``needed``."""
         self.checks += [Check(name, "skipped", f"needs {needed}") for name in names]
 
 
-def _settings(settings: Settings, stage_name: str) -> Check | str:
+def _check_settings(settings: Settings, stage_name: str) -> Check | str:
     if stage_name == LOCAL or not settings.stage or stage_name in settings.stage:
-        return f"in order for stage {stage_name}"
+        return f"valid for stage {stage_name}"
     return Check(
         "settings",
         "warning",
-        f"There is no table [stage.{stage_name}], so [deploy] alone holds.{did_you_mean(stage_name, settings.stage)}",
-        f"Name one of {', '.join(sorted(settings.stage))}, or go on if that is meant.",
+        f"There is no table [stage.{stage_name}], so only [deploy] applies.{did_you_mean(stage_name, settings.stage)}",
+        f"Use one of {', '.join(sorted(settings.stage))}, or continue if this is intended.",
     )
 
 
-def _here(look: _Look, project_folder: Path, settings: Settings, report: Report) -> Shipment | None:
-    """What needs no account: the model, its gates, its package."""
+def _check_locally(
+    checklist: _Checklist, project_folder: Path, settings: Settings, report: Report
+) -> ReleasePackage | None:
+    """Check the model, its gates and its package, which needs no account."""
     registry = Registry(project_folder, settings.project, report)
 
-    def version() -> ModelVersion:
-        found = registry.get()
-        found.check()
-        return found
+    def intact_version() -> ModelVersion:
+        latest = registry.get()
+        latest.check()
+        return latest
 
-    found = look.find("model version", version, lambda found: f"{found.id[:12]}, intact")
-    if found is None:
-        look.skip(_HERE[1:], "a model version")
+    version = checklist.find("model version", intact_version, lambda latest: f"{latest.id[:12]}, intact")
+    if version is None:
+        checklist.skip(_LOCAL_CHECKS[1:], "a model version")
         return None
-    look.ask("gates", lambda: _gates(found, settings))
-    return look.find("package", lambda: _package(found, settings), _told_package)
+    checklist.run("gates", lambda: _check_gates(version, settings))
+    return checklist.find("package", lambda: _build_package(version, settings), _package_text)
 
 
-def _gates(version: ModelVersion, settings: Settings) -> Check:
-    found = gates.check(version.read_json("metrics.json"), settings.gates)
-    missed = gates.missed(version.id, found)
+def _check_gates(version: ModelVersion, settings: Settings) -> Check:
+    results = gates.check(version.read_json("metrics.json"), settings.gates)
+    missed = gates.missed(version.id, results)
     if missed:
         raise missed
-    kept = ", ".join(f"{gate.metric} {gate.value:.4f}" for gate in found)
-    return Check("gates", "ok", f"kept: {kept}" if kept else "none are set")
+    passed = ", ".join(f"{gate.metric} {gate.value:.4f}" for gate in results)
+    return Check("gates", "ok", f"passed: {passed}" if passed else "none are set")
 
 
-def _package(version: ModelVersion, settings: Settings) -> Shipment:
-    shipment = shipments.built(version, settings)
-    shipments.check_size(shipment)
-    return shipment
+def _build_package(version: ModelVersion, settings: Settings) -> ReleasePackage:
+    package = release_package.build_package(version, settings)
+    release_package.check_size(package)
+    return package
 
 
-def _told_package(shipment: Shipment) -> str:
-    size = shipment.code.size
-    way = "through a bucket" if size > DIRECT_BYTES else "with the call itself"
-    return f"{size / 1000:.0f} kB for Python {shipment.code.python}, sent {way}; answers as scikit-learn does"
+def _package_text(package: ReleasePackage) -> str:
+    size = package.code.size
+    upload = "uploaded through a bucket" if size > DIRECT_BYTES else "uploaded directly"
+    return f"{size / 1000:.0f} kB for Python {package.code.python}, {upload}; answers as scikit-learn does"
 
 
-def _there(
-    look: _Look,
+def _check_account(
+    checklist: _Checklist,
     project_folder: Path,
     settings: Settings,
     stage_name: str,
-    shipment: Shipment | None,
+    package: ReleasePackage | None,
     report: Report,
 ) -> None:
-    """What only the account can tell."""
+    """Run the checks that need the account."""
     deploy = settings.deploy
-    wanted = {
+    applies = {
         "certificate": deploy.domain is not None,
         "role": deploy.role is not None,
         "alarm actions": deploy.alarms is not None and bool(deploy.alarms.actions),
     }
-    asked = [name for name in _THERE if wanted.get(name, True)]
-    stage = look.find("region", lambda: open_stage(project_folder, settings, stage_name, report), _told_region)
+    account_checks = [name for name in _ACCOUNT_CHECKS if applies.get(name, True)]
+    stage = checklist.find("region", lambda: open_stage(project_folder, settings, stage_name, report), _region_text)
     if stage is None:
-        look.skip(asked, "a region")
+        checklist.skip(account_checks, "a region")
         return
-    caller = look.find("credentials", lambda: callers.caller(stage.aws), _told_caller)
+    caller = checklist.find("credentials", lambda: callers.caller(stage.aws), _caller_text)
     if caller is None:
-        look.skip(asked[1:], "credentials")
+        checklist.skip(account_checks[1:], "credentials")
         return
     aws, names, place = stage.aws, stage.names, caller.place
-    readable = look.ask("reads", lambda: preflight.reads(aws, names, place, deploy))
+    readable = checklist.run("reads", lambda: preflight.reads(aws, names, place, deploy))
     if stage.endpoint is None:
-        look.ask("permissions", lambda: simulation.permissions(aws, caller, names, deploy))
+        checklist.run("permissions", lambda: simulation.permissions(aws, caller, names, deploy))
     else:
-        look.checks.append(Check("permissions", "skipped", "an emulator lets everybody do everything"))
+        checklist.checks.append(Check("permissions", "skipped", "the emulator does not check permissions"))
     if readable:
-        size = shipment.code.size if shipment else 0
-        look.ask("names", lambda: preflight.owners(aws, names, place, deploy))
-        look.ask("account limits", lambda: preflight.limits(aws, names, deploy, size), optional=True)
+        size = package.code.size if package else 0
+        checklist.run("names", lambda: preflight.owners(aws, names, place, deploy))
+        checklist.run("account limits", lambda: preflight.limits(aws, names, deploy, size), optional=True)
     else:
-        look.skip(("names", "account limits"), "the reads")
-    look.ask("certificate", lambda: preflight.certificate(aws, deploy), optional=True)
-    look.ask("role", lambda: preflight.role(aws, deploy, place), optional=True)
-    look.ask("alarm actions", lambda: preflight.alarm_actions(deploy, aws.region))
+        checklist.skip(("names", "account limits"), "the reads")
+    checklist.run("certificate", lambda: preflight.certificate(aws, deploy), optional=True)
+    checklist.run("role", lambda: preflight.role(aws, deploy, place), optional=True)
+    checklist.run("alarm actions", lambda: preflight.alarm_actions(deploy, aws.region))
 
 
-def _told_region(stage: Stage) -> str:
+def _region_text(stage: Stage) -> str:
     if stage.endpoint is not None:
         return f"{stage.aws.region}, emulated at {stage.endpoint}"
     profile = stage.settings.deploy.profile
-    return f"{stage.aws.region}, profile {profile} of [deploy]" if profile else stage.aws.region
+    return f"{stage.aws.region}, profile {profile} from [deploy]" if profile else stage.aws.region
 
 
-def _told_caller(caller: Caller) -> str:
+def _caller_text(caller: Caller) -> str:
     return f"{caller.arn}, account {caller.place.account}"

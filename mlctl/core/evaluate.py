@@ -1,4 +1,4 @@
-"""``mlctl evaluate``: the metrics of a version, computed again on its held-out rows."""
+"""Measures a model version again on its held-out rows, for ``mlctl evaluate``."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from mlctl.training import metrics, pipeline
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The metrics of one version, with the gates that they were held against."""
+    """The metrics of one version, and the result of each gate."""
 
     version: str
     task: str
@@ -36,20 +36,20 @@ def run(
     minimum: Mapping[str, float] | None = None,
     report: Report = silent,
 ) -> Evaluation:
-    """Evaluate ``version``. ``minimum`` adds to the gates of the settings, and wins over them.
+    """Evaluate ``version``. ``minimum`` adds gates to those of the settings, and overrides them.
 
-    Raises MlctlError: exit 3 when the data is not what the version was trained on, exit 4 when the
-    version is corrupt or not trusted, exit 6 when there is no such version. A missed gate is in the result.
+    Raises MlctlError: exit 3 if the data is not the data that the version was trained on; exit 4 if the version is
+    corrupt or not trusted; exit 6 if there is no such version. A missed gate is part of the result.
     """
-    found = Registry(project_folder, settings.project, report).get(version)
-    dataset, rows = held_out.load(found, settings, project_folder, report)
-    fitted = found.load_pipeline()
-    for name in changed_code(found.origin.files, project_folder):
-        report(Event("warning", "evaluate", f"{name} has changed since model version {found.id[:12]} was made."))
-    with pipeline.running(found.id, project_folder):
-        measured = metrics.measure(fitted, dataset, rows, found.manifest.data["takes"])
+    model = Registry(project_folder, settings.project, report).get(version)
+    dataset, rows = held_out.load(model, settings, project_folder, report)
+    fitted = model.load_pipeline()
+    for name in changed_code(model.origin.files, project_folder):
+        report(Event("warning", "evaluate", f"{name} has changed since model version {model.id[:12]} was made."))
+    with pipeline.running(model.id, project_folder):
+        measured = metrics.measure(fitted, dataset, rows, model.manifest.data["takes"])
     return Evaluation(
-        version=found.id,
+        version=model.id,
         task=dataset.task,
         rows=len(rows),
         class_names=dataset.class_names,

@@ -1,4 +1,4 @@
-"""``mlctl export``: what a deploy would make, as a template for another tool. No AWS is asked."""
+"""Writes the resources of a stage as an AWS SAM template, for ``mlctl export``. Makes no call to AWS."""
 
 import shlex
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from typing import Any
 from mlctl.aws.stack import template as templates
 from mlctl.aws.stack.desired import desired
 from mlctl.aws.stack.names import Names
-from mlctl.core.shared import release_package as shipments
+from mlctl.core.shared import release_package
 from mlctl.disk import errors_named
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.files import check_output, write_atomic
@@ -29,7 +29,7 @@ _NAMED = ("RoleName", "LogGroupName", "FunctionName", "Name", "RouteKey", "Stage
 
 @dataclass(frozen=True)
 class Resource:
-    """A resource of a template: its type, and its name on AWS, or where AWS gives it one, that in the template."""
+    """A resource of a template: its type, and its name on AWS, or in the template if AWS chooses the name."""
 
     type: str
     name: str
@@ -37,7 +37,7 @@ class Resource:
 
 @dataclass(frozen=True)
 class Exported:
-    """A template (``path``), the package beside it, and a command that deploys them."""
+    """A template (``path``), its package, and a command that deploys them."""
 
     stage: str
     version: str
@@ -56,41 +56,43 @@ def run(
     output: Path | None = None,
     report: Report = silent,
 ) -> Exported:
-    """Write an AWS SAM template of what `mlctl deploy` would make of ``version``, and its package, into a folder.
+    """Write an AWS SAM template of the resources of `mlctl deploy`, and the package of ``version``, to a folder.
 
-    The folder is ``output``, or ``.mlctl/export/<stage>``; files of an earlier export are replaced. Raises
-    MlctlError: exit 2 for the stage `local`, exit 4 when a gate is missed, exit 6 when there is no such version, and
-    as building the package does.
+    The folder is ``output``, or ``.mlctl/export/<stage>``; files of an earlier export are replaced. Raises MlctlError:
+    exit 2 for stage `local`; exit 4 if the version misses a gate; exit 6 if there is no such version; and the errors of
+    building the package.
     """
     if stage_name == LOCAL:
         raise _not_local(settings)
     check_name(settings.project, stage_name)
-    found = Registry(project_folder, settings.project, report).get(version)
+    model = Registry(project_folder, settings.project, report).get(version)
     folder = output or project_folder / FOLDER / stage_name
-    path, package = folder / TEMPLATE_FILE, folder / PACKAGE_FILE
-    for each in (path, package):
-        check_output(project_folder, each, store.FOLDER)
-    missed = gates.missed(found.id, gates.check(found.read_json("metrics.json"), settings.gates))
+    path, package_path = folder / TEMPLATE_FILE, folder / PACKAGE_FILE
+    for file in (path, package_path):
+        check_output(project_folder, file, store.FOLDER)
+    missed = gates.missed(model.id, gates.check(model.read_json("metrics.json"), settings.gates))
     if missed:
         raise missed
-    report(Event("start", "package", f"Packaging model version {found.id[:12]}"))
-    shipment = shipments.built(found, settings, report)
-    shipments.check_size(shipment)
-    report(Event("finish", "package", f"{len(shipment.zip) / 1000:.0f} kB, answers as scikit-learn does"))
+    report(Event("start", "package", f"Packaging model version {model.id[:12]}"))
+    package = release_package.build_package(model, settings, report)
+    release_package.check_size(package)
+    report(Event("finish", "package", f"{len(package.zip) / 1000:.0f} kB, answers as scikit-learn does"))
     names = Names(settings.project, stage_name)
-    document = templates.template(desired(names, templates.ANYWHERE, settings.deploy, shipment.code), PACKAGE_FILE)
-    comment = _comment(names, settings, found.id)
-    # A template of an earlier export is for another package: where the next line fails, there is none.
+    document = templates.template(desired(names, templates.ANYWHERE, settings.deploy, package.code), PACKAGE_FILE)
+    comment = _comment(names, settings, model.id)
+    # An old template belongs to another package. Delete it first, so that it is not left if a write fails.
     with errors_named(path):
         path.unlink(missing_ok=True)
-    write_atomic(package, shipment.zip)
+    write_atomic(package_path, package.zip)
     write_atomic(path, templates.to_yaml(document, comment).encode())
     return Exported(
         stage=stage_name,
-        version=found.id,
+        version=model.id,
         path=path,
-        package=package,
-        resources=tuple(Resource(each["Type"], _name(key, each)) for key, each in document["Resources"].items()),
+        package=package_path,
+        resources=tuple(
+            Resource(resource["Type"], _name(key, resource)) for key, resource in document["Resources"].items()
+        ),
         command=_command(names, settings, str(path)),
     )
 
@@ -101,42 +103,43 @@ def _name(key: str, resource: Mapping[str, Any]) -> str:
 
 
 def _command(names: Names, settings: Settings, path: str) -> str:
-    """What deploys it: through a bucket of SAM's own; a role with a name needs the capability."""
-    words = ["sam", "deploy", "--template-file", path, "--stack-name", names.function]
-    words += ["--capabilities", "CAPABILITY_NAMED_IAM", "--resolve-s3"]
+    """Return the command that deploys the template. SAM makes the bucket; a role with a name needs the capability."""
+    command = ["sam", "deploy", "--template-file", path, "--stack-name", names.function]
+    command += ["--capabilities", "CAPABILITY_NAMED_IAM", "--resolve-s3"]
     for option, value in (("--region", settings.deploy.region), ("--profile", settings.deploy.profile)):
         if value:
-            words += [option, value]
-    return shlex.join(words)
+            command += [option, value]
+    return shlex.join(command)
 
 
 def _comment(names: Names, settings: Settings, version: str) -> str:
     stage = names.stage
     lines = [
-        f"Project {names.project}, stage {stage}, model version {version[:12]}: the resources that",
-        f"`mlctl deploy --stage {stage}` makes, for AWS SAM. In this folder:",
+        f"Project {names.project}, stage {stage}, model version {version[:12]}: the resources of",
+        f"`mlctl deploy --stage {stage}` for AWS SAM. In this folder, run:",
         "",
         f"  {_command(names, settings, TEMPLATE_FILE)}",
         "",
-        "What mlctl does and this template does not:",
-        "- A new release gets all the traffic at once: it is not asked the model's golden examples before.",
-        "- There is no canary that is watched and taken back.",
-        "- Old releases are not pruned, and `mlctl rollback` has no verified release to go back to.",
+        "This template lacks the following features of mlctl:",
+        "- Golden examples: a new release gets all traffic at once, without verification.",
+        "- Canaries.",
+        "- Deletion of old releases, and a verified release for `mlctl rollback`.",
         "",
-        f"A stage is looked after by one tool: run `mlctl destroy --stage {stage}` before the first `sam deploy`,",
-        "and no `mlctl deploy` after it. `mlctl invoke` and `logs` work with either.",
-        "Change mlctl.toml and export again, rather than this file: the release is named after its content.",
+        f"Use one tool for a stage: run `mlctl destroy --stage {stage}` before the first `sam deploy`, and do not run",
+        "`mlctl deploy` after it. `mlctl invoke` and `mlctl logs` work with both.",
+        "To change the stage, edit mlctl.toml and export again. Do not edit this file: the name of the release depends",
+        "on its content.",
     ]
     if settings.deploy.environment:
-        lines.append("The values of the function's environment stand below as plain text.")
+        lines.append("This file contains the values of the function's environment as plain text.")
     return "\n".join(lines)
 
 
 def _not_local(settings: Settings) -> MlctlError:
     stages = [name for name in settings.stage if name != LOCAL] or ["prod"]
     return MlctlError(
-        "Stage 'local' runs in an emulator, which takes no template.",
+        "Stage 'local' runs in an emulator, which does not support templates.",
         code="export_local",
         exit_code=ExitCode.USAGE,
-        hint=f"Name a stage on AWS, such as `mlctl export --stage {stages[0]}`.",
+        hint=f"Export a stage on AWS, such as `mlctl export --stage {stages[0]}`.",
     )

@@ -1,4 +1,4 @@
-"""``mlctl import``: somebody's fitted scikit-learn model becomes a model version."""
+"""Makes a model version of a fitted scikit-learn model in a file, for ``mlctl import``."""
 
 import warnings
 from pathlib import Path
@@ -27,46 +27,52 @@ from mlctl.training.pipeline import ESTIMATOR_STEP, Takes, inputs
 def run(
     project_folder: Path, settings: Settings, examined: ExaminedFile, report: Report = silent, *, trusted: bool
 ) -> TrainedVersion:
-    """Open a file in a child process, and keep the model in it as a version: as mlctl wrote it, not as it came.
+    """Open a file in a child process, and store its model as a version, pickled again by mlctl.
 
-    ``trusted``: the user trusts the file, which all but a ``.skops`` file with known types alone needs.
+    ``trusted``: the user trusts the file. Every file needs it, except a ``.skops`` file with only known types.
+    ``settings``: they name the data, rows with the features of the model and the target. All rows are used for the
+    schema, the golden examples, the metrics and the parity.
 
-    ``settings`` name the data: rows with the model's features and the target. The schema, the golden
-    examples, the metrics and the parity come from all of them. Raises MlctlError (exit 3) for a file that
-    holds no fitted classifier or regressor, and for data that does not fit it.
+    Raises MlctlError (exit 3) for a file without a fitted classifier or regressor, and for data that does not fit it.
     """
     gates.refuse_impossible(settings.gates)
     with project_modules(project_folder) if trusted and examined.names_unknown else stdout_apart():
         model = model_file.open_model(examined, project_folder, trusted=trusted, report=report)
         fitted = model if isinstance(model, Pipeline) else Pipeline([(ESTIMATOR_STEP, model)])
-        settings = _for_the_model(settings, fitted)
+        settings = _settings_for(fitted, settings)
         dataset = loading.load(settings, project_folder, report)
-        takes = _takes(model)
+        takes = _input_type(model)
         labels = () if dataset.is_regression else tuple(np.asarray(fitted.classes_).tolist())
-        dataset = held_out.as_the_model_has(dataset, _features_of(model, dataset, takes), labels)
+        dataset = held_out.adapt_to_model(dataset, _features_of(model, dataset, takes), labels)
         rows = np.arange(dataset.rows)
         report(Event("start", "measure", f"Measuring on {dataset.rows} rows"))
         model_file.try_out(examined, fitted, inputs(dataset, rows, takes), project_folder)
         try:
-            with warnings.catch_warnings(record=True) as warned:
+            with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
                 measured = metrics.measure(fitted, dataset, rows, takes)
         except MlctlError:
             raise
         except (Exception, SystemExit) as error:
-            # The model is somebody's code: whatever it raises is about the data that it was given.
-            raise _refused(
+            # The model may be custom code, so any exception can mean that the data does not fit.
+            raise _unusable(
                 examined.path,
                 f"cannot predict the rows of {dataset.name}: {type(error).__name__}: {first_line(error)}",
-                "Give --data rows like those that it was trained on.",
+                "Set --data to rows like those that it was trained on.",
             ) from error
-        for sentence in sorted({first_line(warning.message) for warning in warned}):
-            report(Event("note", "measure", f"scikit-learn warns: {sentence}"))
+        for message in sorted({first_line(warning.message) for warning in caught}):
+            report(Event("note", "measure", f"scikit-learn warns: {message}"))
         name = gates.headline(measured)
         report(Event("finish", "measure", f"{name} {measured[name]:.3f}"))
-        report(Event("warning", "measure", "If the model was trained on these rows, its metrics flatter it."))
+        report(
+            Event(
+                "warning",
+                "measure",
+                "If the model was trained on these rows, its metrics are better than they should be.",
+            )
+        )
         recorded = settings.identity() | {"model": {"imported": examined.path.name, "sha256": examined.sha256}}
-        return model_version.keep(
+        return model_version.store(
             project_folder,
             settings,
             fitted,
@@ -82,37 +88,37 @@ def run(
         )
 
 
-def _takes(model: Any) -> Takes:
-    """Columns by name, unless the model knows how many it had but not what they were called."""
+def _input_type(model: Any) -> Takes:
+    """Return "frame", or "array" for a model that was fitted on columns without names."""
     return "array" if hasattr(model, "n_features_in_") and not hasattr(model, "feature_names_in_") else "frame"
 
 
-def _for_the_model(settings: Settings, fitted: Pipeline) -> Settings:
-    """The settings with the task and the kind of classes of the model, which knows better than a guess from rows."""
+def _settings_for(fitted: Pipeline, settings: Settings) -> Settings:
+    """Return the settings with the task and the kind of the target that the model has, instead of a guess."""
     data = settings.data
     if is_regressor(fitted):
         return settings.model_copy(update={"data": data.model_copy(update={"task": "regression"})})
     kinds = data.kinds
     if isinstance(data.target, str) and all(isinstance(label, str) for label in np.asarray(fitted.classes_).tolist()):
-        # Classes that look like numbers may have been texts.
+        # The classes are texts, even if they look like numbers.
         kinds = {data.target: "category", **kinds}
-    # How many classes there are the model tells; the rows need not hold them all.
+    # The number of classes comes from the model, because the rows may not contain all of them.
     return settings.model_copy(update={"data": data.model_copy(update={"task": "multiclass", "kinds": kinds})})
 
 
 def _features_of(model: Any, dataset: Dataset, takes: Takes) -> list[str]:
-    """The columns that the model was fitted on; of one that was fitted on arrays their number tells."""
+    """Return the columns that the model was fitted on: by name, or all columns if it was fitted on arrays."""
     if takes == "frame" and hasattr(model, "feature_names_in_"):
         return [str(name) for name in model.feature_names_in_]
-    wanted = getattr(model, "n_features_in_", len(dataset.features))
-    if wanted != len(dataset.features):
-        raise held_out.unfit(
+    count = getattr(model, "n_features_in_", len(dataset.features))
+    if count != len(dataset.features):
+        raise held_out.data_unfit(
             dataset,
             f"has {len(dataset.features)} columns besides the target {dataset.target_name}, "
-            f"but the model was fitted on {wanted}.",
+            f"but the model was fitted on {count}.",
         )
     return list(dataset.feature_names)
 
 
-def _refused(path: Path, what: str, hint: str) -> MlctlError:
-    return MlctlError(f"{path.name} {what}.", code="model_unusable", exit_code=ExitCode.BAD_INPUT, hint=hint)
+def _unusable(path: Path, reason: str, hint: str) -> MlctlError:
+    return MlctlError(f"{path.name} {reason}.", code="model_unusable", exit_code=ExitCode.BAD_INPUT, hint=hint)

@@ -1,4 +1,4 @@
-"""``mlctl invoke``: rows to the deployed API by real HTTP."""
+"""Requests predictions from the deployed API over HTTP, for ``mlctl invoke``."""
 
 import csv
 import io
@@ -18,16 +18,15 @@ from mlctl.registry.store import Registry
 from mlctl.settings import DataSettings, Settings
 from mlctl.stages import open_stage
 
-# The features of a schema in order, which tell what a word on a command line stands for; empty where unknown.
+# The features of a schema in order; empty if unknown. They determine the type of a value on the command line.
 Features = Sequence[dict[str, Any]]
-# Texts that stand for no value: those that the training data is read with, which are pandas' own.
+# Texts that mean a missing value: the same as in training data, which are those of pandas.
 _MISSING = (
     *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"),
     *("<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
 )
-# Of a file that is written like no particular one.
-_ANY = DataSettings()
-# Makes the body of a request for a model of that schema; of none while it is unknown.
+_DEFAULT_FORMAT = DataSettings()
+# Makes the body of a request from the schema of the model, which is empty if unknown.
 Payload = Callable[[dict[str, Any]], dict[str, Any]]
 
 
@@ -40,13 +39,13 @@ def run(
     *,
     token: str | None = None,
 ) -> Invoked:
-    """POST what ``payload`` makes to ``/predict`` of the stage's API, signed or with a token as ``[deploy] auth`` says.
+    """POST the body from ``payload`` to ``/predict`` of a stage, signed or with a token according to ``[deploy] auth``.
 
-    ``token`` is for ``auth = "jwt"``; without it that of MLCTL_TOKEN is taken. Raises MlctlError: exit 2 where a token
-    is needed and there is none, exit 6 when nothing is deployed, exit 5 when nothing answers or API Gateway refuses by
-    itself, and what ``payload`` raises. A refusal by the handler is in the result.
+    ``token``: the token for ``auth = "jwt"``, by default that of MLCTL_TOKEN. Raises MlctlError: exit 2 if there is no
+    token but the API needs one; exit 6 if nothing is deployed; exit 5 if the API does not answer or API Gateway rejects
+    the request; and the errors of ``payload``. If the handler rejects the request, the result has the error.
     """
-    # First without a schema: what cannot be sent at all needs no stage to be told.
+    # First without a schema, so that invalid values fail before the stage is opened.
     payload({})
     auth = settings.deploy.auth
     token = api_client.find_token(project_folder, token) if auth == "jwt" else None
@@ -55,7 +54,7 @@ def run(
     stage = open_stage(project_folder, settings, stage_name, report)
     api = api_client.open_api(stage, auth, token)
     schema = _schema(api, project_folder, settings, report)
-    response = api.ask("POST", "/predict", json.dumps(payload(schema)).encode())
+    response = api.send("POST", "/predict", json.dumps(payload(schema)).encode())
     try:
         document = json.loads(response.body)
     except (ValueError, RecursionError):
@@ -64,31 +63,31 @@ def run(
 
 
 def _schema(api: api_client.Api, project_folder: Path, settings: Settings, report: Report) -> dict[str, Any]:
-    """The schema of the live model: from the version where it is on this disk and whole, else from the API itself."""
+    """Return the schema of the live model: from the version on this machine if it is intact, otherwise from the API."""
     with translate_errors():
         release = resources.live_release(api.stage.aws, api.stage.names)
     try:
         model = release.text.model if release and release.text else ""
-        found: dict[str, Any] = Registry(project_folder, settings.project).get(model).read_json("schema.json")
+        schema: dict[str, Any] = Registry(project_folder, settings.project).get(model).read_json("schema.json")
     except MlctlError as error:
         if error.exit_code is not ExitCode.NOT_FOUND:
-            report(Event("warning", "invoke", f"Using the features that the API names: {error.message}"))
+            report(Event("warning", "invoke", f"Using the features from the API: {error.message}"))
         try:
-            found = json.loads(api.ask("GET", "/model").body)["schema"]
+            schema = json.loads(api.send("GET", "/model").body)["schema"]
         except (ValueError, KeyError, TypeError, RecursionError):
-            found = {}
-    return found if isinstance(found, dict) else {}
+            schema = {}
+    return schema if isinstance(schema, dict) else {}
 
 
 def payload_from_words(words: Sequence[str], features: Features = ()) -> dict[str, Any]:
-    """``["5.1", "3.5"]`` or ``["sepal_length=5.1", …]`` as the body of a request.
+    """Return the body of a request from ``["5.1", "3.5"]`` or ``["sepal_length=5.1", …]``.
 
-    ``NAME=`` is a missing value. Raises MlctlError (exit 2) for a mixture of both ways.
+    ``NAME=`` is a missing value. Raises MlctlError (exit 2) for a mixture of both forms.
     """
     names = [feature["name"] for feature in features]
     if len(words) == 1 and "," in words[0] and len(names) != 1:
         words = [word.strip() for word in words[0].split(",")]
-    # A text may hold an = itself; with a schema only names that it knows count, unless all look like names.
+    # A text value may contain =, so only names from the schema count, unless all words contain =.
     named = [word for word in words if "=" in word and (not names or _name_in(word, names))]
     if all("=" in word for word in words):
         named = list(words)
@@ -96,41 +95,46 @@ def payload_from_words(words: Sequence[str], features: Features = ()) -> dict[st
         return {"features": [_value(word, feature) for word, feature in _paired(words, features)]}
     if len(named) != len(words):
         raise MlctlError(
-            "Some values have a name and some have none.",
+            "Some values have a name and some do not.",
             code="features_mixed",
             exit_code=ExitCode.USAGE,
-            hint="Give either values alone (5.1 3.5 …) or all with names (sepal_length=5.1 …).",
+            hint="Give all values without names (5.1 3.5 …) or all with names (sepal_length=5.1 …).",
         )
     by_name = {feature["name"]: feature for feature in features}
-    given: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for word in words:
         name = _name_in(word, names) or word.partition("=")[0]
-        if names and name in given:
+        if names and name in values:
             raise MlctlError(
                 f"{name} is given twice.",
                 code="feature_repeated",
                 exit_code=ExitCode.USAGE,
                 hint="Give each name once.",
             )
-        given[name] = _value(word[len(name) + 1 :], by_name.get(name))
-    return {"features": given}
+        values[name] = _value(word[len(name) + 1 :], by_name.get(name))
+    return {"features": values}
 
 
 def payload_from_text(
-    text: str, source: str, features: Features = (), data: DataSettings = _ANY, *, targets: Sequence[str] = ()
+    text: str,
+    source: str,
+    features: Features = (),
+    data: DataSettings = _DEFAULT_FORMAT,
+    *,
+    targets: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Rows in JSON or CSV as the body of a request.
+    """Return the body of a request from rows in JSON or CSV.
 
-    JSON: one row, a list of rows, a row a line, or a whole body with ``features`` or ``instances``. CSV: with a
-    header of feature names or without, written like the ``data`` that was trained on; its ``targets`` and
-    what it ignores may be there too. Raises MlctlError (exit 3) for anything else, naming the line.
+    JSON: one row, a list of rows, one row per line, or a whole body with ``features`` or ``instances``. CSV: with or
+    without a header of feature names, in the format of ``data``; it may also have the ``targets`` and ignored columns.
+    Raises MlctlError (exit 3) for anything else, with the line.
     """
     stripped = text.lstrip("\ufeff").strip("\r\n ")
     if not stripped.strip():
         raise _bad_rows(f"{source} holds no rows.")
     if stripped[0] in "[{":
         try:
-            return _payload_from_json(_parsed(stripped))
+            return _payload_from_json(_parse_json(stripped))
         except ValueError as error:
             raise _bad_rows(f"{source} is not valid JSON: {error}.") from None
         except RecursionError:
@@ -146,14 +150,14 @@ def payload_from_text(
     if header and len(set(header)) < len(header):
         raise _bad_rows(f"{source}: the header names the column {_repeated(header)} more than once.")
     by_name = {feature["name"]: feature for feature in features}
-    apart = {*targets, *data.target_names(header or ()), data.split_by, *data.ignore} if by_name else set()
+    unused = {*targets, *data.target_names(header or ()), data.split_by, *data.ignore} if by_name else set()
     rows: list[Any] = []
     for number, line in numbered[1:] if header else numbered:
         if len(line) != len(lines[0]):
             raise _bad_rows(f"{source}, line {number}: {len(line)} values, but {len(lines[0])} in the first line.")
         if header:
             cells = {
-                name: cell for name, cell in zip(header, line, strict=True) if name in by_name or name not in apart
+                name: cell for name, cell in zip(header, line, strict=True) if name in by_name or name not in unused
             }
             rows.append({name: _value(cell, by_name.get(name), data) for name, cell in cells.items()})
         else:
@@ -164,17 +168,17 @@ def payload_from_text(
 
 
 def _name_in(word: str, names: Sequence[str]) -> str:
-    """The longest known name that stands before an = in ``word``; empty when none does. A name may hold one too."""
+    """Return the longest known name before an = in ``word``, or an empty text. A name may also contain =."""
     return max((name for name in names if word.startswith(f"{name}=")), key=len, default="")
 
 
 def _delimiter(line: str, features: Features) -> str:
-    """The delimiter that the first line uses most; of one feature only a comma parts rows."""
+    """Return the most frequent delimiter in the first line, or a comma if the model has a single feature."""
     return "," if len(features) == 1 else max(",;\t|", key=line.count)
 
 
 def _is_header(cells: list[str], features: Features) -> bool:
-    """Whether the first line names features; where they are unknown, whether it is anything but numbers."""
+    """Return whether the first line has names of features, or, if they are unknown, any value that is not a number."""
     names = {feature["name"] for feature in features}
     if not names:
         return not all(_is_number(cell) for cell in cells)
@@ -186,14 +190,14 @@ def _is_header(cells: list[str], features: Features) -> bool:
 
 
 def _is_value(cell: str, feature: dict[str, Any] | None) -> bool:
-    """Whether a cell is more likely a value than a name."""
+    """Return whether a cell is more likely to be a value than a name."""
     if feature is None or _is_number(cell) or cell[:1].isdigit():
         return _is_number(cell) or cell[:1].isdigit()
     return cell.lower() in ("true", "false") if feature["kind"] == "boolean" else cell in feature.get("values", ())
 
 
-def _parsed(text: str) -> Any:
-    """A JSON document, or JSON lines as a list. Raises ValueError."""
+def _parse_json(text: str) -> Any:
+    """Parse a JSON document, or JSON lines as a list. Raises ValueError."""
     lines = [line for line in text.splitlines() if line.strip()]
     if len(lines) > 1 and all(line.lstrip()[0] == "{" and line.rstrip()[-1] == "}" for line in lines):
         return [json.loads(line, object_pairs_hook=_object) for line in lines]
@@ -201,7 +205,7 @@ def _parsed(text: str) -> Any:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object; the API would refuse one in which a name stands twice, and a dict keeps the last value alone."""
+    """Return a JSON object. Raises ValueError for a repeated name, which the API rejects and a dict does not keep."""
     names = [name for name, _ in pairs]
     if len(set(names)) < len(names):
         raise ValueError(f"{_repeated(names)} is given more than once in an object")
@@ -209,7 +213,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _repeated(names: Sequence[str]) -> str:
-    """The first name that stands more than once."""
+    """Return the first repeated name."""
     return next(name for name, count in Counter(names).items() if count > 1)
 
 
@@ -221,12 +225,14 @@ def _payload_from_json(document: Any) -> dict[str, Any]:
 
 
 def _paired(words: Sequence[str], features: Features) -> list[tuple[str, dict[str, Any] | None]]:
-    """Each word with its feature; where the numbers differ, which the API will refuse, with None."""
+    """Return each word with its feature, or with None if their numbers differ, which the API rejects."""
     return list(zip(words, features if len(features) == len(words) else [None] * len(words), strict=True))
 
 
-def _value(word: str, feature: dict[str, Any] | None, data: DataSettings = _ANY) -> int | float | str | bool | None:
-    """What a word stands for, by the kind of its feature; what it cannot be goes as text: the API refuses it."""
+def _value(
+    word: str, feature: dict[str, Any] | None, data: DataSettings = _DEFAULT_FORMAT
+) -> int | float | str | bool | None:
+    """Convert a word to the kind of its feature. An invalid word stays text, which the API rejects."""
     if feature is None:
         return _number_or_text(word)
     if feature["nullable"] and word in (*_MISSING, *data.missing) and word not in feature.get("values", ()):
@@ -237,7 +243,7 @@ def _value(word: str, feature: dict[str, Any] | None, data: DataSettings = _ANY)
 
 
 def _number_or_text(word: str) -> int | float | str:
-    # Python takes 5_1 for 51; nobody who types it means that.
+    # Python parses 5_1 as 51, which is unlikely to be intended.
     for kind in () if "_" in word else (int, float):
         try:
             return kind(word)

@@ -1,4 +1,4 @@
-"""``mlctl local``: the emulator behind stage ``local``."""
+"""Starts, stops and checks the emulator behind stage ``local``, for ``mlctl local``."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from mlctl.stages.emulator import Emulator, LocalEmulator, abandoned
 
 @dataclass(frozen=True)
 class Credentials:
-    """What other tools than mlctl need to use the emulator."""
+    """Credentials that other tools need to use the emulator."""
 
     access_key_id: str
     secret_access_key: str
@@ -22,7 +22,7 @@ class Credentials:
 
 @dataclass(frozen=True)
 class LocalStatus:
-    """Whether the emulator runs and where; ``changed`` tells whether this call started or stopped it."""
+    """Whether the emulator runs, and where. ``changed``: whether this call started or stopped it."""
 
     running: bool
     changed: bool = False
@@ -33,7 +33,7 @@ class LocalStatus:
 
 
 def start(project_folder: Path, settings: Settings, report: Report = silent) -> LocalStatus:
-    """Start the emulator where it is not running. Raises MlctlError as ``LocalEmulator.start`` does."""
+    """Start the emulator if it is not running. Raises the errors of ``LocalEmulator.start``."""
     local = LocalEmulator(project_folder)
     before = local.running()
     emulator = local.start(settings.local_port, report)
@@ -41,31 +41,31 @@ def start(project_folder: Path, settings: Settings, report: Report = silent) -> 
 
 
 def stop(project_folder: Path, report: Report = silent) -> LocalStatus:
-    """End the emulator; it keeps what is deployed. Emulators of projects whose folder is gone are ended too.
+    """Stop the emulator, which keeps its deployments. Also stop emulators of projects whose folder was deleted.
 
-    Raises MlctlError (exit 1) when it does not end, or when it could not write its state.
+    Raises MlctlError (exit 1) if the emulator does not stop, or could not save its state.
     """
     local = LocalEmulator(project_folder)
     for other in abandoned():
         with suppress(MlctlError):
             other.stop(report)
-            text = f"Stopped the emulator of {other.project_folder} too: that folder is gone."
+            text = f"Also stopped the emulator of {other.project_folder}: that folder no longer exists."
             report(Event("note", "emulator", text))
     stopped = local.stop(report)
     if not stopped.kept_state:
         raise MlctlError(
-            "The local emulator has ended, but could not save its state: what was deployed to it is lost.",
+            "The local emulator stopped, but could not save its state: its deployments are lost.",
             code="emulator_state_lost",
             exit_code=ExitCode.UNEXPECTED,
-            hint=f"Check the space on the disk of {local.folder}, then run `mlctl deploy` to rebuild the stage.",
+            hint=f"Check the free disk space of {local.folder}, then run `mlctl deploy` to rebuild the stage.",
         )
     return LocalStatus(running=False, changed=stopped.was_running, lost_state=local.lost_state)
 
 
 def status(project_folder: Path, settings: Settings, report: Report = silent) -> LocalStatus:
-    """Whether the emulator is running, and the credentials for it; starts nothing.
+    """Return whether the emulator is running, and its credentials. Starts nothing.
 
-    Raises MlctlError (exit 1) when its process is alive but does not answer.
+    Raises MlctlError (exit 1) if its process is alive but does not answer.
     """
     local = LocalEmulator(project_folder)
     if local.ignored:

@@ -1,4 +1,4 @@
-"""``mlctl logs``: the handler's lines from CloudWatch Logs, parsed, filtered, followed."""
+"""Reads, filters and follows the handler's log in CloudWatch Logs, for ``mlctl logs``."""
 
 import json
 import re
@@ -19,19 +19,19 @@ from mlctl.stages.emulator import Emulator, LocalEmulator
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _POLL_SECONDS = 1.0
-# For so long a tail waits for an emulator that has ended to start again.
+# How long --tail waits for a stopped emulator to start again.
 _RESTART_SECONDS = 30.0
 
-# Lambda's own lines as text (START, END, REPORT, INIT_START …), and the same as JSON.
+# Lambda's own lines in text format. In JSON format they have a type "platform.…".
 _PLATFORM = re.compile(r"^(START|END|REPORT|INIT_START|INIT_REPORT|RESTORE_START|RESTORE_REPORT|XRAY)\b")
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the log. ``fields`` are the JSON of a structured line, else empty.
+    """One line of the log. ``fields`` is the JSON object of a JSON line, otherwise empty.
 
-    ``kind``: ``structured`` for the handler's lines, ``platform`` for Lambda's own, ``text`` for the rest.
-    ``timestamp`` in milliseconds since 1970, UTC.
+    ``kind``: ``structured`` for a line of the handler, ``platform`` for a line of Lambda, ``text`` for any other.
+    ``timestamp``: milliseconds since the epoch.
     """
 
     kind: Literal["structured", "platform", "text"]
@@ -41,19 +41,19 @@ class Line:
 
     @property
     def level(self) -> str:
-        """The level; text that is not ours counts as INFO."""
+        """The level; INFO for a line without a level."""
         return str(self.fields.get("level", "INFO")).upper()
 
 
 @dataclass(frozen=True)
 class Filter:
-    """What to show: lines of at least ``level``, and of one request."""
+    """Selects lines of at least ``level``, or of one request."""
 
     level: str | None = None
     request_id: str | None = None
 
     def passes(self, line: Line) -> bool:
-        """Whether a line is to be shown. A request id may be shortened."""
+        """Return whether the filter selects a line. Part of a request id is enough."""
         if self.request_id and self.request_id not in line.message:
             return False
         return self.level is None or (line.kind != "platform" and _rank(line.level) >= _rank(self.level))
@@ -69,7 +69,7 @@ def read(
     report: Report = silent,
     now: Callable[[], float] = time.time,
 ) -> Iterator[Line]:
-    """The lines of the last ``since_seconds``. Raises MlctlError (exit 6) when there is no log group."""
+    """Yield the lines of the last ``since_seconds``. Raises MlctlError (exit 6) if there is no log group."""
     stage = open_stage(project_folder, settings, stage_name, report)
     reader = _reader(stage, since_seconds, now)
     with translate_errors():
@@ -89,10 +89,10 @@ def tail(
     now: Callable[[], float] = time.time,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[Line]:
-    """The lines of the last ``since_seconds`` and all that follow, each once; ends only with the caller.
+    """Yield the lines of the last ``since_seconds`` and all new lines, each once, without end.
 
-    Waits for a log group that is not there yet. When the local emulator is started again, goes on with the new one.
-    Raises MlctlError (exit 5) when it ends and is not.
+    Waits for a missing log group. If the local emulator stops and starts again, continues with the new emulator.
+    Raises MlctlError (exit 5) if it does not start again.
     """
     stage = open_stage(project_folder, settings, stage_name, report)
     local = LocalEmulator(project_folder) if stage.name == LOCAL and settings.local_endpoint is None else None
@@ -100,40 +100,42 @@ def tail(
     reader = _reader(stage, since_seconds, now)
     with translate_errors():
         if not reader.exists():
-            report(Event("note", "logs", f"Waiting for the log group of stage '{stage_name}' (Ctrl-C to end)"))
+            report(Event("note", "logs", f"Waiting for the log group of stage '{stage_name}' (Ctrl-C to stop)"))
     while True:
         try:
             with translate_errors():
                 yield from _lines(reader, line_filter)
         except MlctlError:
-            if local is None or emulator is None or _is_well(local, emulator):
+            if local is None or emulator is None or _is_running(local, emulator):
                 raise
-            emulator = _next_emulator(local, emulator, report, sleep)
+            emulator = _wait_for_restart(local, emulator, report, sleep)
             reader.reconnect(open_stage(project_folder, settings, stage_name, report).aws)
         sleep(_POLL_SECONDS)
 
 
-def _is_well(local: LocalEmulator, emulator: Emulator) -> bool:
+def _is_running(local: LocalEmulator, emulator: Emulator) -> bool:
     with suppress(MlctlError):
         return local.answering() == emulator
     return False
 
 
-def _next_emulator(local: LocalEmulator, ended: Emulator, report: Report, sleep: Callable[[float], None]) -> Emulator:
-    """The emulator that takes the place of ``ended`` within a while."""
-    report(Event("note", "logs", "The local emulator has ended: waiting for it to start again (Ctrl-C to end)"))
-    until = time.monotonic() + _RESTART_SECONDS
-    while time.monotonic() < until:
+def _wait_for_restart(
+    local: LocalEmulator, stopped: Emulator, report: Report, sleep: Callable[[float], None]
+) -> Emulator:
+    """Return the emulator that replaces ``stopped``."""
+    report(Event("note", "logs", "The local emulator stopped. Waiting for it to start again (Ctrl-C to stop)"))
+    deadline = time.monotonic() + _RESTART_SECONDS
+    while time.monotonic() < deadline:
         with suppress(MlctlError):
-            found = local.answering()
-            if found is not None and found != ended:
-                report(Event("note", "logs", "The local emulator was started again."))
-                return found
+            emulator = local.answering()
+            if emulator is not None and emulator != stopped:
+                report(Event("note", "logs", "The local emulator started again."))
+                return emulator
         sleep(_POLL_SECONDS)
-    # Says so where it hangs.
+    # Raises if the emulator is running but does not answer.
     local.answering()
     raise MlctlError(
-        "The local emulator has ended and writes no more log lines.",
+        "The local emulator stopped and writes no more log lines.",
         code="emulator_ended",
         exit_code=ExitCode.AWS,
         hint="Run `mlctl local start`, then `mlctl logs --tail` again.",
@@ -141,10 +143,10 @@ def _next_emulator(local: LocalEmulator, ended: Emulator, report: Report, sleep:
 
 
 def parse(event: LogEvent) -> Line:
-    """A log event as a Line."""
+    """Return a log event as a Line."""
     message = event.message.rstrip("\n")
     try:
-        fields = json.loads(message, parse_constant=_no_number)
+        fields = json.loads(message, parse_constant=_reject_constant)
     except (ValueError, RecursionError):
         fields = None
     if isinstance(fields, dict):
@@ -156,13 +158,13 @@ def parse(event: LogEvent) -> Line:
     return Line(kind="platform" if is_platform else "text", timestamp=event.timestamp, message=message, fields={})
 
 
-def _no_number(name: str) -> NoReturn:
-    """NaN and infinities, which Python reads and JSON does not have: `logs --json` writes JSON alone."""
+def _reject_constant(name: str) -> NoReturn:
+    """Reject NaN and infinities, which are not JSON: the output of `logs --json` must be valid JSON."""
     raise ValueError(name)
 
 
 def _reader(stage: Stage, since_seconds: float, now: Callable[[], float]) -> LogReader:
-    # The emulator stamps its events with this machine's clock.
+    # The timestamps of the emulator come from this machine's clock.
     clock = now if stage.endpoint else None
     return LogReader(stage.aws, stage.names.log_group, since=int((now() - since_seconds) * 1000), clock=clock)
 

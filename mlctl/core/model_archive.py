@@ -1,4 +1,4 @@
-"""``mlctl models export`` and ``import``: a version as one file, and back, everything in it checked."""
+"""Writes a model version to one file and reads it back, for ``mlctl models export`` and ``import``."""
 
 import zipfile
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ from mlctl.registry.store import FOLDER, LATEST, Registry
 from mlctl.registry.version import MAX_DOCUMENT_BYTES, MAX_MANIFEST_BYTES
 from mlctl.settings import Settings
 
-# A version of more than this is not read, however well it compresses.
+# The maximum unpacked size of a version.
 MAX_BYTES = 4 * 1024**3
 
 
 @dataclass(frozen=True)
 class Transferred:
-    """A version and the file that it went to or came from; ``created`` is false when it was here already."""
+    """A version and its file. ``created``: false if an imported version already exists."""
 
     version: str
     path: Path
@@ -37,37 +37,37 @@ def export(
     output: Path | None = None,
     report: Report = silent,
 ) -> Transferred:
-    """Write a version, after every byte of it was checked, to one zip: the same version gives the same bytes.
+    """Check every byte of a version and write it to one zip file. The same version gives the same bytes.
 
-    Raises MlctlError as ``check_output`` does of the path.
+    Raises the errors of ``check_output`` for the path.
     """
-    found = Registry(project_folder, settings.project, report).get(version)
-    path = output or project_folder / f"{settings.project}-{found.id[:12]}.mlctl.zip"
+    model = Registry(project_folder, settings.project, report).get(version)
+    path = output or project_folder / f"{settings.project}-{model.id[:12]}.mlctl.zip"
     check_output(project_folder, path, FOLDER)
-    found.check()
-    files = {name: found.read(name) for name in found.manifest.files}
-    files[manifests.FILE_NAME] = found.manifest.to_bytes()
+    model.check()
+    files = {name: model.read(name) for name in model.manifest.files}
+    files[manifests.FILE_NAME] = model.manifest.to_bytes()
     data = archive.write(files)
     if sum(map(len, files.values())) > unzip.unpacks_to(len(data)):
-        # A model of many zeros compresses as no import would believe.
+        # A model with many zeros compresses so well that `models import` would reject the file.
         data = archive.write(files, method=zipfile.ZIP_STORED)
     write_atomic(path, data)
-    return Transferred(version=found.id, path=path)
+    return Transferred(version=model.id, path=path)
 
 
 def import_(project_folder: Path, settings: Settings, path: Path, *, trusted: bool = False) -> Transferred:
-    """Add the version in an exported file. Nothing in it is executed: the pickle is kept, not opened.
+    """Add the version in an exported file. Runs no code from it: the pickle is stored, not opened.
 
-    ``trusted``: record that its pickle may be opened later. Generated code is made again from the portable model and
-    must be what the file holds. Raises MlctlError: exit 3 for a file that is no export, was changed, or is of another
-    project, exit 6 for none.
+    ``trusted``: record that mlctl may open its pickle later. mlctl generates the code again from the portable model,
+    and the code in the file must be the same. Raises MlctlError: exit 3 for a file that is not an export, was changed,
+    or belongs to another project; exit 6 if there is no such file.
     """
     if not _may_exist(path):
         raise MlctlError(
             f"There is no file {path}.",
             code="export_not_found",
             exit_code=ExitCode.NOT_FOUND,
-            hint="Give what `mlctl models export` wrote.",
+            hint="Give a file that `mlctl models export` wrote.",
         )
     try:
         with unzip.opened(path, MAX_BYTES) as opened:
@@ -95,14 +95,14 @@ def _may_exist(path: Path) -> bool:
     try:
         return path.exists()
     except OSError:
-        return True  # opening it tells why it cannot be looked at
+        return True  # opening the file raises the error
 
 
 def _files(path: Path, opened: Archive, manifest: Manifest) -> dict[str, bytes]:
-    """The files that the manifest lists. Raises MlctlError or ValueError where one is not what it should be."""
-    wrong = sorted(opened.names - {manifests.FILE_NAME} ^ {*manifest.files})
-    if wrong:
-        raise _changed(path, wrong[0])
+    """Return the files in the manifest. Raises MlctlError or ValueError for a file that does not match it."""
+    different = sorted(opened.names - {manifests.FILE_NAME} ^ {*manifest.files})
+    if different:
+        raise _changed(path, different[0])
     files: dict[str, bytes] = {}
     for name in sorted(manifest.files):
         files[name] = opened.read(name, limit=MAX_DOCUMENT_BYTES if name in validation.DOCUMENTS else None)
@@ -129,14 +129,14 @@ def _check_code(path: Path, manifest: Manifest, files: dict[str, bytes]) -> None
     if build.PORTABLE_FILE not in files:
         return
     try:
-        made = build.generated(files[build.PORTABLE_FILE], manifest.portable["parity"])
+        code = build.generated(files[build.PORTABLE_FILE], manifest.portable["parity"])
     except ValueError as error:
         raise ValueError(f"{build.PORTABLE_FILE}: {error}") from None
-    if files.get(build.GENERATED_FILE, made) != made:
-        # It would never be executed. It is refused all the same: what was tampered with once may be so elsewhere.
+    if files.get(build.GENERATED_FILE, code) != code:
+        # mlctl never runs this code, but a file with one change may have others.
         raise _refused(
             path,
-            f"holds a {build.GENERATED_FILE} that this mlctl does not generate from {build.PORTABLE_FILE}: "
+            f"has a {build.GENERATED_FILE} that this mlctl does not generate from {build.PORTABLE_FILE}: "
             "it was changed, or written by another release of mlctl",
             "Train and export the version with this release of mlctl; nothing was added.",
         )
@@ -147,10 +147,10 @@ def _changed(path: Path, name: str) -> MlctlError:
 
 
 def _refused(
-    path: Path, why: str, hint: str = "Export it again with `mlctl models export`; nothing was added."
+    path: Path, reason: str, hint: str = "Export it again with `mlctl models export`; nothing was added."
 ) -> MlctlError:
     return MlctlError(
-        f"{path} {why}.",
+        f"{path} {reason}.",
         code="import_refused",
         exit_code=ExitCode.BAD_INPUT,
         hint=hint,

@@ -1,4 +1,4 @@
-"""``mlctl models``: the versions of a project."""
+"""Lists, shows, verifies and trusts model versions, for ``mlctl models``."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +18,9 @@ from mlctl.stages import LOCAL, open_if_running
 
 @dataclass(frozen=True)
 class VersionSummary:
-    """One version. ``deployed``: the stages where it is live; only a running local stage is asked.
+    """One version. ``deployed``: ``("local",)`` if it is live on a running local stage; stages on AWS are not checked.
 
-    ``portable``: whether the portable engine runs it.
+    ``portable``: whether the portable engine can run it. ``problem``: why the version cannot be read.
     """
 
     version: str
@@ -35,7 +35,7 @@ class VersionSummary:
 
 @dataclass(frozen=True)
 class VersionDetails:
-    """Everything about one version but its rows."""
+    """Everything about one version except its rows."""
 
     version: ModelVersion
     manifest: Manifest
@@ -46,10 +46,10 @@ class VersionDetails:
 
 @dataclass(frozen=True)
 class TrustedVersion:
-    """A version whose pickle may be opened from now on.
+    """A version whose pickle mlctl may open from now on.
 
-    ``modules``: SHA-256 by path of the project's modules that it imports. ``unrecognised``: what else the pickle names
-    that a fitted model of scikit-learn does not consist of; None where it cannot be audited.
+    ``modules``: SHA-256 by path of the modules of the project that it imports. ``unrecognised``: other names in the
+    pickle that are not part of a fitted scikit-learn model; None if the pickle cannot be audited.
     """
 
     version: str
@@ -58,20 +58,20 @@ class TrustedVersion:
 
 
 def run(project_folder: Path, settings: Settings, report: Report = silent) -> tuple[VersionSummary, ...]:
-    """All versions, the newest first. One that cannot be read is listed with its ``problem``.
+    """Return all versions, newest first. A version that cannot be read has a ``problem``.
 
-    An emulator that does not answer is a warning: the versions are on disk.
+    Reports a warning if the emulator does not answer, because the versions are on disk.
     """
     try:
         live = _live_locally(project_folder, settings)
     except MlctlError as error:
         live = None
         report(Event("warning", "models", f"Which version is live on stage '{LOCAL}' is unknown. {error.message}"))
-    return tuple(_listed(version, live) for version in Registry(project_folder, settings.project).versions())
+    return tuple(_summary(version, live) for version in Registry(project_folder, settings.project).versions())
 
 
 def show(project_folder: Path, settings: Settings, reference: str = LATEST, report: Report = silent) -> VersionDetails:
-    """One version. Raises MlctlError: exit 6 when there is none, exit 4 when it was changed."""
+    """Return one version. Raises MlctlError: exit 6 if there is none; exit 4 if it was changed."""
     version = Registry(project_folder, settings.project, report).get(reference)
     return VersionDetails(
         version=version,
@@ -83,26 +83,26 @@ def show(project_folder: Path, settings: Settings, reference: str = LATEST, repo
 
 
 def verify(project_folder: Path, settings: Settings, reference: str = LATEST, report: Report = silent) -> ModelVersion:
-    """Check every byte of a version against its manifest. Raises MlctlError (exit 4) with all that differs."""
+    """Check every byte of a version against its manifest. Raises MlctlError (exit 4) with all differences."""
     version = Registry(project_folder, settings.project, report).get(reference)
     version.check()
     return version
 
 
 def trust_version(project_folder: Path, settings: Settings, reference: str) -> TrustedVersion:
-    """Record that the user trusts a version: its pickle may be opened, and the project's modules for it imported.
+    """Record that the user trusts a version: mlctl may open its pickle and import the modules of the project for it.
 
-    Nothing is opened yet. Raises MlctlError: exit 6 when there is no such version, exit 4 when it was changed, exit 1
-    where the user's state folder cannot be written.
+    Opens nothing. Raises MlctlError: exit 6 if there is no such version; exit 4 if it was changed; exit 1 if the state
+    folder of the user cannot be written.
     """
     version = Registry(project_folder, settings.project).get(reference)
     version.check()
     pickled = version.read("model.joblib")
-    made = trust.record(version.id, pickled, project_folder)
-    return TrustedVersion(version.id, dict(made.modules), trust.unrecognised(pickled))
+    record = trust.record(version.id, pickled, project_folder)
+    return TrustedVersion(version.id, dict(record.modules), trust.unrecognised(pickled))
 
 
-def _listed(version: ModelVersion, live: str | None) -> VersionSummary:
+def _summary(version: ModelVersion, live: str | None) -> VersionSummary:
     try:
         metrics = version.read_json("metrics.json")
         estimator, portable = version.manifest.estimator, bool(version.manifest.portable["compiled"])

@@ -1,4 +1,4 @@
-"""``mlctl package``: the Lambda zip of a version, on disk."""
+"""Writes the Lambda zip of a model version to disk, for ``mlctl package``."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ FOLDER = Path(".mlctl") / "packages"
 
 @dataclass(frozen=True)
 class Packaged:
-    """A package and the file it was written to."""
+    """A package and its file."""
 
     package: Package
     path: Path
@@ -31,16 +31,16 @@ def run(
     output: Path | None = None,
     report: Report = silent,
 ) -> Packaged:
-    """Build the package of ``version``, prove it, and write it to ``output`` or under ``.mlctl/packages``.
+    """Build and prove the package of ``version``, and write it to ``output`` or to a file in ``.mlctl/packages``.
 
-    Raises MlctlError as ``packaging.build.build`` does, and as ``check_output`` does of the path.
+    Raises the errors of ``packaging.build.build_package``, and those of ``check_output`` for the path.
     """
-    found = Registry(project_folder, settings.project, report).get(version)
+    model = Registry(project_folder, settings.project, report).get(version)
     if output is not None:
         check_output(project_folder, output, store.FOLDER)
-    package = build.build_package(found, engine=settings.deploy.engine, python=settings.deploy.python, report=report)
+    package = build.build_package(model, engine=settings.deploy.engine, python=settings.deploy.python, report=report)
     request_size.warn(report, package.row_seconds, settings.deploy)
-    name = f"{settings.project}-{found.id[:12]}-{package.engine}-py{package.python}.zip"
+    name = f"{settings.project}-{model.id[:12]}-{package.engine}-py{package.python}.zip"
     path = output or project_folder / FOLDER / name
     check_output(project_folder, path, store.FOLDER)
     write_atomic(path, package.zip)

@@ -1,4 +1,4 @@
-"""``mlctl models prune``: old versions, deleted; never one that a stage has a release of."""
+"""Deletes old model versions that no stage has a release of, for ``mlctl models prune``."""
 
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,9 +16,10 @@ from mlctl.stages.emulator import LocalEmulator
 
 @dataclass(frozen=True)
 class Pruned:
-    """Ids of what was deleted, of what was kept because a stage has a release of it, and how many are left.
+    """The ids of deleted versions, of older versions that were kept, and the number of versions left.
 
-    ``in_use``: kept because another command works with it, such as a deploy that has not put it live yet.
+    ``deployed``: kept because a stage has a release of them. ``in_use``: kept because another command uses them, such
+    as a deploy before the release is live.
     """
 
     deleted: tuple[str, ...]
@@ -28,9 +29,9 @@ class Pruned:
 
 
 def run(project_folder: Path, settings: Settings, *, keep: int, report: Report = silent) -> Pruned:
-    """Delete all but the ``keep`` newest versions and those that ``local`` or a ``[stage.X]`` has a release of.
+    """Delete all versions except the ``keep`` newest and those that ``local`` or a ``[stage.X]`` has a release of.
 
-    Raises MlctlError when a stage cannot be asked: nothing is deleted on a guess.
+    Raises MlctlError, and deletes nothing, if the releases of a stage cannot be read.
     """
     registry = Registry(project_folder, settings.project)
     versions = registry.versions()
@@ -38,28 +39,28 @@ def run(project_folder: Path, settings: Settings, *, keep: int, report: Report =
     if not old:
         return Pruned(deleted=(), deployed=(), left=len(versions))
     with ExitStack() as claims:
-        # Claimed before the stages are asked: what a deploy works with may go live after they have answered.
+        # Claim the versions before reading the stages, because a running deploy may make one live after that.
         claimed = [version for version in old if claims.enter_context(version.claimed())]
-        released = _released(project_folder, settings, report)
-        doomed = [version for version in claimed if version.id not in released]
-        for version in doomed:
+        released = _released_versions(project_folder, settings, report)
+        unused = [version for version in claimed if version.id not in released]
+        for version in unused:
             registry.delete(version)
     return Pruned(
-        deleted=tuple(version.id for version in doomed),
+        deleted=tuple(version.id for version in unused),
         deployed=tuple(version.id for version in old if version.id in released),
-        left=len(versions) - len(doomed),
+        left=len(versions) - len(unused),
         in_use=tuple(version.id for version in old if version not in claimed and version.id not in released),
     )
 
 
-def _released(project_folder: Path, settings: Settings, report: Report) -> set[str]:
-    """The model versions of every release on every stage that the project knows."""
+def _released_versions(project_folder: Path, settings: Settings, report: Report) -> set[str]:
+    """Return the model versions of all releases on all stages of the project."""
     names = set(settings.stage)
     if settings.local_endpoint is not None or LocalEmulator(project_folder).used:
         names.add(LOCAL)
-    found: set[str] = set()
+    versions: set[str] = set()
     for name in sorted(names):
         stage = open_stage(project_folder, settings_module.load(project_folder, stage=name), name, report)
         with translate_errors():
-            found |= {release.text.model for release in resources.releases(stage.aws, stage.names) if release.text}
-    return found
+            versions |= {release.text.model for release in resources.releases(stage.aws, stage.names) if release.text}
+    return versions

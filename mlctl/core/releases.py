@@ -1,4 +1,4 @@
-"""``mlctl releases``: every release of a stage, read from AWS."""
+"""Lists the releases of a stage, for ``mlctl releases``."""
 
 import time
 from collections.abc import Callable
@@ -16,9 +16,9 @@ from mlctl.stages import open_stage
 
 @dataclass(frozen=True)
 class ReleaseSummary:
-    """A published version. ``version``, ``package`` and ``by`` are None for one that mlctl did not publish.
+    """A published Lambda version. ``version``, ``package`` and ``by`` are None if mlctl did not publish it.
 
-    ``created_at`` is UTC; ``canary`` the per cent of traffic that it gets as one.
+    ``created_at``: in UTC. ``canary``: percent of the traffic, if the release is a canary.
     """
 
     release: str
@@ -34,7 +34,7 @@ class ReleaseSummary:
 
 @dataclass(frozen=True)
 class Releases:
-    """All releases of a stage, the newest first, and the canary under way."""
+    """All releases of a stage, newest first, and the active canary."""
 
     stage: str
     releases: tuple[ReleaseSummary, ...]
@@ -49,25 +49,25 @@ def run(
     *,
     now: Callable[[], float] = time.time,
 ) -> Releases:
-    """The releases of a stage; a canary under way is told in a warning, with what to do about it.
+    """Return the releases of a stage. Reports a warning about an active canary.
 
-    Raises MlctlError: exit 6 when nothing is deployed there, exit 5 when AWS refuses.
+    Raises MlctlError: exit 6 if nothing is deployed there; exit 5 if AWS rejects a call.
     """
     stage = open_stage(project_folder, settings, stage_name, report)
     with translate_errors():
-        found = resources.releases(stage.aws, stage.names)
-        alias = resources.alias(stage.aws, stage.names) if found else None
-    if not found:
+        releases = resources.releases(stage.aws, stage.names)
+        alias = resources.alias(stage.aws, stage.names) if releases else None
+    if not releases:
         raise stage.not_deployed()
     canary = canary_of(alias)
     if canary:
-        its = next((each for each in found if each.number == canary.release), None)
-        report(Event("warning", "releases", advice(canary, its, stage, now())))
-    listed = tuple(_listed(release, alias, canary) for release in reversed(found))
-    return Releases(stage=stage_name, releases=listed, canary=canary)
+        canary_release = next((release for release in releases if release.number == canary.release), None)
+        report(Event("warning", "releases", advice(canary, canary_release, stage, now())))
+    summaries = tuple(_summary(release, alias, canary) for release in reversed(releases))
+    return Releases(stage=stage_name, releases=summaries, canary=canary)
 
 
-def _listed(release: ReleaseState, alias: AliasState | None, canary: ActiveCanary | None) -> ReleaseSummary:
+def _summary(release: ReleaseState, alias: AliasState | None, canary: ActiveCanary | None) -> ReleaseSummary:
     text, number = release.text, release.number
     return ReleaseSummary(
         release=number,

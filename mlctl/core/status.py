@@ -1,4 +1,4 @@
-"""``mlctl status``: what serves on a stage, whether it answers, what failed of late, what has drifted."""
+"""Shows the live release of a stage, its health, recent errors and drift, for ``mlctl status``."""
 
 import json
 import time
@@ -26,12 +26,12 @@ from mlctl.stages import Stage, open_stage
 
 @dataclass(frozen=True)
 class Status:
-    """A stage as it is now.
+    """The current state of a stage.
 
-    ``healthy``: ``GET /health`` answers 200 with the version of the live release, or of a canary beside it.
-    ``url`` is the base of the API, ``domain`` that of the custom domain where one is mapped. ``verified``: the live
-    release has answered the golden examples. ``errors`` are those of the last hour; they and ``drift`` are None where
-    AWS denies reading them, which ``notes`` tell. ``flag`` is what a command needs to mean this stage.
+    ``healthy``: ``GET /health`` answers 200 with the version of the live release or of its canary. ``url``: base URL of
+    the API. ``domain``: URL of the custom domain, if any. ``verified``: the live release has answered the golden
+    examples. ``errors``: errors of the last hour. ``errors`` and ``drift`` are None if AWS denies reading them; then
+    ``notes`` says so. ``flag``: the flag that selects this stage, such as `` --stage prod``.
     """
 
     stage: str
@@ -52,19 +52,19 @@ class Status:
 
     @property
     def remedy(self) -> str:
-        """The command that brings the stage back to its settings."""
+        """The command that restores the settings of the stage."""
         return f"mlctl deploy{self.flag}"
 
     @property
     def error(self) -> MlctlError | None:
-        """The error for a stage that does not answer (exit 5)."""
+        """The error for an unhealthy stage (exit 5)."""
         if self.healthy:
             return None
         return MlctlError(
-            f"Stage '{self.stage}' does not answer as it should: {self.detail}.",
+            f"Stage '{self.stage}' is not healthy: {self.detail}.",
             code="not_healthy",
             exit_code=ExitCode.AWS,
-            hint=f"`mlctl logs{self.flag}` may tell why; `{self.remedy}` puts right what has drifted.",
+            hint=f"`mlctl logs{self.flag}` may show the reason; `{self.remedy}` restores the settings.",
         )
 
 
@@ -77,27 +77,27 @@ def run(
     token: str | None = None,
     now: Callable[[], float] = time.time,
 ) -> Status:
-    """The state of a stage; ``token`` is for an API that wants one.
+    """Return the state of a stage. ``token``: the token for ``auth = "jwt"``.
 
-    Without a token such an API is not asked: the live release is, by Lambda's own Invoke. Raises MlctlError: exit 6
-    when nothing is deployed there, exit 5 when AWS refuses what all else hangs on.
+    If such an API has no token, the health check invokes the live release directly. Raises MlctlError: exit 6 if
+    nothing is deployed there; exit 5 if AWS rejects a call that everything else depends on.
     """
     stage = open_stage(project_folder, settings, stage_name, report)
     api = api_client.open_api(stage, settings.deploy.auth, None)
     with translate_errors():
         alias = resources.alias(stage.aws, stage.names)
-        releases = {each.number: each for each in resources.releases(stage.aws, stage.names)}
+        releases = {release.number: release for release in resources.releases(stage.aws, stage.names)}
     live = releases.get(alias.release) if alias else None
     if alias is None or live is None or live.text is None:
         raise stage.not_deployed()
     canary = canary_of(alias)
-    beside = releases.get(canary.release) if canary else None
+    canary_release = releases.get(canary.release) if canary else None
     if canary:
-        report(Event("warning", "status", advice(canary, beside, stage, now())))
+        report(Event("warning", "status", advice(canary, canary_release, stage, now())))
     notes: list[str] = []
     actual, drift = _drift(stage, live, notes)
     auth = (actual.api.config.auth if actual and actual.api else None) or api.auth
-    versions = {each.text.model for each in (live, beside) if each and each.text}
+    versions = {release.text.model for release in (live, canary_release) if release and release.text}
     token = api_client.find_token(project_folder, token) if auth == "jwt" else None
     healthy, detail = _health(replace(api, auth=auth, token=token), versions)
     return Status(
@@ -120,20 +120,20 @@ def run(
 
 
 def _drift(stage: Stage, live: ReleaseState, notes: list[str]) -> tuple[Actual | None, tuple[str, ...] | None]:
-    """Everything that is there, and what of it is not as the settings say. Which model is live is no drift."""
+    """Return the actual resources and their differences from the settings. The live model is not part of the drift."""
     deploy, text = stage.settings.deploy, live.text
     try:
         with translate_errors():
             identity = resources.identity(stage.aws)
             actual = resources.actual(stage.aws, stage.names, domain=deploy.domain.name if deploy.domain else None)
     except MlctlError as error:
-        notes.append(f"What differs from the settings is not known. {error.message}")
+        notes.append(f"Differences from the settings are unknown. {error.message}")
         return None, None
-    # Neither the size nor the digest of the zip is known here, nor compared.
+    # The size and digest of the zip are unknown, and are not compared.
     code = Code(deploy.python, text.model if text else "", text.package if text else "", sha256="", size=0)
-    # A canary under way is told apart: it is no drift.
-    settled = replace(actual, alias=replace(actual.alias, weights={}) if actual.alias else None)
-    return actual, plan.drift(desired(stage.names, identity, deploy, code), settled)
+    # An active canary is not drift.
+    without_canary = replace(actual, alias=replace(actual.alias, weights={}) if actual.alias else None)
+    return actual, plan.drift(desired(stage.names, identity, deploy, code), without_canary)
 
 
 def _errors(stage: Stage, live: ReleaseState, now: Callable[[], float], notes: list[str]) -> Failures | None:
@@ -143,13 +143,13 @@ def _errors(stage: Stage, live: ReleaseState, now: Callable[[], float], notes: l
         with translate_errors():
             return failures(stage.aws, stage.names.log_group, int(now() * 1000))
     except MlctlError as error:
-        notes.append(f"Recent errors are not known. {error.message}")
+        notes.append(f"Recent errors are unknown. {error.message}")
         return None
 
 
 def _domain(actual: Actual | None, api_id: str) -> str | None:
-    """What the API answers at besides; of a wildcard there is no one URL to name."""
-    mapped = [each.config.name for each in actual.domains if each.api_id == api_id] if actual else []
+    """Return the URL of the custom domain of an API. A wildcard domain has no single URL."""
+    mapped = [domain.config.name for domain in actual.domains if domain.api_id == api_id] if actual else []
     return next((f"https://{name}" for name in mapped if not name.startswith("*")), None)
 
 
@@ -157,31 +157,31 @@ def _health(api: api_client.Api, versions: set[str]) -> tuple[bool, str]:
     try:
         if api.auth == "jwt" and api.token is None:
             response = _health_by_invoke(api.stage)
-            asked = ", by Lambda itself; the API was not asked, it wants a token (--token TOKEN, or MLCTL_TOKEN)"
+            note = ", invoked directly: the API needs a token (--token TOKEN, or MLCTL_TOKEN)"
         else:
-            response = api.ask("GET", "/health")
-            asked = ""
+            response = api.send("GET", "/health")
+            note = ""
     except MlctlError as error:
         hint = f" {error.hint}" if error.code == "api_closed" else ""
         return False, f"{error.message}{hint}".rstrip(".")
     try:
-        answered = json.loads(response.body)["model_version"]
+        model_version = json.loads(response.body)["model_version"]
     except (ValueError, KeyError, TypeError, RecursionError):
-        return False, "GET /health does not answer as mlctl's handler does"
-    if response.status != 200 or answered not in versions:
-        return False, f"GET /health answers {response.status} with model version {str(answered)[:12]}"
-    return True, f"answered in {response.elapsed_ms:.0f} ms{asked}"
+        return False, "the answer to GET /health is not from mlctl's handler"
+    if response.status != 200 or model_version not in versions:
+        return False, f"GET /health answers {response.status} with model version {str(model_version)[:12]}"
+    return True, f"answered in {response.elapsed_ms:.0f} ms{note}"
 
 
 def _health_by_invoke(stage: Stage) -> Response:
-    """GET /health, asked of whatever the alias ``live`` points at. Raises MlctlError when the release fails."""
+    """Invoke the alias ``live`` with GET /health. Raises MlctlError if the release fails."""
     started = time.perf_counter()
     with translate_errors():
-        found = invocation.invoke(stage.aws, stage.names, ALIAS, event("GET", "/health"))
-    payload = found.payload if isinstance(found.payload, dict) else {}
-    if found.error:
+        result = invocation.invoke(stage.aws, stage.names, ALIAS, event("GET", "/health"))
+    payload = result.payload if isinstance(result.payload, dict) else {}
+    if result.error:
         raise MlctlError(
-            f"The release fails when it is invoked: {payload.get('errorMessage', found.error)}.",
+            f"The release fails when it is invoked: {payload.get('errorMessage', result.error)}.",
             code="release_fails",
             exit_code=ExitCode.AWS,
         )

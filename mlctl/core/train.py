@@ -1,4 +1,4 @@
-"""``mlctl train``: check the data, cross-validate, fit, measure, keep one model version."""
+"""Trains and stores a model version: checks the data, cross-validates, fits and measures, for ``mlctl train``."""
 
 import warnings
 from collections.abc import Iterator
@@ -29,16 +29,15 @@ from mlctl.training import metrics, pipeline, preprocessing
 def run(
     project_folder: Path, settings: Settings, report: Report = silent, *, base: dict[str, Any] | None = None
 ) -> TrainedVersion:
-    """Train as the settings say and write one model version.
+    """Train a model with the settings and write one model version.
 
-    ``base``: ``settings.identity()`` less what flags have changed, where they have.
+    ``base``: ``settings.identity()`` without the changes of flags, if there are any.
 
-    Raises MlctlError: exit 2 for an estimator or parameter that does not exist, exit 3 for data or
-    values that cannot be trained on. An interruption leaves no trace of the version.
+    Raises MlctlError: exit 2 for an estimator or parameter that does not exist; exit 3 for data or values that cannot
+    be used for training. An interruption leaves no partial version.
     """
-    # A gate that cannot be is refused now, not after an hour of training.
+    # Check gates and the folder now, not after an hour of training.
     gates.refuse_impossible(settings.gates)
-    # Nor does a folder that cannot be written to wait until then.
     refuse_unwritable(Registry(project_folder, settings.project).folder)
     files = fingerprints(settings, project_folder)
     dataset = loading.load(settings, project_folder, report)
@@ -46,24 +45,23 @@ def run(
     findings = checks.check(dataset, settings)
     checks.refuse(dataset, findings)
     parts = split.hold_out(dataset, settings.data)
-    for sentence in (*findings.warnings, *split.lacking(dataset, parts)):
-        report(Event("warning", "data", sentence))
+    for warning in (*findings.warnings, *split.lacking(dataset, parts)):
+        report(Event("warning", "data", warning))
     with pipeline.own_modules(settings.model, project_folder):
         unfitted = pipeline.make_pipeline(settings.model, dataset, settings.data.seed, project_folder)
-        # Nor is one on a metric that this estimator does not give, or a pipeline that cannot be written down.
+        # Also fail now for a gate on a metric that this estimator does not have, or a pipeline that cannot be pickled.
         gates.refuse_impossible(settings.gates, metrics.possible(unfitted, dataset, parts.test))
         model_version.pickled(unfitted)
-        _tell_preprocessing(settings, dataset, report)
-        # Told before hours of training, not after.
+        _report_preprocessing(settings, dataset, report)
         if reason := support.unsupported(unfitted):
-            report(Event("warning", "engine", f"This model will not be deployable with this release: {reason}."))
-        with _refusals(settings.model.pipeline or pipeline.estimator_name(unfitted), settings, dataset, report):
+            report(Event("warning", "engine", f"You cannot deploy this model with this release: {reason}."))
+        with _training_errors(settings.model.pipeline or pipeline.estimator_name(unfitted), settings, dataset, report):
             cv = _cross_validate(unfitted, dataset, parts, settings, report)
             report(Event("start", "fit", f"Fitting on {len(parts.train)} rows"))
             fitted = clone(unfitted).fit(dataset.frame(parts.train), dataset.answers(parts.train))
             measured = metrics.measure(fitted, dataset, parts.test)
-        report(Event("finish", "fit", f"{_in_a_word(measured)} on {len(parts.test)} held-out rows"))
-        return model_version.keep(
+        report(Event("finish", "fit", f"{_headline(measured)} on {len(parts.test)} held-out rows"))
+        return model_version.store(
             project_folder,
             settings,
             fitted,
@@ -80,53 +78,53 @@ def run(
 
 
 @contextmanager
-def _refusals(name: str, settings: Settings, dataset: Dataset, report: Report) -> Iterator[None]:
-    """What an estimator raises and warns of, in the tool's words."""
+def _training_errors(name: str, settings: Settings, dataset: Dataset, report: Report) -> Iterator[None]:
+    """Convert the exceptions of an estimator to MlctlError (exit 3), and report its warnings."""
     try:
-        with warnings.catch_warnings(record=True) as warned:
+        with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             yield
     except MlctlError:
         raise
     except (Exception, SystemExit) as error:
-        own = settings.model.pipeline is not None
-        if not own and not isinstance(error, ValueError | TypeError):
+        is_custom = settings.model.pipeline is not None
+        if not is_custom and not isinstance(error, ValueError | TypeError):
             raise
         raise MlctlError(
             f"{name} failed to train: {type(error).__name__}: {first_line(error, type(error).__name__)}"
-            if own
-            else f"scikit-learn refused to train {name}: {first_line(error, type(error).__name__)}",
+            if is_custom
+            else f"scikit-learn cannot train {name}: {first_line(error, type(error).__name__)}",
             code="training_failed",
             exit_code=ExitCode.BAD_INPUT,
-            hint="`mlctl --debug train` shows where." if own else _hint(settings, dataset),
+            hint="`mlctl --debug train` shows where." if is_custom else _hint(settings, dataset),
         ) from error
-    for sentence in sorted({first_line(warning.message, type(warning.message).__name__) for warning in warned}):
-        report(Event("note", "fit", f"scikit-learn warns: {sentence}"))
+    for message in sorted({first_line(warning.message, type(warning.message).__name__) for warning in caught}):
+        report(Event("note", "fit", f"scikit-learn warns: {message}"))
 
 
 def _hint(settings: Settings, dataset: Dataset) -> str:
     if any(isinstance(label, float) for label in dataset.labels):
         name = toml_text(dataset.target_name)
-        return f'Fractions are no classes: set [data] kinds = {{ {name} = "category" }}, or task = "regression".'
+        return f'Fractions cannot be classes: set [data] kinds = {{ {name} = "category" }}, or task = "regression".'
     if settings.model.preprocess != "auto" and any(
-        each.kind == "category" or each.missing for each in dataset.features
+        feature.kind == "category" or feature.missing for feature in dataset.features
     ):
-        return 'Texts and missing values must become numbers first: [model] preprocess = "auto" does that.'
+        return '[model] preprocess = "auto" converts texts and missing values to numbers, which the estimator needs.'
     if len(dataset.targets) > 1:
         return (
-            "If it takes one target alone, let a function that [model] pipeline names return it in "
-            "sklearn.multioutput.MultiOutputRegressor: one of it for each target."
+            "If the estimator supports only one target, set [model] pipeline to a function that returns it in "
+            "sklearn.multioutput.MultiOutputRegressor."
         )
     return "Check [model] params and preprocess, or the -p flags."
 
 
-def _tell_preprocessing(settings: Settings, dataset: Dataset, report: Report) -> None:
-    """Say what the default preprocessing does with which columns."""
+def _report_preprocessing(settings: Settings, dataset: Dataset, report: Report) -> None:
+    """Report what the default preprocessing does with each column."""
     if settings.model.pipeline or settings.model.preprocess != "auto":
         return
     for block in preprocessing.blocks(dataset):
-        shown = ", ".join(block.columns[:6]) + (f", … ({len(block.columns)} in all)" if len(block.columns) > 6 else "")
-        report(Event("note", "preprocess", f"  {block.name}: {shown}: {block.what}"))
+        more = f", … ({len(block.columns)} in total)" if len(block.columns) > 6 else ""
+        report(Event("note", "preprocess", f"  {block.name}: {', '.join(block.columns[:6])}{more}: {block.what}"))
 
 
 def _cross_validate(
@@ -135,9 +133,9 @@ def _cross_validate(
     count = settings.model.cv
     report(Event("start", "cv", f"Cross-validating, {count} folds", total=count))
     scores = []
-    for fit_rows, check_rows in split.folds(dataset, parts, settings.data, count):
-        fitted = clone(unfitted).fit(dataset.frame(fit_rows), dataset.answers(fit_rows))
-        scores.append(metrics.measure(fitted, dataset, check_rows))
+    for train_rows, validation_rows in split.folds(dataset, parts, settings.data, count):
+        fitted = clone(unfitted).fit(dataset.frame(train_rows), dataset.answers(train_rows))
+        scores.append(metrics.measure(fitted, dataset, validation_rows))
         report(Event("advance", "cv", done=len(scores), total=count))
     summary = metrics.summarise_folds(scores)
     name = gates.headline(summary)
@@ -145,6 +143,6 @@ def _cross_validate(
     return summary
 
 
-def _in_a_word(measured: dict[str, Any]) -> str:
+def _headline(measured: dict[str, Any]) -> str:
     name = gates.headline(measured)
     return f"{name} {measured[name]:.3f}"

@@ -1,4 +1,4 @@
-"""The only place that composes verbs."""
+"""Combines commands: ``mlctl up`` and ``mlctl promote``."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -6,9 +6,8 @@ from typing import Any
 
 from mlctl.aws.client.errors import translate_errors
 from mlctl.core import deploy, invoke
-from mlctl.core.deploy import PLAINLY, Deployed, Options
-from mlctl.core.shared import api_client
-from mlctl.core.shared import release_package as shipments
+from mlctl.core.deploy import DEFAULT_OPTIONS, Deployed, Options
+from mlctl.core.shared import api_client, release_package
 from mlctl.core.shared.api_response import Invoked
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.progress import Event, Report, silent
@@ -21,7 +20,7 @@ from mlctl.stages import open_stage
 
 @dataclass(frozen=True)
 class Up:
-    """A stage that answers. ``trained`` tells whether a model version had to be made."""
+    """A stage that answers. ``trained``: whether a new model version was trained."""
 
     trained: bool
     estimator: str
@@ -35,30 +34,30 @@ def up(
     stage_name: str,
     *,
     base: dict[str, Any] | None = None,
-    options: Options = PLAINLY,
+    options: Options = DEFAULT_OPTIONS,
     token: str | None = None,
     report: Report = silent,
 ) -> Up:
-    """Whatever is still missing, in order: train, package, deploy; then one golden example by HTTP.
+    """Do the missing steps in order: train, package, deploy. Then request one golden example over HTTP.
 
-    The newest version made of the present data with the present settings is taken, ``train -p …`` on top of them
-    included; without one, a new one is trained. ``base``: the settings less what flags have changed, where they have.
-    Raises what the verbs raise, and MlctlError when the API refuses the golden example.
+    Uses the newest version that was made from the current data with the current settings, including versions of
+    ``train -p …``. Trains a new version if there is none. ``base``: the settings without the changes of flags.
+    Raises the errors of the commands, and MlctlError if the API rejects the golden example.
     """
     if settings.deploy.auth == "jwt" and api_client.find_token(project_folder, token) is None:
         raise api_client.token_needed(settings, stage_name)
-    # First, so that a stage that cannot be reached is known before anything is trained.
+    # First, so that an unreachable stage fails before any training.
     open_stage(project_folder, settings, stage_name, report)
     version = _current(project_folder, settings, base, report)
     if version is None:
-        _refuse_other_data(project_folder, settings)
-        # Imported late: it brings scikit-learn, which only training needs.
+        _check_default_data(project_folder, settings)
+        # Imported only here, because only training needs scikit-learn.
         from mlctl.core import train
 
         version_id, trained = train.run(project_folder, settings, report, base=base).version, True
     else:
-        flagged = "" if version.manifest.settings == settings.identity() else ", and with flags on top of them"
-        report(Event("note", "train", f"Model version {version.id[:12]} is made with these settings already{flagged}."))
+        flags = "" if version.manifest.settings == settings.identity() else " and additional flags"
+        report(Event("note", "train", f"Model version {version.id[:12]} was made with these settings{flags}."))
         version_id, trained = version.id, False
     deployed = deploy.run(project_folder, settings, stage_name, version=version_id, options=options, report=report)
     request = {"features": list(deployed.example)}
@@ -76,14 +75,14 @@ def promote(
     target: Settings,
     target_stage: str,
     *,
-    options: Options = PLAINLY,
+    options: Options = DEFAULT_OPTIONS,
     report: Report = silent,
 ) -> Deployed:
-    """Bring what is live on one stage live on another: the same package bytes, verified there again.
+    """Deploy the live release of one stage to another: the same package, verified again there.
 
-    ``source`` and ``target`` are the settings of the two stages. The golden examples and metrics are those of the
-    model version on this disk. Raises what ``deploy`` raises, and MlctlError: exit 6 when nothing is live on the
-    source or its model version is not on this disk, exit 2 for one stage twice.
+    ``source`` and ``target`` are the settings of the two stages. The golden examples and metrics come from the model
+    version on this machine. Raises the errors of ``deploy``, and MlctlError: exit 6 if nothing is live on the source or
+    its model version is not on this machine; exit 2 if both stages are the same.
     """
     if source_stage == target_stage:
         raise MlctlError(
@@ -92,62 +91,66 @@ def promote(
             exit_code=ExitCode.USAGE,
             hint="Give two stages: `mlctl promote --from dev --to prod`.",
         )
-    report(Event("start", "fetch", f"Fetching what is live on stage {source_stage}"))
+    report(Event("start", "fetch", f"Downloading the live release of stage {source_stage}"))
     with translate_errors():
-        shipment = shipments.live_on(open_stage(project_folder, source, source_stage, report))
-    model = shipment.code.model
-    report(Event("finish", "fetch", f"model {model[:12]}, {shipment.code.size / 1000:.0f} kB, its digest checked"))
-    _check_at_hand(project_folder, target, model)
+        package = release_package.download_live_package(open_stage(project_folder, source, source_stage, report))
+    model = package.code.model
+    report(Event("finish", "fetch", f"model {model[:12]}, {package.code.size / 1000:.0f} kB, digest verified"))
+    _check_version_exists(project_folder, target, model)
     return deploy.run(
         project_folder,
         target,
         target_stage,
         version=model,
-        options=replace(options, shipment=shipment),
+        options=replace(options, package=package),
         report=report,
     )
 
 
-def _check_at_hand(project_folder: Path, settings: Settings, model: str) -> None:
+def _check_version_exists(project_folder: Path, settings: Settings, model: str) -> None:
     try:
         Registry(project_folder, settings.project).get(model)
     except MlctlError as error:
         if error.exit_code is not ExitCode.NOT_FOUND:
             raise
         raise MlctlError(
-            f"Model version {model[:12]} is live there but not on this disk, where its golden examples are looked for.",
+            f"Model version {model[:12]} is live there, but not on this machine, which needs its golden examples.",
             code="version_not_found",
             exit_code=ExitCode.NOT_FOUND,
-            hint="Bring it here: `mlctl models export` where it was trained, `mlctl models import FILE` here.",
+            hint="Run `mlctl models export` where it was trained, and `mlctl models import FILE` here.",
         ) from None
 
 
-def _refuse_other_data(project_folder: Path, settings: Settings) -> None:
-    """Without a settings file the project is Iris: that must not push aside a model of the user's own data."""
+def _check_default_data(project_folder: Path, settings: Settings) -> None:
+    """Raise MlctlError (exit 2) if default settings would replace a model of the user's own data.
+
+    Without a settings file, the project uses the Iris dataset.
+    """
     versions = Registry(project_folder, settings.project).versions()
-    # What a flag or a variable names is meant.
+    # A source from a flag or a variable is intentional.
     is_default = settings.data == DataSettings()
     if not versions or not is_default or (project_folder / FILE_NAME).exists():
         return
     try:
-        made_of = str(versions[0].manifest.settings["data"]["source"])
+        trained_on = str(versions[0].manifest.settings["data"]["source"])
     except MlctlError:
-        return  # as for `_current`: one that was changed on disk counts for nothing
-    if made_of != settings.identity()["data"]["source"]:
+        return  # ignore a version that was changed on disk, as `_current` does
+    if trained_on != settings.identity()["data"]["source"]:
         raise MlctlError(
-            f"The latest model version was made of {made_of}, but no {FILE_NAME} says so: the settings name "
-            f"{settings.data.source}.",
+            f"The latest model version was trained on {trained_on}, but there is no {FILE_NAME}, and the default "
+            f"data is {settings.data.source}.",
             code="settings_missing",
             exit_code=ExitCode.USAGE,
-            hint=f"Write one with `mlctl init {made_of}`; or `mlctl deploy` puts the latest version live as it is.",
+            hint=f"Write {FILE_NAME} with `mlctl init {trained_on}`, or deploy the latest version with `mlctl deploy`.",
         )
 
 
 def _current(
     project_folder: Path, settings: Settings, base: dict[str, Any] | None, report: Report = silent
 ) -> ModelVersion | None:
-    wanted = settings.identity()
-    flagged = base not in (None, wanted)
+    """Return the newest version of the current data and settings, or None."""
+    identity = settings.identity()
+    has_flags = base not in (None, identity)
     files = fingerprints(settings, project_folder)
     if files is None:
         return None
@@ -156,8 +159,8 @@ def _current(
         if problem is not None:
             report(Event("warning", "models", f"up skips a version: {problem}"))
             continue
-        matches = version.manifest.settings == wanted or (not flagged and version.origin.base == wanted)
-        # A version that was brought here as a file does not tell what it was made of.
+        matches = version.manifest.settings == identity or (not has_flags and version.origin.base == identity)
+        # An imported version does not record the files that it was made from.
         if matches and version.origin.files in (None, files):
             return version
     return None

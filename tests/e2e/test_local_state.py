@@ -108,7 +108,7 @@ def test_a_tail_goes_on_with_an_emulator_that_was_started_again(deployed: Projec
         first = deployed.run("invoke", "1", "--json").json["request_id"]
         wait_until(lambda: any(first in line for line in got))
         deployed.ok("local", "stop")
-        wait_until(lambda: any("The local emulator has ended" in line for line in told))
+        wait_until(lambda: any("The local emulator stopped" in line for line in told))
         deployed.ok("local", "start")
         second = deployed.run("invoke", "1", "--json").json["request_id"]
         wait_until(lambda: any(second in line for line in got))
@@ -122,7 +122,7 @@ def test_a_tail_goes_on_with_an_emulator_that_was_started_again(deployed: Projec
     assert code == 0
     for request_id in (first, second):
         assert sum(request_id in line for line in got) == 1
-    assert any("was started again" in line for line in told)
+    assert any("started again" in line for line in told)
 
 
 def test_a_stop_on_a_full_disk_says_that_the_state_is_lost(deployed: Project) -> None:
@@ -132,7 +132,7 @@ def test_a_stop_on_a_full_disk_says_that_the_state_is_lost(deployed: Project) ->
     stopped = deployed.run("local", "stop")
     assert stopped.code == 1
     assert "kept" not in stopped.out
-    assert "could not save its state: what was deployed to it is lost" in stopped.err
+    assert "could not save its state: its deployments are lost" in stopped.err
     assert "run `mlctl deploy` to rebuild the stage" in stopped.err
     assert deployed.ok("local", "status")["lost_state"] is True
     assert "has lost its deployment" in deployed.run("status").err
@@ -162,7 +162,7 @@ def test_a_project_that_moves_begins_anew_and_its_old_emulator_is_stopped(tmp_pa
         assert project.ok("local", "status")["running"] is False
         stopped = project.run("local", "stop")
         assert stopped.out == "It was not running.\n"
-        assert f"Stopped the emulator of {before} too: that folder is gone." in stopped.err
+        assert f"Also stopped the emulator of {before}: that folder no longer exists." in stopped.err
         assert not old.is_running()
         assert project.run("status").code == 6
         assert project.ok("deploy")["changed"] is True

@@ -122,7 +122,7 @@ def test_one_whose_command_was_killed_is_shown_and_goes_on(
     assert cli("status", *PROD, "--json").json["canary"]["release"] == "2"
     listed = {each["release"]: each["canary"] for each in cli("releases", *PROD, "--json").json}
     assert listed == {"1": None, "2": 10}
-    assert "takes it back" in cli("releases", *PROD).err
+    assert "ends it" in cli("releases", *PROD).err
     resumed = cli("deploy", *PROD)
     assert resumed.code == 0, resumed.err
     assert "its canary goes on where it was cut off" in resumed.err
@@ -174,7 +174,7 @@ def test_options_that_make_no_sense_are_refused_before_anything(cloud: Cloud, tr
     for words in (("--bake", "5m"), ("--canary", "0"), ("--canary", "100"), ("--canary", "10", "--bake", "soon")):
         assert cli("deploy", *PROD, *words).code == 2, words
     local = cli("deploy", "--canary", "10")
-    assert (local.code, "The local stage has no canary" in local.err) == (2, True)
+    assert (local.code, "Stage 'local' does not support canaries" in local.err) == (2, True)
     assert cloud.calls == []
 
 
@@ -313,7 +313,7 @@ def test_a_canary_that_cannot_be_taken_back_is_told(next_one: Cloud, cli: Cli, m
     result = cli(*CANARY)
     assert result.code == 5
     assert "The canary could not be taken back: release 2 keeps its part of the traffic." in result.err
-    assert "`mlctl rollback --stage prod` takes it back." in result.err
+    assert "`mlctl rollback --stage prod` ends it." in result.err
     assert next_one.live() == {"1": 0.9, "2": 0.1}
 
 

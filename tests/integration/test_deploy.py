@@ -119,7 +119,7 @@ def test_a_release_that_fails_its_examples_gets_no_traffic(live: Cloud, trained:
     assert "START RequestId" in error["message"]
     if spell == "time_out_release":
         assert "Task timed out after 10.00 seconds" in error["message"]
-    assert error["hint"] == "It gets no traffic; what was live before still is."
+    assert error["hint"] == "The release gets no traffic. The previous release is still live."
     assert live.live() == {"1": 1.0}
     # Mended, the same command goes on with the release that is there.
     live.mend_release("2")

@@ -128,7 +128,7 @@ def test_it_reads_well(account: Account, cli: Cli, trained: Path) -> None:
     result = cli("doctor", *PROD)
     assert result.code == 5
     lines = result.out.splitlines()
-    assert lines[0] == "✓ settings        in order for stage prod"
+    assert lines[0] == "✓ settings        valid for stage prod"
     (at,) = [at for at, line in enumerate(lines) if line.startswith("✗ permissions")]
     assert "actions are lacking: iam:CreateRole." in lines[at]
     assert lines[at + 1].strip().startswith("Ask whoever manages the account.")
@@ -470,15 +470,15 @@ def test_a_missed_gate(account: Account, cli: Cli, trained: Path) -> None:
     (trained / "mlctl.toml").write_text("[gates]\naccuracy = 0.99\n", encoding="utf-8")
     assert "misses its gates: accuracy 0.9000 is below 0.99." in one(cli, "gates", 4)["detail"]
     (trained / "mlctl.toml").write_text("[gates]\naccuracy = 0.8\n", encoding="utf-8")
-    assert one(cli, "gates", 0)["detail"] == "kept: accuracy 0.9000"
+    assert one(cli, "gates", 0)["detail"] == "passed: accuracy 0.9000"
 
 
 def test_a_package_that_is_too_large(
     account: Account, cli: Cli, iris_package: Package, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert one(cli, "package", 0)["detail"].endswith("sent with the call itself; answers as scikit-learn does")
+    assert one(cli, "package", 0)["detail"].endswith("uploaded directly; answers as scikit-learn does")
     monkeypatch.setattr("mlctl.core.doctor.DIRECT_BYTES", len(iris_package.zip) - 1)
-    assert "sent through a bucket" in one(cli, "package", 0)["detail"]
+    assert "uploaded through a bucket" in one(cli, "package", 0)["detail"]
     monkeypatch.setattr("mlctl.core.shared.release_package.UNZIPPED_BYTES", 1000)
     assert one(cli, "package", 3)["detail"].endswith("Lambda takes 0 MB.")
     assert UNZIPPED_BYTES == 262_144_000
@@ -498,7 +498,7 @@ def test_a_stage_that_the_settings_do_not_know(account: Account, cli: Cli, train
     result = cli("doctor", "--stage", "prodution", "--json")
     assert result.code == 0
     assert found(result)["settings"]["detail"] == (
-        "There is no table [stage.prodution], so [deploy] alone holds. Did you mean 'production'?"
+        "There is no table [stage.prodution], so only [deploy] applies. Did you mean 'production'?"
     )
     assert states(result)["settings"] == "warning"
 

@@ -157,8 +157,8 @@ def test_without_a_token_nothing_is_asked(api: Listener, auth: Any, cli: Cli, mo
     assert (result.code, api.sent) == (2, [])
     assert result.json["error"] == {
         "code": "token_needed",
-        "message": "The API of stage 'prod' lets in only who has a token, and there is none.",
-        "hint": "Give one of https://issuer.example for mlctl that has not expired: --token TOKEN, or the variable "
+        "message": "The API of stage 'prod' needs a token, and there is none.",
+        "hint": "Give a token of https://issuer.example for mlctl that has not expired: --token TOKEN, or the variable "
         "MLCTL_TOKEN.",
     }
 
@@ -189,7 +189,7 @@ def test_a_caller_without_the_permission_is_told_which_one_on_which_arn(api: Lis
     refused(api, 403, "Forbidden")
     code, message, hint = error_of(ask(cli, "--json"))
     api_id = api.sent[0].path.split("/")[1]
-    assert (code, message) == (5, "The API did not let the request in (403): Forbidden.")
+    assert (code, message) == (5, "The API denied access (403): Forbidden.")
     assert hint.endswith(f" needs execute-api:Invoke on arn:aws:execute-api:eu-west-1:123456789012:{api_id}/*.")
 
 
@@ -217,12 +217,12 @@ def test_a_token_that_is_refused_is_explained_in_the_words_of_aws(api: Listener,
     refused(api, 401, "Unauthorized", www_authenticate=described)
     code, message, hint = error_of(ask(cli, "--json", "--token", TOKEN))
     assert code == 5
-    assert message == "The API did not let the request in (401): the token does not have a valid audience."
-    assert hint.startswith("Give one of https://issuer.example for mlctl that has not expired: --token TOKEN")
+    assert message == "The API denied access (401): the token does not have a valid audience."
+    assert hint.startswith("Give a token of https://issuer.example for mlctl that has not expired: --token TOKEN")
     # Without a description its message has to do.
     refused(api, 401, "Unauthorized")
     assert error_of(ask(cli, "--json", "--token", TOKEN))[1] == (
-        "The API did not let the request in (401): Unauthorized."
+        "The API denied access (401): Unauthorized."
     )
 
 
@@ -235,8 +235,8 @@ def test_an_api_that_is_closed_otherwise_than_the_settings_say(
     code, _, hint = error_of(ask(cli, "--json", "--token", TOKEN))
     assert code == 5
     assert hint == (
-        f'It was asked as for auth = "{kind}" and wants something else: `mlctl status --stage prod` shows '
-        "what differs from the settings, `mlctl deploy --stage prod` puts it right."
+        f'The request was sent for auth = "{kind}", but the API expects something else: `mlctl status --stage prod` '
+        "shows the differences from the settings, `mlctl deploy --stage prod` restores the settings."
     )
 
 
@@ -297,7 +297,7 @@ def test_what_api_gateway_says_of_a_broken_function_is_told_in_its_words(api: Li
     api.answers = lambda sent: Answer(502, b"<html>Bad Gateway</html>")
     assert "API Gateway answered 502: <html>Bad Gateway</html>." in ask(cli).err
     api.answers = lambda sent: Answer(500, {})
-    assert "API Gateway answered 500: it does not say why." in ask(cli).err
+    assert "API Gateway answered 500: no reason given." in ask(cli).err
 
 
 def test_a_token_is_not_carried_over_by_a_redirect() -> None:

@@ -40,15 +40,15 @@ def test_a_rollback_is_one_change_and_serves_the_previous_release(two: Cloud, cl
     assert two.live() == {"1": 1.0}
     assert two.request("GET", "/health").release == "1"
     assert "is live again on stage prod. It replaces release 2." in result.out
-    assert "Not rolled back, because all releases share them: auth, CORS, throttling, the role's rights" in result.out
+    assert "Not rolled back, because all releases share them: auth, CORS, throttling, the role's permissions" in result.out
 
 
 def test_a_rollback_that_is_run_twice_goes_no_further(two: Cloud, cli: Cli) -> None:
     assert cli("rollback", *PROD, "--json").json["release"] == "1"
     again = cli("rollback", *PROD)
     assert again.code == 6
-    assert "There is nothing to go back to on stage 'prod'" in again.err
-    assert "Verified ones that can be named: 2." in again.err
+    assert "Stage 'prod' has no previous release" in again.err
+    assert "Verified releases: 2." in again.err
     assert two.live() == {"1": 1.0}
     forward = cli("rollback", "2", *PROD, "--json")
     assert forward.json == {
@@ -87,7 +87,7 @@ def test_a_release_that_does_not_start_any_more_is_refused(two: Cloud, cli: Cli)
     two.crash_release("1")
     result = cli("rollback", *PROD)
     assert result.code == 4
-    assert "Release 1 does not answer GET /health any more" in result.err
+    assert "Release 1 no longer answers GET /health" in result.err
     assert two.live() == {"2": 1.0}
 
 
@@ -169,7 +169,7 @@ def test_promote_says_what_is_missing(fetched: Cloud, trained: Path, cli: Cli) -
     shutil.rmtree(trained / "artifacts" / "iris" / version)
     missing = cli("promote", "--from", "dev", "--to", "prod")
     assert missing.code == 6
-    assert f"Model version {version[:12]} is live there but not on this disk" in missing.err
+    assert f"Model version {version[:12]} is live there, but not on this machine" in missing.err
     assert "mlctl models import FILE" in missing.err
 
 

@@ -165,8 +165,8 @@ def test_a_canary_is_shown_and_its_model_is_healthy_too(
     assert result.json["drift"] == []
     result = status(cli)
     assert "canary    release 2, 10 % of the traffic since 2026-03-01 12:00 UTC" in result.out
-    assert "the command that watched it was cut off." in result.err
-    onward = f"`mlctl deploy {OTHER[:12]} --stage prod` goes on with it, `mlctl rollback --stage prod` takes it back."
+    assert "The command that watched it was interrupted." in result.err
+    onward = f"`mlctl deploy {OTHER[:12]} --stage prod` continues it, `mlctl rollback --stage prod` ends it."
     assert onward in result.err
     api.answers = lambda sent: Answer(200, {"status": "ok", "model_version": "9" * 64}, "9" * 64)
     result = status(cli)
@@ -195,7 +195,7 @@ def test_a_release_that_does_not_answer_is_exit_5(api: Listener, cloud: Cloud, c
     assert result.json["error"] == {
         "code": "not_healthy",
         "message": "Stage 'prod' does not answer as it should: API Gateway answered 500: Internal Server Error.",
-        "hint": "`mlctl logs --stage prod` may tell why; `mlctl deploy --stage prod` puts right what has drifted.",
+        "hint": "`mlctl logs --stage prod` may tell why; `mlctl deploy --stage prod` restores the settings.",
     }
     assert "not healthy: API Gateway answered 500: Internal Server Error" in status(cli).out
 
@@ -310,14 +310,14 @@ def test_what_may_not_be_read_is_a_note_and_no_failure(api: Listener, cloud: Clo
     result = status(cli, "--json")
     assert (result.code, result.json["errors"], result.json["drift"]) == (0, None, [])
     (note,) = result.json["notes"]
-    assert note.startswith("Recent errors are not known. AWS ")
+    assert note.startswith("Recent errors are unknown. AWS ")
     assert "FilterLogEvents" in note
     deny(cloud.aws.iam, "GetRole")
     result = status(cli, "--json")
     assert (result.code, result.json["healthy"], result.json["drift"]) == (0, True, None)
-    assert result.json["notes"][0].startswith("What differs from the settings is not known. AWS ")
+    assert result.json["notes"][0].startswith("Differences from the settings are unknown. AWS ")
     shown = status(cli).out
-    assert "! What differs from the settings is not known." in shown
+    assert "! Differences from the settings are unknown." in shown
     assert "\nerrors" not in shown
 
 
@@ -351,7 +351,7 @@ def test_a_caller_who_may_not_ask_is_told_the_permission(api: Listener, cli: Cli
     api.answers = lambda sent: Answer(403, {"message": "Forbidden"})
     result = status(cli, "--json")
     assert result.code == 5
-    assert result.json["detail"].startswith("The API did not let the request in (403): Forbidden. ")
+    assert result.json["detail"].startswith("The API denied access (403): Forbidden. ")
     assert "needs execute-api:Invoke on arn:aws:execute-api:eu-west-1:123456789012:" in result.json["detail"]
 
 

@@ -1,4 +1,4 @@
-"""What a deployed API answered to ``POST /predict``. Shared by verbs; a document of another form is never drawn."""
+"""The response of a deployed API to ``POST /predict``, with checks of its form."""
 
 import sys
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from typing import Any
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.http import Response
 
-_HINT = "Correct the values; `mlctl data describe` shows the features."
+_DEFAULT_HINT = "Correct the values; `mlctl data describe` shows the features."
 _HINTS = {
     "too_many_instances": "Split the file.",
     "body_too_large": "Split the file.",
@@ -18,7 +18,7 @@ _HINTS = {
 
 @dataclass(frozen=True)
 class Invoked:
-    """What came back; ``document`` is the body as JSON, ``schema`` that of the model that answered."""
+    """A response. ``document``: its body as JSON. ``schema``: the schema of the model that answered."""
 
     base_url: str
     response: Response
@@ -34,38 +34,39 @@ class Invoked:
 
     @property
     def error(self) -> MlctlError | None:
-        """The error for a request that the handler error (exit 3; exit 5 when it failed, or answered otherwise)."""
+        """The error for a request that the handler rejected (exit 3), or for a failure or another response (exit 5)."""
         if self.response.status < 400:
             return None if is_prediction(self.document, self.class_names) else _no_prediction(self.response)
         error = self.document.get("error") if isinstance(self.document, dict) else None
-        own = error if isinstance(error, dict) else {}
-        said = own.get("message", self.response.body[:200].decode(errors="replace"))
-        is_ours = bool(own) and self.response.status < 500
+        details = error if isinstance(error, dict) else {}
+        message = details.get("message", self.response.body[:200].decode(errors="replace"))
+        code = str(details.get("code", "api_error"))
+        is_rejected = bool(details) and self.response.status < 500
         return MlctlError(
-            f"The API answered {self.response.status}: {said}",
-            code=str(own.get("code", "api_error")),
-            exit_code=ExitCode.BAD_INPUT if is_ours else ExitCode.AWS,
-            hint=_HINTS.get(str(own.get("code")), _HINT) if is_ours else "`mlctl logs` shows the reason.",
+            f"The API answered {self.response.status}: {message}",
+            code=code,
+            exit_code=ExitCode.BAD_INPUT if is_rejected else ExitCode.AWS,
+            hint=_HINTS.get(code, _DEFAULT_HINT) if is_rejected else "`mlctl logs` shows the reason.",
         )
 
     @property
     def problems(self) -> list[str]:
-        """What the API found wrong, each in a line."""
+        """The problems that the API found in the request, one line each."""
         error = self.document.get("error") if isinstance(self.document, dict) else None
         details = error.get("details", ()) if isinstance(error, dict) else ()
-        told = []
-        for each in details if isinstance(details, list) else ():
-            if isinstance(each, dict):
-                row = f"row {each['instance'] + 1}: " if type(each.get("instance")) is int else ""
-                feature = f"{each['feature']} " if "feature" in each else ""
-                told.append(f"{row}{feature}{each.get('problem', '')}")
-        return told
+        problems = []
+        for detail in details if isinstance(details, list) else ():
+            if isinstance(detail, dict):
+                row = f"row {detail['instance'] + 1}: " if type(detail.get("instance")) is int else ""
+                feature = f"{detail['feature']} " if "feature" in detail else ""
+                problems.append(f"{row}{feature}{detail.get('problem', '')}")
+        return problems
 
 
 def is_prediction(document: Any, class_names: Sequence[str]) -> bool:
-    """Whether a document is what the handler answers: docs/API.md.
+    """Return whether a document has the form of docs/API.md.
 
-    ``class_names``: those of the model, which probabilities and scores belong to one by one; empty where unknown.
+    ``class_names``: the classes of the model, in the order of probabilities and scores; empty if unknown.
     """
     if not isinstance(document, dict) or not _is_number(document.get("latency_ms")):
         return False
@@ -77,7 +78,7 @@ def is_prediction(document: Any, class_names: Sequence[str]) -> bool:
 
 
 def _kind(row: Any, class_names: Sequence[str]) -> str:
-    """``number``, ``numbers``, ``probabilities`` or ``scores``; empty for what is no answer for one row."""
+    """Return ``number``, ``numbers``, ``probabilities`` or ``scores``, or an empty text for an invalid answer."""
     if not isinstance(row, dict) or not _are_warnings(row.get("warnings", [])):
         return ""
     for kind in ("probabilities", "scores"):
@@ -94,12 +95,12 @@ def _kind(row: Any, class_names: Sequence[str]) -> str:
 
 def _are_warnings(warnings: Any) -> bool:
     return isinstance(warnings, list) and all(
-        isinstance(each, dict) and {"feature", "message"} <= each.keys() for each in warnings
+        isinstance(warning, dict) and {"feature", "message"} <= warning.keys() for warning in warnings
     )
 
 
 def _is_number(value: Any) -> bool:
-    """Whether it is a number that a float64 can hold."""
+    """Return whether a value is a number in the range of a float64."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 

@@ -1,4 +1,4 @@
-"""A column in figures, for people to look at."""
+"""Describes a column: range, missing values, histogram, mean and standard deviation."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,11 +13,10 @@ BINS = 10
 
 @dataclass(frozen=True)
 class ColumnDescription:
-    """One column in figures: its schema entry, rows without a value, and a histogram.
+    """One column: its schema entry, the number of rows without a value, and a histogram.
 
-    The bars of the histogram are BINS equal parts of the range for numbers and dates, the values of a
-    category (the most frequent first, at most BINS), false and true for a boolean. ``mean`` and ``std``
-    are those of a number, else None.
+    The bins of the histogram are BINS equal parts of the range for numbers and dates; the values of a category, most
+    frequent first, at most BINS; false and true for a boolean. ``mean`` and ``std`` are None except for numbers.
     """
 
     name: str
@@ -30,31 +29,31 @@ class ColumnDescription:
 
 
 def describe_column(column: Column) -> ColumnDescription:
-    """One column in figures."""
+    """Describe one column."""
     entry = schema.feature(column)
     if column.kind == "category":
         return ColumnDescription(column.name, column.kind, column.missing, entry, tuple(entry["counts"][:BINS]))
     if column.kind == "boolean":
         return ColumnDescription(column.name, column.kind, column.missing, entry, (entry["false"], entry["true"]))
     values = column.floats()
-    # An infinite value is told of by `validate`; here the others count.
-    present: Floats = values[np.isfinite(values)]
-    bins = _bins(present)
-    if column.kind == "date" or len(present) == 0:
+    # `data validate` reports infinite values; ignore them here.
+    finite: Floats = values[np.isfinite(values)]
+    bins = _bins(finite)
+    if column.kind == "date" or len(finite) == 0:
         return ColumnDescription(column.name, column.kind, column.missing, entry, bins)
-    # Numbers near the largest float64 have no mean that it could hold.
+    # The mean of numbers near the largest float64 overflows.
     with np.errstate(over="ignore", invalid="ignore"):
-        mean, std = float(present.mean()), float(present.std())
+        mean, std = float(finite.mean()), float(finite.std())
     figures = (mean, std) if np.isfinite([mean, std]).all() else (None, None)
     return ColumnDescription(column.name, column.kind, column.missing, entry, bins, *figures)
 
 
-def _bins(present: Floats) -> tuple[int, ...]:
-    """The counts of BINS equal parts of the range; all in the first where the range cannot be parted."""
-    if len(present) == 0:
+def _bins(values: Floats) -> tuple[int, ...]:
+    """Return the counts of BINS equal parts of the range. If the range cannot be divided, all are in the first."""
+    if len(values) == 0:
         return (0,) * BINS
     with np.errstate(over="ignore"):
-        step = (present.max() - present.min()) / BINS
-    if not np.isfinite(step) or present.min() + step == present.min():
-        return (len(present),) + (0,) * (BINS - 1)
-    return tuple(np.histogram(present, bins=BINS)[0].tolist())
+        width = (values.max() - values.min()) / BINS
+    if not np.isfinite(width) or values.min() + width == values.min():
+        return (len(values),) + (0,) * (BINS - 1)
+    return tuple(np.histogram(values, bins=BINS)[0].tolist())

@@ -1,8 +1,8 @@
-"""The golden examples of a version, asked of a release by its number. Shared by verbs."""
+"""Verifies a release with the golden examples of its model version."""
 
 import json
 from dataclasses import dataclass
-from itertools import cycle
+from itertools import cycle as repeat_forever
 from typing import Any
 
 from mlctl.aws.client.errors import translate_errors
@@ -14,12 +14,12 @@ from mlctl.registry.answers import Example, Parity
 from mlctl.registry.store import ModelVersion
 from mlctl.stages import Stage
 
-_SHOWN = 300
+_SHOWN_CHARACTERS = 300
 
 
 @dataclass(frozen=True)
-class Golden:
-    """The rows that a release has to answer as scikit-learn did."""
+class GoldenExamples:
+    """The rows that a release must answer as scikit-learn does."""
 
     stage: Stage
     examples: tuple[Example, ...]
@@ -27,23 +27,23 @@ class Golden:
     parity: Parity
 
     @classmethod
-    def of(cls, stage: Stage, version: ModelVersion, parity: Parity) -> "Golden":
-        """Those of a version on disk. Raises MlctlError (exit 4) when its files were changed."""
+    def of(cls, stage: Stage, version: ModelVersion, parity: Parity) -> "GoldenExamples":
+        """Read the golden examples of a version. Raises MlctlError (exit 4) if its files were changed."""
         labels = version.read_json("schema.json")["target"].get("labels", [])
         return cls(stage, tuple(answers.from_document(version.read_json("golden.json"))), tuple(labels), parity)
 
     def verify(self, release: str) -> None:
-        """Ask for all of them; raise MlctlError (exit 4) at the first wrong answer, with the log of that invocation."""
-        for number in range(len(self.examples)):
-            self.ask(release, number)
+        """Invoke a release with every example. Raises MlctlError (exit 4) at the first wrong answer, with its log."""
+        for index in range(len(self.examples)):
+            self.verify_one(release, index)
 
-    def asker(self) -> "Asker":
-        """Asks one after the other, over and over."""
-        return Asker(self, cycle(range(len(self.examples))))
+    def cycle(self) -> "ExampleCycle":
+        """Return a callable that verifies one example per call, endlessly in turn."""
+        return ExampleCycle(self, repeat_forever(range(len(self.examples))))
 
-    def ask(self, release: str, number: int) -> None:
-        """Ask for one of them, counted from 0."""
-        example = self.examples[number]
+    def verify_one(self, release: str, index: int) -> None:
+        """Invoke a release with the example at ``index``. Raises MlctlError (exit 4) for a wrong answer."""
+        example = self.examples[index]
         with translate_errors():
             invocation = invoke(self.stage.aws, self.stage.names, release, predict_event(example.features))
         try:
@@ -51,43 +51,43 @@ class Golden:
         except (KeyError, TypeError, ValueError):
             body = None
         if invocation.error or not answers.agrees(body, example.answer, self.labels, self.parity):
-            raise self._wrong(release, number, invocation)
+            raise self._wrong_answer(release, index, invocation)
 
-    def _wrong(self, release: str, number: int, invocation: Invocation) -> MlctlError:
+    def _wrong_answer(self, release: str, index: int, invocation: Invocation) -> MlctlError:
         payload = invocation.payload
-        answered = payload.get("body", payload) if isinstance(payload, dict) else payload
-        answered = (answered if isinstance(answered, str) else json.dumps(answered))[:_SHOWN]
+        answer = payload.get("body", payload) if isinstance(payload, dict) else payload
+        answer = (answer if isinstance(answer, str) else json.dumps(answer))[:_SHOWN_CHARACTERS]
         return MlctlError(
-            f"Release {release} answers golden example {number + 1} of {len(self.examples)} wrongly: "
-            f"expected {answers.told(self.examples[number].answer, self.labels)}, got {answered}.",
+            f"Release {release} answers golden example {index + 1} of {len(self.examples)} wrongly: "
+            f"expected {answers.told(self.examples[index].answer, self.labels)}, got {answer}.",
             details=invocation.log_lines,
             code="verification_failed",
             exit_code=ExitCode.VERIFICATION,
-            hint="It gets no traffic; what was live before still is.",
+            hint="The release gets no traffic. The previous release is still live.",
         )
 
 
-class Asker:
-    """Asks a release the golden examples in turn, one a call."""
+class ExampleCycle:
+    """Verifies one golden example per call, endlessly in turn."""
 
-    def __init__(self, golden: Golden, numbers: "cycle[int]") -> None:
+    def __init__(self, golden: GoldenExamples, indexes: "repeat_forever[int]") -> None:
         self._golden = golden
-        self._numbers = numbers
+        self._indexes = indexes
 
     def __call__(self, release: str) -> None:
-        """Ask the next one."""
-        self._golden.ask(release, next(self._numbers))
+        """Verify the next example. Raises MlctlError (exit 4) for a wrong answer."""
+        self._golden.verify_one(release, next(self._indexes))
 
 
 def predict_event(features: tuple[Value, ...]) -> dict[str, Any]:
-    """The API Gateway event of a ``POST /predict`` for one row."""
+    """Return the API Gateway event of a ``POST /predict`` for one row."""
     return event("POST", "/predict", json.dumps({"features": features}))
 
 
 def event(method: str, path: str, body: str | None = None) -> dict[str, Any]:
-    """An API Gateway event (payload format 2.0) that the log does not take for traffic.
+    """Return an API Gateway event (payload format 2.0) that does not count as traffic in the log.
 
-    The key ``mlctl`` says so to the handler. API Gateway never sets it, so a request cannot claim to be a check.
+    The key ``mlctl`` marks it for the handler. API Gateway never sets this key, so a request cannot imitate a check.
     """
     return {
         "version": "2.0",

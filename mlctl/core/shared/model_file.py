@@ -1,4 +1,4 @@
-"""Somebody's model file: what it names, and the estimator that a child process took from it."""
+"""Audits a user's model file, and opens it in a child process."""
 
 import io
 import warnings
@@ -20,15 +20,15 @@ from mlctl.pickle_audit.names import is_known
 from mlctl.progress import Event, Report, silent
 from mlctl.scratch import scratch_folder
 
-# Names of skops for what a pickle of scikit-learn calls otherwise.
-_OF_SKOPS = {"numpy.random.mtrand.RandomState", "numpy.random._generator.Generator"}
+# Objects that have another name in a pickle of scikit-learn.
+_SKOPS_NAMES = {"numpy.random.mtrand.RandomState", "numpy.random._generator.Generator"}
 
 
 @dataclass(frozen=True)
 class ExaminedFile:
-    """A file that was looked at without opening it: what it names, and the digest of the bytes that were looked at.
+    """The audit of a file that was not opened, and the digest of its bytes.
 
-    ``audit`` of a ``.skops`` file: ``unknown`` is what skops does not trust by default, or what mlctl does not know.
+    For a ``.skops`` file, ``audit.unknown`` has the types that skops does not trust by default or mlctl does not know.
     """
 
     path: Path
@@ -38,20 +38,20 @@ class ExaminedFile:
 
     @property
     def needs_trust(self) -> bool:
-        """Whether it is open_model only with the user's word: every pickle, and a ``.skops`` file with unknown types."""
+        """Whether the user must trust the file first: every pickle, and a ``.skops`` file with unknown types."""
         return self.kind == "pickle" or self.names_unknown
 
     @property
     def names_unknown(self) -> bool:
-        """Whether it names what is not recognised, for which modules of the project may be needed."""
-        return bool(_unrecognized(self.audit))
+        """Whether it has names that mlctl does not recognise, which may need modules of the project."""
+        return bool(_unrecognised(self.audit))
 
 
 def examine(path: Path, report: Report = silent) -> ExaminedFile:
-    """Look at a model file without loading it.
+    """Audit a model file without loading it.
 
-    Raises MlctlError: exit 6 for no file; exit 3 for one that cannot be read, and for what is neither a pickle
-    nor a ``.skops`` file.
+    Raises MlctlError: exit 6 if there is no such file; exit 3 if it cannot be read, or is neither a pickle nor a
+    ``.skops`` file.
     """
     with source.copied(path) as copy:
         if copy.kind == "pickle":
@@ -64,15 +64,15 @@ def examine(path: Path, report: Report = silent) -> ExaminedFile:
 
 
 def open_model(examined: ExaminedFile, project_folder: Path, *, trusted: bool, report: Report = silent) -> Any:
-    """The fitted classifier or regressor of a file, as a child process wrote it again.
+    """Return the fitted classifier or regressor of a file, after a child process has loaded and pickled it again.
 
-    ``trusted``: the user said so. Where the file names what is not recognised, the child can import the project's
-    modules. Raises MlctlError (exit 3) for a file that was changed since it was examined, that cannot be open_model,
-    that holds no such estimator, or whose estimator names more once it is written again.
+    ``trusted``: the user trusts the file. If the file has names that mlctl does not recognise, the child process can
+    import the modules of the project. Raises MlctlError (exit 3) for a file that was changed since it was examined,
+    that cannot be opened, that has no such estimator, or whose estimator has more names after it is pickled again.
     """
     path = examined.path
     if examined.needs_trust and not trusted:
-        raise ValueError(f"{path} may not be open_model without the user's consent")
+        raise ValueError(f"{path} may not be opened without the user's consent")
     saved_by = examined.audit.sklearn_version
     try:
         if saved_by not in (None, sklearn.__version__):
@@ -90,24 +90,24 @@ def open_model(examined: ExaminedFile, project_folder: Path, *, trusted: bool, r
                 forbidden=(project_folder,),
                 say=lambda line: report(Event("note", "open", f"{path.name} wrote: {line}")),
             )
-        _refuse_more(examined, _audit_of_rewritten(data), trusted)
-        model = _loaded(data)
-    except Unusable as refusal:
-        raise _refused(path, refusal) from refusal
+        _check_no_new_names(examined, _audit_rewritten(data), trusted)
+        model = _load(data)
+    except Unusable as unusable:
+        raise _to_mlctl_error(path, unusable) from unusable
     report(Event("finish", "open", type(model).__name__))
     return model
 
 
 def try_out(examined: ExaminedFile, model: Any, rows: Any, project_folder: Path) -> None:
-    """Predict ``rows``, what the model takes, in a child process first: compiled code trusts the arrays of a model.
+    """Predict ``rows`` in a child process first, because invalid arrays can crash the compiled code of scikit-learn.
 
-    Raises MlctlError (exit 3) where that crashes, hangs or takes all memory. What the model raises is no error here.
+    Raises MlctlError (exit 3) if the process crashes, hangs or runs out of memory. Ignores exceptions of the model.
     """
-    modules = project_folder if _unrecognized(examined.audit) else None
+    modules = project_folder if _unrecognised(examined.audit) else None
     try:
         process.predict(model, rows, limits.for_file, modules=modules, forbidden=(project_folder,))
-    except Unusable as refusal:
-        raise _refused(examined.path, refusal) from refusal
+    except Unusable as unusable:
+        raise _to_mlctl_error(examined.path, unusable) from unusable
 
 
 def _audit(copy: Path, name: str) -> Audit:
@@ -121,26 +121,26 @@ def _audit(copy: Path, name: str) -> Audit:
 
 def _audit_of_skops(path: Path, copy: Copy) -> Audit:
     try:
-        found = process.inspect(copy.path, limits.for_file(copy.size))
-    except Unusable as refusal:
-        raise _refused(path, refusal) from refusal
-    unknown = {*found.untrusted} | {each for each in found.types if not _is_known(each)}
+        inspection = process.inspect(copy.path, limits.for_file(copy.size))
+    except Unusable as unusable:
+        raise _to_mlctl_error(path, unusable) from unusable
+    unknown = {*inspection.untrusted} | {name for name in inspection.types if not _is_known(name)}
     return Audit(
-        types=found.types,
-        known=tuple(sorted({*found.types} - unknown)),
+        types=inspection.types,
+        known=tuple(sorted({*inspection.types} - unknown)),
         unknown=tuple(sorted(unknown)),
         dangerous=(),
-        sklearn_version=found.sklearn_version,
+        sklearn_version=inspection.sklearn_version,
     )
 
 
 def _is_known(dotted: str) -> bool:
     module, _, name = dotted.rpartition(".")
-    return dotted in _OF_SKOPS or is_known(module, name)
+    return dotted in _SKOPS_NAMES or is_known(module, name)
 
 
-def _audit_of_rewritten(data: bytes) -> Audit:
-    # In a folder whose name the child never knew.
+def _audit_rewritten(data: bytes) -> Audit:
+    # The child process does not know the name of this folder.
     with scratch_folder() as private:
         path = private / "model"
         path.write_bytes(data)
@@ -148,39 +148,39 @@ def _audit_of_rewritten(data: bytes) -> Audit:
             return _audit(path, "The estimator, written again,")
         except MlctlError as error:
             raise Unusable(
-                "was not imported: mlctl cannot read what the process that open_model it wrote", error.hint
+                "was not imported: mlctl cannot read what the process that opened it wrote", error.hint
             ) from error
 
 
-def _unrecognized(audit: Audit) -> set[str]:
-    """All that keeps a file from being recognised."""
+def _unrecognised(audit: Audit) -> set[str]:
+    """Return all names and calls in a file that mlctl does not recognise."""
     return {*audit.unknown, *audit.dangerous, *audit.calls}
 
 
 def _callable(call: str) -> str:
-    """The name in a finding "callable (why)"."""
+    """Return the name in a finding "callable (reason)"."""
     return call.partition(" (")[0]
 
 
-def _refuse_more(examined: ExaminedFile, rewritten: Audit, trusted: bool) -> None:
-    """Refuse an estimator that names more than its file did: the file's code may have taken over the process."""
+def _check_no_new_names(examined: ExaminedFile, rewritten: Audit, trusted: bool) -> None:
+    """Reject an estimator with more names than its file: code in the file may have taken over the child process."""
     audit = examined.audit
-    names = {*audit.types, *audit.dangerous} if trusted and _unrecognized(audit) else set()
-    called = {_callable(call) for call in audit.calls} if trusted else set()
-    more = sorted({*rewritten.unknown, *rewritten.dangerous} - names)
-    more += [call for call in rewritten.calls if _callable(call) not in {*called, *more}]
-    if more:
+    names = {*audit.types, *audit.dangerous} if trusted and _unrecognised(audit) else set()
+    callables = {_callable(call) for call in audit.calls} if trusted else set()
+    new = sorted({*rewritten.unknown, *rewritten.dangerous} - names)
+    new += [call for call in rewritten.calls if _callable(call) not in {*callables, *new}]
+    if new:
         raise Unusable(
-            "was not imported: once open_model and saved again, it names "
-            f"{', '.join(more[:3])}{', …' if len(more) > 3 else ''}, which the file did not name",
+            "was not imported: once opened and saved again, it names "
+            f"{', '.join(new[:3])}{', …' if len(new) > 3 else ''}, which the file did not name",
             "Its code did more than load a model. Do not use it.",
         )
 
 
-def _loaded(data: bytes) -> Any:
-    """The estimator, in this process."""
+def _load(data: bytes) -> Any:
+    """Load the estimator in this process."""
     with warnings.catch_warnings():
-        # What there is to warn of, the child looked at.
+        # The child process has already checked for these warnings.
         warnings.simplefilter("ignore")
         try:
             model = joblib.load(io.BytesIO(data))
@@ -195,7 +195,7 @@ def _loaded(data: bytes) -> Any:
             ) from error
 
 
-def _refused(path: Path, refusal: Unusable) -> MlctlError:
+def _to_mlctl_error(path: Path, unusable: Unusable) -> MlctlError:
     return MlctlError(
-        f"{path.name} {refusal.what}.", code=refusal.code, exit_code=ExitCode.BAD_INPUT, hint=refusal.hint
+        f"{path.name} {unusable.what}.", code=unusable.code, exit_code=ExitCode.BAD_INPUT, hint=unusable.hint
     )

@@ -1,4 +1,4 @@
-"""From a fitted pipeline to a model version: what `train` and `import` share."""
+"""Makes a model version from a fitted pipeline, for ``mlctl train`` and ``mlctl import``."""
 
 import io
 import pickle
@@ -33,9 +33,9 @@ from mlctl.training.pipeline import Takes
 
 @dataclass(frozen=True)
 class TrainedVersion:
-    """A model version and how it did. ``created`` is false when it existed already, byte for byte.
+    """A model version and its metrics. ``created`` is false if an identical version already exists.
 
-    ``cv`` is None where there was no cross-validation.
+    ``cv`` is None without cross-validation.
     """
 
     version: str
@@ -51,7 +51,7 @@ class TrainedVersion:
     gates: tuple[Gate, ...]
 
 
-def keep(
+def store(
     project_folder: Path,
     settings: Settings,
     fitted: Pipeline,
@@ -68,16 +68,16 @@ def keep(
 ) -> TrainedVersion:
     """Write a fitted pipeline as a model version.
 
-    ``train_rows`` give the ranges of the schema, ``test_rows`` the examples; ``recorded`` are the
-    settings that the version depends on.
+    ``train_rows``: rows for the ranges of the schema. ``test_rows``: rows for the examples. ``recorded``: the settings
+    that the version depends on.
     """
-    checked = gates.check(metrics, settings.gates)
+    gate_results = gates.check(metrics, settings.gates)
     labels = () if dataset.is_regression else tuple(np.asarray(fitted.classes_).tolist())
-    described = schema.make_schema(dataset, train_rows, labels)
+    model_schema = schema.make_schema(dataset, train_rows, labels)
     held_out, golden = _examples(fitted, dataset, test_rows, takes, report)
     files = {
         "model.joblib": pickled(fitted),
-        "schema.json": canonical_json(described),
+        "schema.json": canonical_json(model_schema),
         "metrics.json": canonical_json({**metrics, "cv": cv}),
         "split.json": canonical_json({"format": 1, "test_rows": test_rows.tolist()}),
         "heldout.json": canonical_json(answers.to_document(held_out)),
@@ -85,12 +85,12 @@ def keep(
     }
     report(Event("start", "engine", "Compiling to the portable engine"))
     estimator = pipeline.estimator_name(fitted)
-    compiled = _compile(fitted, described, labels, held_out, files, settings, estimator)
+    compiled = _compile(fitted, model_schema, labels, held_out, files, settings, estimator)
     files |= compiled.files
     engine, reason = build.choose_engine(compiled.entry, settings.deploy.engine)
     outcome = f"parity {compiled.entry['parity']} on {len(held_out)} held-out rows" if compiled.files else reason
     report(Event("finish", "engine", outcome, ok=bool(compiled.files)))
-    made = manifest.Manifest(
+    version_manifest = manifest.Manifest(
         project=settings.project,
         estimator=estimator,
         preprocess=pipeline.step_names(fitted),
@@ -101,7 +101,7 @@ def keep(
         portable=compiled.entry,
         files={name: sha256(data) for name, data in files.items()},
     )
-    version, created = Registry(project_folder, settings.project).write(made, files, origin)
+    version, created = Registry(project_folder, settings.project).write(version_manifest, files, origin)
     trust.remember(version.id, files["model.joblib"], project_folder, report)
     return TrainedVersion(
         version=version.id,
@@ -114,63 +114,63 @@ def keep(
         cv=cv,
         engine=engine,
         engine_reason=reason,
-        gates=checked,
+        gates=gate_results,
     )
 
 
 def _examples(
     fitted: Pipeline, dataset: Dataset, test_rows: Integers, takes: Takes, report: Report
 ) -> tuple[list[Example], list[Example]]:
-    """The held-out examples, and the golden ones among them."""
-    checked = test_rows[: reference_answers.HELD_OUT_AT_MOST]
-    total = len(checked)
-    report(Event("start", "examples", f"Asking scikit-learn for {total} rows, one at a time", total=total))
+    """Return the held-out examples, and the golden examples among them."""
+    example_rows = test_rows[: reference_answers.HELD_OUT_AT_MOST]
+    total = len(example_rows)
+    report(Event("start", "examples", f"Predicting {total} rows with scikit-learn, one at a time", total=total))
 
     def advance(done: int) -> None:
         report(Event("advance", "examples", done=done, total=total))
 
-    rows = pipeline.inputs(dataset, checked, takes)
+    rows = pipeline.inputs(dataset, example_rows, takes)
     try:
         with warnings.catch_warnings():
-            # What there is to warn of was told when it was measured.
+            # The same warnings were reported when the model was measured.
             warnings.simplefilter("ignore")
             outputs = [column.name for column in dataset.targets] if len(dataset.targets) > 1 else []
             held_out = reference_answers.examples(
-                fitted, rows, list(dataset.requests(checked)), advance, outputs=outputs
+                fitted, rows, list(dataset.requests(example_rows)), advance, outputs=outputs
             )
     except (Exception, SystemExit) as error:
-        # A pipeline may be somebody's code, and may never have met a row that comes alone.
+        # A custom pipeline may fail for a single row, which it has never predicted before.
         raise MlctlError(
-            f"{pipeline.estimator_name(fitted)} cannot predict one row alone: {type(error).__name__}: "
+            f"{pipeline.estimator_name(fitted)} cannot predict a single row: {type(error).__name__}: "
             f"{first_line(error)}",
             code="prediction_failed",
             exit_code=ExitCode.BAD_INPUT,
-            hint="The API is asked for single rows; `mlctl --debug` shows where it fails.",
+            hint="The API predicts single rows; `mlctl --debug` shows where it fails.",
         ) from error
-    chosen = reference_answers.choose_golden(None if dataset.is_regression else dataset.classes[checked], len(checked))
-    golden = [held_out[at] for at in chosen]
+    classes = None if dataset.is_regression else dataset.classes[example_rows]
+    golden = [held_out[index] for index in reference_answers.choose_golden(classes, total)]
     report(Event("finish", "examples", f"{len(golden)} of them are golden examples"))
     return held_out, golden
 
 
-def pickled(made: Pipeline) -> bytes:
-    """A pipeline as joblib writes it. Raises MlctlError (exit 3) for one that holds what cannot be written."""
+def pickled(fitted: Pipeline) -> bytes:
+    """Return a pipeline as joblib writes it. Raises MlctlError (exit 3) if it cannot be pickled."""
     buffer = io.BytesIO()
     try:
-        joblib.dump(made, buffer)
+        joblib.dump(fitted, buffer)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         raise MlctlError(
             f"The pipeline cannot be saved: {first_line(error)}.",
             code="pipeline_unsavable",
             exit_code=ExitCode.BAD_INPUT,
-            hint="Give it functions that have a name at the top of their module: neither lambdas nor inner functions.",
+            hint="Use functions that are defined at the top level of a module, not lambdas or nested functions.",
         ) from error
     return buffer.getvalue()
 
 
 @dataclass(frozen=True)
 class _Compiled:
-    """The manifest's ``portable`` entry, and the files that go with it."""
+    """The ``portable`` entry of the manifest, and its files."""
 
     entry: dict[str, Any]
     files: dict[str, bytes]
@@ -178,39 +178,39 @@ class _Compiled:
 
 def _compile(
     fitted: Pipeline,
-    described: dict[str, Any],
+    model_schema: dict[str, Any],
     labels: tuple[Label, ...],
     held_out: list[Example],
     files: dict[str, bytes],
     settings: Settings,
     estimator: str,
 ) -> _Compiled:
-    """Compile, and run the result in a clean Python on the held-out rows: no parity, no portable."""
+    """Compile the pipeline, and run the result in a clean Python on the held-out rows. Without parity, discard it."""
     try:
-        model = compile_pipeline(fitted, described["features"])
+        model = compile_pipeline(fitted, model_schema["features"])
     except NotPortableError as reason:
         return _Compiled(entry={"compiled": False, "reason": str(reason)}, files={})
-    arrays = {build.PORTABLE_FILE: model.to_bytes()}
+    model_files = {build.PORTABLE_FILE: model.to_bytes()}
     source = generate(model)
-    made = arrays if source is None else {**arrays, build.GENERATED_FILE: source.encode()}
+    portable_files = model_files if source is None else {**model_files, build.GENERATED_FILE: source.encode()}
 
-    def difference(made: dict[str, bytes]) -> proof.Difference | None:
+    def first_difference(portable_files: dict[str, bytes]) -> proof.Difference | None:
         candidate = build.layout(
             {"version": "0" * 64, "project": settings.project, "estimator": estimator, "parity": model.parity},
             {
                 "schema.json": files["schema.json"],
                 "metrics.json": files["metrics.json"],
-                build.PORTABLE_FILE: made[build.PORTABLE_FILE],
+                build.PORTABLE_FILE: portable_files[build.PORTABLE_FILE],
             },
-            generated=made.get(build.GENERATED_FILE),
+            generated=portable_files.get(build.GENERATED_FILE),
             python=settings.deploy.python,
         )
         return proof.first_difference(archive.write(candidate), held_out, labels, model.parity)
 
-    found = difference(made)
-    if found is not None and source is not None:
-        # The arrays are the truth: generated code only has to be as right and faster.
-        made, found = arrays, difference(arrays)
-    if found is not None:
-        return _Compiled(entry={"compiled": False, "reason": f"no parity with scikit-learn: {found}"}, files={})
-    return _Compiled(entry={"compiled": True, "parity": model.parity}, files=made)
+    difference = first_difference(portable_files)
+    if difference is not None and source is not None:
+        # Generated code is only an optimisation: without parity, try the model without it.
+        portable_files, difference = model_files, first_difference(model_files)
+    if difference is not None:
+        return _Compiled(entry={"compiled": False, "reason": f"no parity with scikit-learn: {difference}"}, files={})
+    return _Compiled(entry={"compiled": True, "parity": model.parity}, files=portable_files)

@@ -1,4 +1,4 @@
-"""Where a command works: the AWS account, region and profile, which the settings of a project may choose."""
+"""The AWS account, region and profile that a command works with."""
 
 from dataclasses import dataclass
 
@@ -11,31 +11,32 @@ from mlctl.stages import Stage
 
 @dataclass(frozen=True)
 class Place:
-    """An account and a region of AWS; ``profile`` is None where neither the settings nor AWS_PROFILE name one."""
+    """An AWS account and region. ``profile`` is None if neither the settings nor AWS_PROFILE set one."""
 
     account: str
     region: str
     profile: str | None
 
     def __str__(self) -> str:
-        """In words, for a line of output."""
+        """Return the text for a line of output."""
         profile = f", profile {self.profile}" if self.profile else ""
         return f"AWS account {self.account}, region {self.region}{profile}"
 
 
 def place_of(stage: Stage, identity: Identity | None = None) -> Place | None:
-    """Where ``stage`` is, None for an emulator; ``identity`` is what STS told, which is asked otherwise.
+    """Return the place of ``stage``, or None for an emulator.
 
-    Raises MlctlError (exit 5) where the credentials do not hold.
+    ``identity``: the caller's identity; by default this function requests it from STS. Raises MlctlError (exit 5) if
+    the credentials are invalid.
     """
     if stage.endpoint is not None:
         return None
     with translate_errors():
-        known = identity or resources.identity(stage.aws)
-    return Place(known.account, stage.aws.region, stage.aws.profile)
+        caller = identity or resources.identity(stage.aws)
+    return Place(caller.account, stage.aws.region, stage.aws.profile)
 
 
-def tell(place: Place | None, report: Report) -> None:
-    """Say where something is about to change."""
+def report_place(place: Place | None, report: Report) -> None:
+    """Report where a command is about to make changes."""
     if place is not None:
         report(Event("note", "place", str(place)))

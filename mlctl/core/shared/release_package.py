@@ -1,4 +1,4 @@
-"""What a deploy ships: a package built here, or the very bytes that another stage serves. Shared by verbs."""
+"""The package of a deploy: built on this machine, or downloaded from another stage."""
 
 import base64
 import hashlib
@@ -20,10 +20,10 @@ from mlctl.stages import Stage
 
 
 @dataclass(frozen=True)
-class Shipment:
-    """A zip for Lambda, what it is, and how exactly its answers must agree with scikit-learn's.
+class ReleasePackage:
+    """A zip for Lambda, its description, and its parity with scikit-learn.
 
-    ``row_seconds``: what a row takes here with one CPU, where the package was built here.
+    ``row_seconds``: seconds for one row with one CPU, if the package was built on this machine.
     """
 
     code: Code
@@ -32,50 +32,51 @@ class Shipment:
     row_seconds: float | None = None
 
 
-def built(version: ModelVersion, settings: Settings, report: Report = silent) -> Shipment:
-    """The package of a version, built and proven here. Raises as ``packaging.build.build`` does."""
-    package = build.build_package(version, engine=settings.deploy.engine, python=settings.deploy.python, report=report)
-    shipment = _shipment(package.zip, package.python, package.version, package.digest, package.parity)
-    return replace(shipment, row_seconds=package.row_seconds)
+def build_package(version: ModelVersion, settings: Settings, report: Report = silent) -> ReleasePackage:
+    """Build and prove the package of a version. Raises the errors of ``packaging.build.build_package``."""
+    built = build.build_package(version, engine=settings.deploy.engine, python=settings.deploy.python, report=report)
+    package = _release_package(built.zip, built.python, built.version, built.digest, built.parity)
+    return replace(package, row_seconds=built.row_seconds)
 
 
-def live_on(stage: Stage) -> Shipment:
-    """The package that is live on a stage, as AWS keeps it.
+def download_live_package(stage: Stage) -> ReleasePackage:
+    """Download the package that is live on a stage.
 
-    Raises MlctlError: exit 6 when nothing is live there, exit 5 when what AWS gives is not what it says it is.
+    Raises MlctlError: exit 6 if nothing is live there; exit 5 if the package does not match its description.
     """
-    found = package_download.live_package(stage.aws, stage.names)
-    if found is None:
+    download = package_download.live_package(stage.aws, stage.names)
+    if download is None:
         raise stage.not_deployed()
-    release, zipped = found
+    release, zipped = download
     text = release.text
-    shipped = _package_document(zipped)
-    if text is None or shipped.get("version") != text.model:
+    document = _package_document(zipped)
+    if text is None or document.get("version") != text.model:
         raise MlctlError(
-            f"What is live on stage '{stage.name}' was not made by mlctl.",
+            f"mlctl did not make the live release on stage '{stage.name}'.",
             code="not_ours",
             exit_code=ExitCode.AWS,
-            hint="Deploy a model version there first; only releases of mlctl can be promoted.",
+            hint="Deploy a model version there first: you can only promote releases of mlctl.",
         )
     python = release.config.runtime.removeprefix("python")
-    return _shipment(zipped, python, text.model, text.package, shipped["parity"])
+    return _release_package(zipped, python, text.model, text.package, document["parity"])
 
 
-def check_size(shipment: Shipment) -> None:
-    """Raise MlctlError (exit 3) for a package that Lambda would refuse, before anything is uploaded."""
-    unzipped = sum(entry.file_size for entry in zipfile.ZipFile(BytesIO(shipment.zip)).infolist())
+def check_size(package: ReleasePackage) -> None:
+    """Raise MlctlError (exit 3) for a package that is too large for Lambda."""
+    unzipped = sum(entry.file_size for entry in zipfile.ZipFile(BytesIO(package.zip)).infolist())
     if unzipped > UNZIPPED_BYTES:
         raise MlctlError(
-            f"The package is {unzipped / 1e6:.0f} MB unzipped; Lambda takes {UNZIPPED_BYTES / 1e6:.0f} MB.",
+            f"The package is {unzipped / 1e6:.0f} MB unzipped; the limit of Lambda is {UNZIPPED_BYTES / 1e6:.0f} MB.",
             code="package_too_large",
             exit_code=ExitCode.BAD_INPUT,
             hint="Train a smaller model: fewer trees (-p n_estimators=…) or shallower ones (-p max_depth=…).",
         )
 
 
-def _shipment(zipped: bytes, python: str, model: str, package: str, parity: Parity) -> Shipment:
+def _release_package(zipped: bytes, python: str, model: str, digest: str, parity: Parity) -> ReleasePackage:
     sha256 = base64.b64encode(hashlib.sha256(zipped).digest()).decode()
-    return Shipment(Code(python=python, model=model, package=package, sha256=sha256, size=len(zipped)), zipped, parity)
+    code = Code(python=python, model=model, package=digest, sha256=sha256, size=len(zipped))
+    return ReleasePackage(code, zipped, parity)
 
 
 def _package_document(zipped: bytes) -> dict[str, Any]:

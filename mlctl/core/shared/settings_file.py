@@ -1,4 +1,4 @@
-"""The text of the ``mlctl.toml`` that ``mlctl init`` writes."""
+"""Writes the text of a new ``mlctl.toml`` for ``mlctl init``."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -23,10 +23,10 @@ def document(
     ignored: Mapping[str, str],
     codes: Mapping[str, str],
 ) -> str:
-    """The text of ``mlctl.toml``, with a comment at each key.
+    """Return the text of ``mlctl.toml``, with a comment at each key.
 
-    ``ignored``: the columns that are left out, each with the reason; ``codes``: those that are written
-    with leading zeros, each with such a value.
+    ``ignored``: columns to leave out, each with the reason. ``codes``: columns with leading zeros, each with such a
+    value.
     """
     metric = {"binary": "roc_auc = 0.75", "multiclass": "accuracy = 0.8", "regression": "r2 = 0.7"}[dataset.task]
     lines = [
@@ -35,7 +35,7 @@ def document(
         "",
         "[data]",
         _with_comment(f"source = {toml_text(data.source)}", "a path, s3://…, - for standard input, or a built-in set"),
-        _with_comment(f"target = {_target(dataset)}", _told(dataset)),
+        _with_comment(f"target = {_target(dataset)}", _target_comment(dataset)),
         _with_comment(f'# task = "{dataset.task}"', "found from the target; binary, multiclass or regression"),
     ]
     if ignored:
@@ -44,14 +44,14 @@ def document(
         lines.append(_with_comment(f"ignore = [{listed}]", reasons))
     else:
         lines.append(_with_comment("# ignore = []", "columns to leave out"))
-    lines += _how_to_read(data, codes)
+    lines += _reading_lines(data, codes)
     lines += [
         _with_comment("test_size = 0.2", "the share of rows held out for the metrics"),
         "seed = 42",
         _with_comment('# split = "group"', 'or "time"; with split_by = "a column"'),
         "",
         "# The columns as they were read; the kinds can be set above.",
-        *(f"#   {line}" for line in _listed(columns)),
+        *(f"#   {line}" for line in _column_lines(columns)),
         "",
         "[model]",
         _with_comment(f"estimator = {toml_text(DEFAULT_ESTIMATOR[dataset.task])}", "any scikit-learn estimator"),
@@ -75,24 +75,24 @@ def document(
 
 
 def _folds(dataset: Dataset) -> int:
-    """The usual number of folds, or as many as the rarest class has rows to train on."""
+    """Return the usual number of folds, or the number of training rows of the rarest class if it is smaller."""
     try:
         training = split.hold_out(dataset, DataSettings()).train
     except MlctlError:
-        # A class of one row: `data validate` tells of it, and the file has to be written all the same.
+        # A class has only one row. `data validate` reports it; the file is useful anyway.
         return _USUAL_FOLDS
     if dataset.is_regression:
         return max(2, min(_USUAL_FOLDS, len(training)))
     return max(2, min(_USUAL_FOLDS, *checks.balance(dataset, training).values()))
 
 
-def _how_to_read(data: DataSettings, codes: Mapping[str, str]) -> list[str]:
+def _reading_lines(data: DataSettings, codes: Mapping[str, str]) -> list[str]:
     if data.kinds:
         listed = ", ".join(f"{toml_key(name)} = {toml_text(kind)}" for name, kind in data.kinds.items())
         reasons = "; ".join(f"{name}: codes, for some have leading zeros ('{codes[name]}')" for name in data.kinds)
         lines = [_with_comment(f"kinds = {{ {listed} }}", reasons)]
     else:
-        meaning = "number, category, boolean or date, where the guess is wrong"
+        meaning = "number, category, boolean or date, if the guess is wrong"
         lines = [_with_comment('# kinds = { zip = "category" }', meaning)]
     if data.missing:
         lines.append(_with_comment(f"missing = [{', '.join(map(toml_text, data.missing))}]", "texts that are no value"))
@@ -105,7 +105,7 @@ def _how_to_read(data: DataSettings, codes: Mapping[str, str]) -> list[str]:
     return lines
 
 
-def _listed(columns: Sequence[ColumnDescription]) -> list[str]:
+def _column_lines(columns: Sequence[ColumnDescription]) -> list[str]:
     width = max(len(column.name) for column in columns)
     lines = []
     for column in columns:
@@ -120,7 +120,7 @@ def _target(dataset: Dataset) -> str:
     return names[0] if len(names) == 1 else f"[{', '.join(names)}]"
 
 
-def _told(dataset: Dataset) -> str:
+def _target_comment(dataset: Dataset) -> str:
     if dataset.is_regression:
         return f"regression: {'a number' if len(dataset.targets) == 1 else 'several numbers'} to predict"
     counts = checks.balance(dataset)

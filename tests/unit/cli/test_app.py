@@ -61,7 +61,7 @@ def test_wrong_parameters(project: Path, cli: Cli, words: tuple[str, ...], messa
 def test_a_value_that_scikit_learn_refuses_is_bad_input(project: Path, cli: Cli) -> None:
     result = cli("train", "-p", "n_estimators=-1")
     assert result.code == 3
-    assert "scikit-learn refused to train sklearn.ensemble.RandomForestClassifier" in result.err
+    assert "scikit-learn cannot train sklearn.ensemble.RandomForestClassifier" in result.err
     assert list((project / "artifacts").rglob("manifest.json")) == []
 
 

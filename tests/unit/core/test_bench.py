@@ -124,12 +124,12 @@ class TestMeasuring:
             Measurement(cold=0.1, warm=(0.003,), bare=10, peak=300 * 1024 * 1024),
             Measurement(cold=0.2, warm=(0.004,), bare=8, peak=100),
         ]
-        side = bench._side(Weight(2, 1), runs, 256, Traffic(1, 0.0), Price(0.0, 0.0))
+        side = bench._figures(Weight(2, 1), runs, 256, Traffic(1, 0.0), Price(0.0, 0.0))
         assert (side.cold_median(), side.percentile(0.5), side.percentile(0.99)) == (0.2, 0.002, 0.004)
         assert side.growth == 300 * 1024 * 1024 - 10
         # It needs more than the settings have.
         assert side.cost.memory == 320
-        assert bench._side(None, runs, 512, Traffic(1, 0.0), Price(0.0, 0.0)).cost.memory == 512
+        assert bench._figures(None, runs, 512, Traffic(1, 0.0), Price(0.0, 0.0)).cost.memory == 512
 
     def test_runs_alternate_and_begin_at_other_rows(self, monkeypatch: pytest.MonkeyPatch) -> None:
         asked = []
@@ -141,7 +141,7 @@ class TestMeasuring:
         monkeypatch.setattr(Candidate, "measure", measure)
         monkeypatch.setattr(bench, "WARM_SECONDS", 1.5)
         sides = [Candidate(name, Path(), [[0.0]] * 10) for name in ("a", "b")]
-        found = bench._in_turn(sides, 3, lambda event: None)
+        found = bench._measure_in_turn(sides, 3, lambda event: None)
         assert asked == [(name, first, 0.5) for first in (0, 3, 6) for name in ("a", "b")]
         assert [len(each) for each in found] == [3, 3]
 
@@ -382,7 +382,7 @@ class TestCommand:
         (trained / "mlctl.toml").write_text(f'[deploy]\narchitecture = "x86_64"\nmemory = 512\npython = "{other}"\n')
         words = ("--requests-per-month", "1000", "--cold-share", "100", "--price-gb-second", "0", "--memory", "2048")
         done = cli("bench", *QUICK, *words, "--json")
-        assert f"The package is for Python {other}; both sides are measured in 3." in done.err
+        assert f"The package is for Python {other}; both engines are measured in 3." in done.err
         found = done.json
         assumed, month = found["assumptions"], found["portable"]["month"]
         assert (assumed["architecture"], assumed["price_gb_second_usd"], assumed["cold_share"]) == ("x86_64", 0, 1)
@@ -498,7 +498,7 @@ class TestTable:
             Measurement(1.05, (0.0044,) * 99, 13_000_000, 3 * 10**8),
         )
         sides = [
-            bench._side(weight, [run], 256, traffic, price)
+            bench._figures(weight, [run], 256, traffic, price)
             for weight, run in ((Weight(215_000, 78_000), quick), (Weight(270_000_000, 63_000_000), slow))
         ]
         made = bench.Bench(
@@ -547,11 +547,11 @@ class TestTable:
     def test_a_difference_and_an_unknown_size_are_told(self) -> None:
         lines = self.drawn(120, difference="row 3: scikit-learn says 1.0, the portable engine 2.0")
         assert "The answers differ: row 3: scikit-learn says 1.0, the portable engine 2.0." in lines
-        side = bench._side(None, [Measurement(1.0, (1.0,), 0, 1)], 256, Traffic(1, 0), Price(0, 0))
+        side = bench._figures(None, [Measurement(1.0, (1.0,), 0, 1)], 256, Traffic(1, 0), Price(0, 0))
         assert "unknown" in self.drawn(120, sklearn=side)[3]
 
     def test_a_cold_start_beyond_the_timeout_is_told(self) -> None:
-        slow = bench._side(None, [Measurement(3.0, (0.001,), 0, 1)], 256, Traffic(1, 0), Price(0, 0))
+        slow = bench._figures(None, [Measurement(3.0, (0.001,), 0, 1)], 256, Traffic(1, 0), Price(0, 0))
         told = " ".join(self.drawn(120, sklearn=slow))
         assert (
             "! A cold start of scikit-learn with 256 MB takes 20.7 s: more than the function's timeout of 10 s" in told

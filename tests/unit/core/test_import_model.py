@@ -150,7 +150,7 @@ def test_a_person_is_told_of_the_names_the_rows_and_what_the_metrics_are_worth(
     assert "recognised by mlctl: " in shown.err
     assert "sklearn.tree._classes.DecisionTreeClassifier" in shown.err
     assert "✓ Measuring on 24 rows: accuracy 1.000" in shown.err
-    assert "If the model was trained on these rows, its metrics flatter it." in shown.err
+    assert "If the model was trained on these rows, its metrics are better than they should be." in shown.err
     assert "Model version " in shown.out
     assert "cross-validation" not in shown.out
 
@@ -224,7 +224,7 @@ def test_rows_may_have_more_columns_another_order_and_lack_a_class(project: Path
     assert evaluated.code == 0, evaluated.err
     assert evaluated.json["metrics"] == done.json["metrics"]
     part.assign(width=1.0).to_csv("part.csv", index=False)
-    assert "is not what model version" in cli("evaluate").err
+    assert "is not the data that model version" in cli("evaluate").err
 
 
 def test_a_built_in_set_keeps_its_names(project: Path, cli: Cli) -> None:
@@ -453,7 +453,7 @@ def test_data_that_does_not_fit_the_model(project: Path, cli: Cli, data: Path) -
     joblib.dump(DecisionTreeClassifier().fit(frame[["length"]], frame["species"].str.upper()), "model.joblib")
     refused = cli(*WORDS, "--trust")
     assert refused.code == 3
-    assert "has the class 'large' in species, but the model knows 'LARGE', 'SMALL' alone.\n" in refused.err
+    assert "has the class 'large' in species, but the model knows only 'LARGE', 'SMALL'.\n" in refused.err
     joblib.dump(RandomForestRegressor(n_estimators=2).fit(frame[["length"]], frame["grams"]), "model.joblib")
     refused = cli(*WORDS, "--trust")
     assert (refused.code, "has a target species of kind category" in refused.err) == (3, True)

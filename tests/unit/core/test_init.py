@@ -267,7 +267,7 @@ def test_nothing_is_written_over_without_force(project: Path, cli: Cli) -> None:
     refused = cli("init", "customers.csv")
     assert (refused.code, refused.err) == (
         2,
-        "Error: mlctl.toml is here already.\nNext:  Change it by hand, or give --force to write a new one over it.\n",
+        "Error: mlctl.toml already exists.\nNext:  Edit it, or give --force to overwrite it.\n",
     )
     assert (project / "mlctl.toml").read_text() == "[model]\ncv = 3\n"
     assert cli("init", "customers.csv", "--force").code == 0
@@ -521,7 +521,7 @@ def test_columns_may_be_named_to_be_left_out(project: Path, cli: Cli) -> None:
     assert "# age: left out by --ignore; plan: left out by --ignore" in (project / "mlctl.toml").read_text()
     trains(cli)
     both = cli("init", "customers.csv", "--ignore", "spend", "--target", "spend", "--force")
-    assert (both.code, both.err.splitlines()[0]) == (2, "Error: spend cannot be the target and be left out.")
+    assert (both.code, both.err.splitlines()[0]) == (2, "Error: spend is in both --target and --ignore.")
     unknown = cli("init", "customers.csv", "--ignore", "plam", "--force")
     assert (unknown.code, "customers.csv has no column 'plam'" in unknown.err) == (3, True)
 

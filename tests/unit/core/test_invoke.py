@@ -23,7 +23,7 @@ def test_words() -> None:
     assert payload_from_words(["5.1", "abc", "5_1"]) == {"features": [5.1, "abc", "5_1"]}
     assert payload_from_words(["5.1,3.5, 1.4"]) == {"features": [5.1, 3.5, 1.4]}
     assert payload_from_words(["a=1,b=2"]) == {"features": {"a": 1, "b": 2}}
-    with pytest.raises(MlctlError, match="Some values have a name and some have none"):
+    with pytest.raises(MlctlError, match="Some values have a name and some do not"):
         payload_from_words(["a=1", "2"])
 
 
@@ -69,7 +69,7 @@ def test_words_that_the_schema_does_not_explain() -> None:
     # Names that it does not know, when all have one: the API refuses them by name.
     assert payload_from_words(["sise=5", "zap=1"], SCHEMA) == {"features": {"sise": 5, "zap": 1}}
     assert payload_from_words(["size=5", "zap=1"], SCHEMA) == {"features": {"size": 5, "zap": 1}}
-    with pytest.raises(MlctlError, match="Some values have a name and some have none"):
+    with pytest.raises(MlctlError, match="Some values have a name and some do not"):
         payload_from_words(["size=5", "1"], SCHEMA)
     with pytest.raises(MlctlError, match="size is given twice"):
         payload_from_words(["size=5", "size=6"], SCHEMA)

@@ -413,7 +413,7 @@ def test_a_tail_ends_with_an_emulator_that_is_not_started_again(project: Path, e
     with pytest.raises(MlctlError, match="has ended and writes no more log lines") as end:
         next(lines)
     assert (end.value.code, end.value.exit_code) == ("emulator_ended", ExitCode.AWS)
-    assert told == ["The local emulator has ended: waiting for it to start again (Ctrl-C to end)"]
+    assert told == ["The local emulator stopped. Waiting for it to start again (Ctrl-C to stop)"]
 
 
 def test_a_tail_goes_on_with_the_next_emulator(project: Path, ended: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -430,4 +430,4 @@ def test_a_tail_goes_on_with_the_next_emulator(project: Path, ended: Emulator, m
 
     monkeypatch.setattr(LogReader, "read", again)
     assert next(lines).message == "after"
-    assert told[1:] == ["The local emulator was started again.", "reconnected"]
+    assert told[1:] == ["The local emulator started again.", "reconnected"]

@@ -153,7 +153,7 @@ def test_prune_keeps_the_newest(trained: Path, cli: Cli) -> None:
 
 def test_prune_never_deletes_what_is_released(trained: Path, iris: ModelVersion, cli: Cli, monkeypatch: Any) -> None:
     cli("train", "-p", "n_estimators=2")
-    monkeypatch.setattr(prune, "_released", lambda *_: {iris.id})
+    monkeypatch.setattr(prune, "_released_versions", lambda *_: {iris.id})
     shown = cli("models", "prune", "--keep", "1").out
     assert shown == "0 deleted, 2 left. 1 older kept: released on a stage.\n"
 

@@ -87,10 +87,10 @@ def warnings(project: Path, now: float) -> list[str]:
 
 def test_a_canary_that_nobody_watches_any_more_is_told_with_what_to_do(with_canary: None, project: Path) -> None:
     share = "Release 2 gets 10 % of the traffic since 2026-03-01 12:00 UTC, for 300 s"
-    onward = f"`mlctl deploy {MODEL[:12]} --stage prod` goes on with it, `mlctl rollback --stage prod` takes it back."
-    assert warnings(project, NOON + 1000) == [f"{share}: the command that watched it was cut off. {onward}"]
+    onward = f"`mlctl deploy {MODEL[:12]} --stage prod` continues it, `mlctl rollback --stage prod` ends it."
+    assert warnings(project, NOON + 1000) == [f"{share}. The command that watched it was interrupted. {onward}"]
     # Its command may be at work somewhere.
-    assert warnings(project, NOON + 10) == [f"{share}. Should the command that watches it be cut off: {onward}"]
+    assert warnings(project, NOON + 10) == [f"{share}. If the command that watches it is interrupted: {onward}"]
 
 
 def test_the_canary_is_told_on_stderr_and_marked_in_the_table(with_canary: None, cli: Cli) -> None:
@@ -105,7 +105,7 @@ def test_the_canary_is_told_on_stderr_and_marked_in_the_table(with_canary: None,
 def test_weights_that_mlctl_did_not_set_are_told_too(on_aws: Any, cli: Cli) -> None:
     on_aws((release("1"), release("2", by=None)), AliasState("1", AliasText(), {"2": 0.25}))
     result = cli("releases", "--stage", "prod")
-    assert "Release 2 gets 25 % of the traffic, and mlctl has not noted since when: `mlctl deploy --stage" in result.err
+    assert "Release 2 gets 25 % of the traffic; mlctl has no record of the start. `mlctl deploy --stage" in result.err
 
 
 def test_a_canary_is_what_has_traffic() -> None:

@@ -76,7 +76,7 @@ def test_what_breaks_the_schema(shop: Path, cli: Cli, rows: Any, line: str, colu
     assert refused.json["problems"] == [breach(2, column, reason)]
     assert refused.json["problem_count"] == 1
     assert refused.json["error"]["code"] == "schema_broken"
-    assert "new.csv does not fit model version" in refused.json["error"]["message"]
+    assert "new.csv does not match the schema of model version" in refused.json["error"]["message"]
     assert refused.json["error"]["message"].endswith(": 1 problem.")
 
 

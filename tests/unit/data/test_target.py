@@ -210,4 +210,4 @@ class TestDataset:
         assert "waist, weight are the numbers to predict (regression)." in shown
         left_out = cli("init", "body.csv", "--target", "waist,weight", "--ignore", "weight", "--force")
         assert left_out.code == 2
-        assert "weight cannot be the target and be left out." in left_out.err
+        assert "weight is in both --target and --ignore." in left_out.err

@@ -284,7 +284,7 @@ def test_a_profile_that_the_project_chose_is_named_before_a_stage_changes(
     trained: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (trained / "mlctl.toml").write_text("[stage.prod]\nprofile = 'work'\nregion = 'eu-west-1'\n")
-    told = "AWS profile: work, as mlctl.toml, [stage.prod] says"
+    told = "AWS profile: work (from mlctl.toml, [stage.prod])"
     for words in (("deploy",), ("rollback",), ("destroy", "--yes"), ("up", "-p", "n_estimators=2")):
         assert told in cli(*words, "--stage", "prod").err
     assert "AWS profile" not in cli("rollback", "--stage", "dev").err

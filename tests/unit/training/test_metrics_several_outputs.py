@@ -127,7 +127,7 @@ class TestTraining:
         write(gym, model='estimator = "sklearn.ensemble.GradientBoostingRegressor"')
         said = cli("train").err
         assert (
-            "scikit-learn refused to train sklearn.ensemble.GradientBoostingRegressor: y should be a 1d array" in said
+            "scikit-learn cannot train sklearn.ensemble.GradientBoostingRegressor: y should be a 1d array" in said
         )
         assert "[model] pipeline" in said
         assert "sklearn.multioutput.MultiOutputRegressor" in said

@@ -282,7 +282,7 @@ def make():
         (raising("predict"), 3, "failed to train: LookupError: no luck in predict"),
         (raising("exit"), 3, "failed to train: SystemExit: gone"),
         (raising("class"), 3, "The model answers 'perhaps', which is no class of churned."),
-        (raising("one row"), 3, "cannot predict one row alone: LookupError: no luck in predict"),
+        (raising("one row"), 3, "cannot predict a single row: LookupError: no luck in predict"),
         (
             "from sklearn.pipeline import make_pipeline\nfrom sklearn.preprocessing import FunctionTransformer\n"
             "from sklearn.tree import DecisionTreeClassifier\ndef make():\n"

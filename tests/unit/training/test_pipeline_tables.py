@@ -108,7 +108,7 @@ def test_fractions_are_no_classes_unless_they_are_taken_for_texts(shop: Path, cl
     write_settings(shop, "t", data='task = "binary"')
     refused = cli("train")
     assert refused.code == 3
-    assert 'Next:  Fractions are no classes: set [data] kinds = { "t" = "category" }, or task = ' in refused.err
+    assert 'Next:  Fractions cannot be classes: set [data] kinds = { "t" = "category" }, or task = ' in refused.err
     write_settings(shop, "t", data='task = "binary"\nkinds = { "t" = "category" }')
     assert cli("train").code == 0
     assert newest(shop).read_json("schema.json")["target"]["labels"] == ["0.5", "1.5"]
@@ -227,19 +227,19 @@ def test_describe_shows_each_kind(shop: Path, cli: Cli) -> None:
 def test_up_without_a_settings_file_does_not_fall_back_to_iris(shop: Path, cli: Cli) -> None:
     (shop / "mlctl.toml").unlink()
     cli("train", "--source", "customers.csv", "--target", "churned", "-p", "n_estimators=5")
-    with pytest.raises(MlctlError, match=r"was made of customers.csv, but no mlctl.toml says so") as error:
-        workflows._refuse_other_data(shop, settings.load(shop))
+    with pytest.raises(MlctlError, match=r"was trained on customers.csv, but there is no mlctl.toml") as error:
+        workflows._check_default_data(shop, settings.load(shop))
     assert error.value.exit_code == 2
     # One that was changed on disk counts for nothing, as everywhere in `up`.
     (manifest,) = (shop / "artifacts" / "iris").rglob("manifest.json")
     whole = manifest.read_bytes()
     manifest.write_bytes(b"{}")
-    workflows._refuse_other_data(shop, settings.load(shop))
+    workflows._check_default_data(shop, settings.load(shop))
     manifest.write_bytes(whole)
     # What a flag says is meant, and with a file whatever that says.
-    workflows._refuse_other_data(shop, settings.load(shop, flags={"data": {"source": "wine"}}))
+    workflows._check_default_data(shop, settings.load(shop, flags={"data": {"source": "wine"}}))
     write_settings(shop)
-    workflows._refuse_other_data(shop, settings.load(shop))
+    workflows._check_default_data(shop, settings.load(shop))
 
 
 def test_the_same_settings_and_data_give_the_same_version(shop: Path, cli: Cli) -> None:
@@ -274,7 +274,7 @@ def test_evaluate_refuses_rows_that_have_changed_but_not_a_place_that_has(shop: 
     text = (shop / "data" / "customers.csv").read_text()
     (shop / "data" / "customers.csv").write_text(text.replace("yes", "no", 1))
     refused = cli("evaluate", "--source", "data/customers.csv")
-    assert (refused.code, "is not what model version" in refused.err) == (3, True)
+    assert (refused.code, "is not the data that model version" in refused.err) == (3, True)
 
 
 @pytest.mark.parametrize("split", ["group", "time"])
@@ -382,7 +382,7 @@ def test_a_list_of_transformers_that_cannot_take_texts_says_which_setting_can(sh
     refused = cli("train")
     assert refused.code == 3
     assert (
-        "scikit-learn refused to train sklearn.ensemble.RandomForestClassifier: could not convert string" in refused.err
+        "scikit-learn cannot train sklearn.ensemble.RandomForestClassifier: could not convert string" in refused.err
     )
     assert 'preprocess = "auto"' in refused.err
 
