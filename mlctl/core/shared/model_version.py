@@ -14,13 +14,9 @@ from sklearn.pipeline import Pipeline
 
 from mlctl.data.columns import Integers
 from mlctl.data.dataset import Dataset
-from mlctl.data.values import Label
 from mlctl.errors import ExitCode, MlctlError, first_line
 from mlctl.files import canonical_json, sha256
-from mlctl.packaging import archive, build, proof
-from mlctl.portable.codegen.generator import generate
-from mlctl.portable.compile import compile_pipeline
-from mlctl.portable.ir.program import NotPortableError
+from mlctl.packaging import build, portable_files
 from mlctl.progress import Event, Report
 from mlctl.registry import answers, gates, manifest, schema, trust
 from mlctl.registry.answers import Example
@@ -85,7 +81,16 @@ def keep(
     }
     report(Event("start", "engine", "Compiling to the portable engine"))
     estimator = pipeline.estimator_name(fitted)
-    compiled = _compile(fitted, described, labels, held_out, files, settings, estimator)
+    compiled = portable_files.compile_and_prove(
+        fitted,
+        files,
+        described["features"],
+        labels,
+        held_out,
+        project=settings.project,
+        estimator=estimator,
+        python=settings.deploy.python,
+    )
     files |= compiled.files
     engine, reason = build.choose_engine(compiled.entry, settings.deploy.engine)
     outcome = f"parity {compiled.entry['parity']} on {len(held_out)} held-out rows" if compiled.files else reason
@@ -166,51 +171,3 @@ def pickled(made: Pipeline) -> bytes:
             hint="Give it functions that have a name at the top of their module: neither lambdas nor inner functions.",
         ) from error
     return buffer.getvalue()
-
-
-@dataclass(frozen=True)
-class _Compiled:
-    """The manifest's ``portable`` entry, and the files that go with it."""
-
-    entry: dict[str, Any]
-    files: dict[str, bytes]
-
-
-def _compile(
-    fitted: Pipeline,
-    described: dict[str, Any],
-    labels: tuple[Label, ...],
-    held_out: list[Example],
-    files: dict[str, bytes],
-    settings: Settings,
-    estimator: str,
-) -> _Compiled:
-    """Compile, and run the result in a clean Python on the held-out rows: no parity, no portable."""
-    try:
-        model = compile_pipeline(fitted, described["features"])
-    except NotPortableError as reason:
-        return _Compiled(entry={"compiled": False, "reason": str(reason)}, files={})
-    arrays = {build.PORTABLE_FILE: model.to_bytes()}
-    source = generate(model)
-    made = arrays if source is None else {**arrays, build.GENERATED_FILE: source.encode()}
-
-    def difference(made: dict[str, bytes]) -> proof.Difference | None:
-        candidate = build.layout(
-            {"version": "0" * 64, "project": settings.project, "estimator": estimator, "parity": model.parity},
-            {
-                "schema.json": files["schema.json"],
-                "metrics.json": files["metrics.json"],
-                build.PORTABLE_FILE: made[build.PORTABLE_FILE],
-            },
-            generated=made.get(build.GENERATED_FILE),
-            python=settings.deploy.python,
-        )
-        return proof.first_difference(archive.write(candidate), held_out, labels, model.parity)
-
-    found = difference(made)
-    if found is not None and source is not None:
-        # The arrays are the truth: generated code only has to be as right and faster.
-        made, found = arrays, difference(arrays)
-    if found is not None:
-        return _Compiled(entry={"compiled": False, "reason": f"no parity with scikit-learn: {found}"}, files={})
-    return _Compiled(entry={"compiled": True, "parity": model.parity}, files=made)
