@@ -17,7 +17,6 @@ from handler.body import MAX_RESPONSE_CHARACTERS, RequestError, read_body, respo
 from handler.features import read_rows
 from handler.service import Service
 
-# Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any

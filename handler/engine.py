@@ -7,7 +7,6 @@ import json
 from handler.ops import InvalidModel, Program, UnprocessableRow
 from handler.safetensors import read, unique
 
-# Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any

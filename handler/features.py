@@ -5,7 +5,6 @@ from __future__ import annotations
 from handler.body import MAX_RESPONSE_CHARACTERS, Repeated, RequestError, response_too_large
 from handler.numbers import FLOAT32_LIMIT, no_number, outside, range_of
 
-# Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any

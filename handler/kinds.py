@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from handler.numbers import FLOAT32_LIMIT, INFINITY, called, no_number, outside, range_of
 
-# Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,6 @@ import json
 import os
 import sys
 
-# Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any

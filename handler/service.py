@@ -10,7 +10,6 @@ from handler.features import Schema, unanswerable
 from handler.ops import NO_NUMBER
 from handler.safetensors import unique
 
-# Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any

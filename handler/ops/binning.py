@@ -11,7 +11,6 @@ from itertools import accumulate
 from handler.ops import InvalidModel, scalar
 from handler.ops.validation import finite, flag, rising
 
-# Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any

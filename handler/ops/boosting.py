@@ -11,7 +11,6 @@ from handler.ops import InvalidModel
 from handler.ops.link_functions import expit, exponential, softmax
 from handler.ops.trees import sums_over_trees
 
-# Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any

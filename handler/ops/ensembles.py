@@ -10,7 +10,6 @@ from handler.ops import InvalidModel, everything, positions
 from handler.ops.link_functions import softmax
 from handler.ops.trees import counts, sums_over_trees
 
-# Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable

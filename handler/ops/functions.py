@@ -10,7 +10,6 @@ import math
 
 from handler.ops import InvalidModel
 
-# Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable

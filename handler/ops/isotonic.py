@@ -11,7 +11,6 @@ from math import isfinite
 from handler.ops import NO_NUMBER, InvalidModel, UnprocessableRow
 from handler.ops.composition import checker
 
-# Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any

@@ -14,7 +14,6 @@ from handler.ops import NO_NUMBER, InvalidModel, UnprocessableRow
 from handler.ops.composition import checker
 from handler.ops.link_functions import expit, exponential, softmax
 
-# Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -6,7 +6,6 @@ from math import exp, fsum
 
 from handler.ops import NO_NUMBER, UnprocessableRow
 
-# Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence

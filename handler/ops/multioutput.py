@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from handler.ops import InvalidModel, everything
 
-# Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable

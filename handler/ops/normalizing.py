@@ -10,7 +10,6 @@ from operator import mul
 
 from handler.ops import InvalidModel, scalar
 
-# Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any

@@ -11,7 +11,6 @@ from bisect import bisect_left
 from handler.ops import InvalidModel
 from handler.ops.validation import flag, whole
 
-# Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any

@@ -13,7 +13,6 @@ from sys import float_info
 from handler.ops import InvalidModel, UnprocessableRow
 from handler.ops.validation import finite
 
-# Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable

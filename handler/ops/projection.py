@@ -12,7 +12,6 @@ from operator import mul
 from handler.ops import InvalidModel, positions
 from handler.ops.validation import finite
 
-# Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -13,7 +13,6 @@ from math import log, sqrt
 from handler.ops import InvalidModel, UnprocessableRow, bounds
 from handler.ops.validation import finite, flag, rising
 
-# Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable

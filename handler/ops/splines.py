@@ -12,7 +12,6 @@ from bisect import bisect_right
 from handler.ops import InvalidModel, UnprocessableRow
 from handler.ops.validation import finite, flag, rising, whole
 
-# Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,6 @@ from math import erfc, exp, inf, log1p, nan, sqrt
 
 from handler.ops import NO_NUMBER, InvalidModel, UnprocessableRow, everything
 
-# Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,6 @@ import struct
 
 from handler.ops import InvalidModel, UnprocessableRow
 
-# Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -12,7 +12,6 @@ from itertools import accumulate
 
 from handler.ops import InvalidModel
 
-# Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from handler.ops import InvalidModel
 
-# Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
