@@ -96,13 +96,13 @@ def _answer(method: str, path: str, event: Any, started: float) -> tuple[int, Js
         _allow(method, "GET", path)
         return 200, SERVICE.description(), {}
     raise RequestError(
-        404, "not_found", f"There is nothing at {path[:200]}. Known: POST /predict, GET /health, GET /model."
+        404, "not_found", f"No route {path[:200]}. The routes are POST /predict, GET /health and GET /model."
     )
 
 
 def _allow(method: str, allowed: str, path: str) -> None:
     if method != allowed:
-        message = f"{path} takes {allowed}, not {method[:20]}."
+        message = f"{path} accepts {allowed}, not {method[:20]}."
         raise RequestError(405, "method_not_allowed", message, headers={"allow": allowed})
 
 

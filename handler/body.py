@@ -80,7 +80,7 @@ def read_body(event: Json) -> Json:
 
 def response_too_large() -> RequestError:
     """The error for a request whose response is too large for Lambda."""
-    message = "The answer would be too large. Send fewer instances in one request."
+    message = "The response would be too large. Send fewer instances in one request."
     return RequestError(413, "response_too_large", message)
 
 

@@ -6,7 +6,7 @@ import json
 import os
 
 from handler.engine import UnprocessableRow, load
-from handler.features import Schema, unanswerable
+from handler.features import Schema, unprocessable
 from handler.ops import NO_NUMBER
 from handler.safetensors import unique
 
@@ -74,7 +74,7 @@ class Service:
         try:
             predicted = self.model.predict(values)
         except UnprocessableRow as error:
-            raise unanswerable(self.schema, error.position, error.problem, instance) from None
+            raise unprocessable(self.schema, error.position, error.problem, instance) from None
         answer: Json
         if self.is_regression:
             numbers = predicted if self._is_multioutput else (predicted,)
@@ -93,7 +93,7 @@ class Service:
         # JSON has no NaN and no infinities. A finite sum has finite terms only.
         total = sum(numbers)
         if total - total != 0 and not all(number - number == 0 for number in numbers):
-            raise unanswerable(self.schema, None, NO_NUMBER, instance)
+            raise unprocessable(self.schema, None, NO_NUMBER, instance)
         if warnings:
             answer["warnings"] = warnings
         return answer

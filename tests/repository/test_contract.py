@@ -69,7 +69,15 @@ def test_the_handler_has_every_function_that_compiles() -> None:
 
 def test_the_handler_reads_every_kind_of_feature() -> None:
     reader_of = constant("handler.kinds.reader")
-    details = {"min": None, "max": None, "values": [], "counts": [], "true": 0, "false": 0, "nullable": False}
+    details: dict[str, Any] = {
+        "min": None,
+        "max": None,
+        "values": [],
+        "counts": [],
+        "true": 0,
+        "false": 0,
+        "nullable": False,
+    }
     for kind in get_args(Kind):
         assert callable(reader_of({"name": "x", "kind": kind, **details}))
 

@@ -278,7 +278,9 @@ def test_scaled_values_beyond_float32_are_refused_as_scikit_learn_refuses_them(h
     response = handler_app.lambda_handler(event, None)
     assert response["statusCode"] == 422
     error = json.loads(response["body"])["error"]
-    assert error["message"] == ("sepal_length (position 0) is too large for the model: once scaled it leaves float32.")
+    assert error["message"] == (
+        "sepal_length (position 0) is too large for the model: after scaling it exceeds float32."
+    )
     assert error["details"][0]["position"] == 0
 
 
@@ -290,7 +292,7 @@ def test_what_a_scaler_makes_infinite_is_refused(monkeypatch: pytest.MonkeyPatch
     for form in found.values():
         assert answers(form, [[-3.0], [2.0], [709.7]]) == [
             *known,
-            "is too large for the model: once scaled it leaves float32",
+            "is too large for the model: after scaling it exceeds float32",
         ]
 
 

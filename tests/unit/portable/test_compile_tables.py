@@ -283,7 +283,7 @@ def test_a_model_that_takes_no_missing_values_refuses_them_by_name(tmp_path: Pat
         check(pipeline, table(40, 10), tmp_path)
         loaded = load(compile_pipeline(pipeline, FEATURES), tmp_path)
         row = engine_rows(train)[0]
-        with pytest.raises(unanswerable, match="is missing, which this model does not take") as refusal:
+        with pytest.raises(unanswerable, match="is missing, and this model accepts no missing values") as refusal:
             loaded.predict([*row[:2], NAN, *row[3:]])
         assert refusal.value.position == 2
     with pytest.raises(unanswerable) as refusal:

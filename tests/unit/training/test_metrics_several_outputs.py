@@ -299,7 +299,7 @@ class TestPackage:
             monkeypatch.setattr(app.SERVICE.model, "predict", lambda row, numbers=numbers: numbers)
             status, answer = ask(app, {"features": [30, 170.5, "a"]})
             assert status == 422
-            assert answer["error"]["details"] == [{"problem": "the model gives no finite number for these values"}]
+            assert answer["error"]["details"] == [{"problem": "the model has no finite result for these values"}]
 
     def test_another_count_of_numbers_is_a_defect(self, app: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(app.SERVICE.model, "predict", lambda row: [1.0])
