@@ -36,7 +36,7 @@ def files(version: ModelVersion, python: str) -> dict[str, bytes]:
     }
     return {
         **sources,
-        **bytecode.compiled(sources, python),
+        **bytecode.compile_sources(sources, python),
         **{f"model/{name}": version.read(name) for name in ("schema.json", "metrics.json", "model.joblib")},
         "model/package.json": canonical_json(package),
     }
