@@ -16,8 +16,8 @@ from mlctl.registry.answers import Answer, Example, Parity, agrees
 from mlctl.scratch import scratch_folder
 
 # Runs in the subprocess, in the unpacked zip, without site-packages and environment: one HTTP event for each row. The
-# handler's own output is discarded, so standard output has only the answers, in ASCII. Afterwards a request with rows for
-# about a second measures the time of a row.
+# handler's own output is discarded, so standard output has only the answers, in ASCII. Afterwards a request with rows
+# for about a second measures the time of a row.
 _RUNNER = """
 import json, sys, time
 class Nowhere:
