@@ -1,7 +1,6 @@
-"""The Lambda entry point, ``handler.app.lambda_handler``: routes, responses, the log line.
+"""The Lambda entry point, ``handler.app.lambda_handler``: routes, responses and the log line.
 
-It takes API Gateway HTTP API events (payload format 2.0) and answers every one of them with a
-response in that format; no exception leaves it.
+Every API Gateway HTTP API event (payload format 2.0) gets a response in that format; no exception leaves the handler.
 Format: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 """
 
@@ -17,25 +16,27 @@ from handler.body import MAX_RESPONSE_CHARACTERS, RequestError, read_body, respo
 from handler.features import read_rows
 from handler.service import Service
 
-# Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     Json = dict[str, Any]
 
-# Lambda sets the variable to the function's ApplicationLogLevel. Its runtime applies that to the logging module alone,
-# which costs a cold start some milliseconds: the lines here are printed, and left out here.
+# Lambda sets the variable to the function's ApplicationLogLevel. Its runtime applies the level only to the logging
+# module, whose import costs a cold start some milliseconds. The handler prints its lines and applies the level itself.
 # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
 LEVELS = {"TRACE": 0, "DEBUG": 1, "INFO": 2, "WARN": 3, "WARNING": 3, "ERROR": 4, "FATAL": 5}
-LEAST = LEVELS.get(os.environ.get("AWS_LAMBDA_LOG_LEVEL", "").upper(), LEVELS["INFO"])
+LOWEST_LEVEL = LEVELS.get(os.environ.get("AWS_LAMBDA_LOG_LEVEL", "").upper(), LEVELS["INFO"])
+
+# The most characters of a route in the log.
+MAX_ROUTE = 200
 
 # Not pathlib: importing it would take a third of a cold start.
 SERVICE = Service.load(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "model"))
 
 
 def lambda_handler(event: Any, context: Any) -> Json:
-    """Answer one API Gateway event with ``{"statusCode", "headers", "body"}``; write one log line."""
+    """Return the response to an API Gateway event, ``{"statusCode", "headers", "body"}``, and write one log line."""
     started = time.perf_counter()
     request_id = getattr(context, "aws_request_id", None) or ""
     method, path = _route(event)
@@ -49,7 +50,7 @@ def lambda_handler(event: Any, context: Any) -> Json:
         status, headers = refusal.status, refusal.headers
         payload = {"error": refusal.as_dict(), "request_id": request_id}
         body = json.dumps(payload)
-    except Exception:  # the last barrier: the trace goes to the log, never to the caller
+    except Exception:  # the trace goes to the log, never to the caller
         import traceback
 
         trace = traceback.format_exc()
@@ -71,7 +72,7 @@ def lambda_handler(event: Any, context: Any) -> Json:
 
 
 def _route(event: Any) -> tuple[str, str]:
-    """The method and path of an event; anything that is no HTTP event gives ``("?", "?")``."""
+    """The method and path of an event; ``("?", "?")`` if it is not an HTTP event."""
     try:
         http = event["requestContext"]["http"]
         method, path = http["method"], event["rawPath"]
@@ -95,13 +96,13 @@ def _answer(method: str, path: str, event: Any, started: float) -> tuple[int, Js
         _allow(method, "GET", path)
         return 200, SERVICE.description(), {}
     raise RequestError(
-        404, "not_found", f"There is nothing at {path[:200]}. Known: POST /predict, GET /health, GET /model."
+        404, "not_found", f"No route {path[:200]}. The routes are POST /predict, GET /health and GET /model."
     )
 
 
 def _allow(method: str, allowed: str, path: str) -> None:
     if method != allowed:
-        message = f"{path} takes {allowed}, not {method[:20]}."
+        message = f"{path} accepts {allowed}, not {method[:20]}."
         raise RequestError(405, "method_not_allowed", message, headers={"allow": allowed})
 
 
@@ -119,10 +120,10 @@ def _predict(event: Json, started: float) -> Json:
 
 
 def _purpose(event: Any) -> str:
-    """What a good request is called in the log: a deploy marks the golden examples that it asks.
+    """The log message of a successful request: ``request``, or ``golden example`` for a check by a deploy.
 
-    The mark is a key of the event itself, which takes the right to invoke the function: API Gateway makes the
-    keys of an event, so no request can set it, whatever its headers and body are.
+    A deploy marks its checks with a key of the event itself. API Gateway creates the keys of an event, so only a caller
+    who may invoke the function directly can set the mark.
     """
     mark = event.get("mlctl") if isinstance(event, dict) else None
     return "golden example" if isinstance(mark, dict) and mark.get("check") == "golden example" else "request"
@@ -132,28 +133,28 @@ def _log(
     request_id: str, route: str, status: int, started: float, payload: Json, trace: str | None, purpose: str
 ) -> None:
     level = "INFO" if status < 400 else "WARNING" if status < 500 else "ERROR"
-    if LEVELS[level] < LEAST:
+    if LEVELS[level] < LOWEST_LEVEL:
         return
     latency = round((time.perf_counter() - started) * 1000, 3)
     message = purpose if status < 400 else payload["error"]["message"]
-    # Put together by hand: building an object for json.dumps took a fifth of a good request's time.
+    # Formatted by hand: json.dumps of a dict takes a fifth of the time of a successful request.
     line = (
         f'{{"timestamp": "{_timestamp()}", "level": "{level}", "message": {quoted(message)}, '
-        f'"request_id": {quoted(request_id)}, "route": {quoted(route[:200])}, "status": {status}, '
+        f'"request_id": {quoted(request_id)}, "route": {quoted(route[:MAX_ROUTE])}, "status": {status}, '
         f'"latency_ms": {latency}, "model_version": {quoted(SERVICE.version)}'
     )
     if status >= 400:
         line += f', "error": {quoted(payload["error"]["code"])}'
     if trace:
         line += f', "exception": {quoted(trace)}'
-    # Standard output, looked up at each call: the runtime replaces it, and CloudWatch Logs reads it.
+    # sys.stdout is looked up at each call, because the runtime replaces it. CloudWatch Logs receives what is written.
     sys.stdout.write(line + "}\n")
     sys.stdout.flush()
 
 
 def _timestamp() -> str:
-    """Now, in RFC 3339 to the millisecond. The text of a second is made once."""
-    global _second, _text  # one process answers one request at a time
+    """The current time in RFC 3339, to the millisecond. The text of a second is formatted once."""
+    global _second, _text  # safe: a process answers one request at a time
     now = time.time()
     second = int(now)
     if second != _second:

@@ -1,10 +1,9 @@
-"""The body of a request as a JSON object, or a refusal that says what is wrong with it."""
+"""Parses the body of a request as a JSON object, or raises a RequestError that explains the problem."""
 
 from __future__ import annotations
 
 import json
 
-# Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -13,20 +12,20 @@ if TYPE_CHECKING:
     Json = dict[str, Any]
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
-# A synchronous Lambda response may hold 6 MB; headers and the JSON escaping of the body need room.
+# A synchronous Lambda response is at most 6 MB; headers and the JSON escaping of the body need room.
 MAX_RESPONSE_CHARACTERS = 5_000_000
-# Of the names that stand more than once, those that a refusal lists.
+# The most repeated names that an error response lists.
 MAX_NAMES = 20
 
 
 class Repeated(dict[str, object]):
-    """A JSON object in which names stand more than once: ``names``, each of them once, in order."""
+    """A JSON object with repeated names. ``names`` lists each repeated name once, in order."""
 
     names: list[str]
 
 
 class RequestError(Exception):
-    """A request that is refused: status, code, message and details of the error response."""
+    """A request that the handler refuses: status, code, message and details of the error response."""
 
     def __init__(
         self,
@@ -49,7 +48,7 @@ class RequestError(Exception):
 
 
 def read_body(event: Json) -> Json:
-    """The JSON object in an event's body; refuses 413, 415 and 400 for what is none."""
+    """The JSON object in an event's body. Raises RequestError (400, 413 or 415) if there is none."""
     headers = event.get("headers")
     if not isinstance(headers, dict):
         headers = {}
@@ -63,7 +62,7 @@ def read_body(event: Json) -> Json:
         raise RequestError(400, "malformed_request", "The event's body is not text.")
     if event.get("isBase64Encoded"):
         body = _from_base64(body)
-    # The first test is free and enough for nearly every request; encoding is needed only beyond ASCII.
+    # Nearly every body is ASCII, whose bytes are its characters. Only other text is encoded.
     if len(body) > MAX_BODY_BYTES or (not body.isascii() and len(body.encode("utf-8", "replace")) > MAX_BODY_BYTES):
         raise RequestError(413, "body_too_large", f"The body is larger than {MAX_BODY_BYTES} bytes.")
     try:
@@ -80,35 +79,35 @@ def read_body(event: Json) -> Json:
 
 
 def response_too_large() -> RequestError:
-    """The refusal of a request whose answer Lambda would not pass on."""
-    message = "The answer would be too large. Send fewer instances in one request."
+    """The error for a request whose response is too large for Lambda."""
+    message = "The response would be too large. Send fewer instances in one request."
     return RequestError(413, "response_too_large", message)
 
 
 def _reason(error: ValueError | RecursionError) -> str:
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
-    # What else int() raises speaks of a limit of Python.
+    # Any other ValueError comes from int() and mentions a limit of Python.
     return str(error) if isinstance(error, json.JSONDecodeError) else "a number in it has too many digits"
 
 
 def _object(pairs: list[tuple[str, Any]]) -> Json:
-    """An object of a request, for the decoder, which does not know where it stands: who reads it refuses a Repeated."""
-    found = dict(pairs)
-    if len(found) == len(pairs):
-        return found
-    repeated = Repeated(found)
+    """Build an object for the JSON decoder: a Repeated if it repeats a name, which the reader of the object refuses."""
+    unique = dict(pairs)
+    if len(unique) == len(pairs):
+        return unique
+    repeated = Repeated(unique)
     seen: set[str] = set()
-    again: Json = {}
+    names: Json = {}
     for name, _ in pairs:
         if name in seen:
-            again[name] = None
+            names[name] = None
         seen.add(name)
-    repeated.names = list(again)
+    repeated.names = list(names)
     return repeated
 
 
-# Made once: json.loads makes a decoder at each call that has a hook.
+# One decoder for all requests: json.loads with a hook creates one at each call.
 _decode = json.JSONDecoder(object_pairs_hook=_object).decode
 
 

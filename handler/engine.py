@@ -7,7 +7,6 @@ import json
 from handler.ops import InvalidModel, Program, UnprocessableRow
 from handler.safetensors import read, unique
 
-# Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
 MODEL_FORMAT = 3
 
-# What reading a broken file, or one without its generated code, may raise.
+# Errors from reading a broken file, or one without its generated code.
 BROKEN = (
     *(ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError),
     *(MemoryError, ImportError),
@@ -26,9 +25,9 @@ __all__ = ["InvalidModel", "PortableModel", "UnprocessableRow", "load"]
 
 
 class PortableModel:
-    """A chain of transformers and one predictor; the arithmetic of the fitted pipeline it came from.
+    """A chain of transformers and one predictor, with the arithmetic of the fitted pipeline.
 
-    ``kind`` is that of the predictor, one of handler.ops.PREDICTORS.
+    ``kind`` is the kind of the predictor, one of handler.ops.PREDICTORS.
     """
 
     def __init__(self, transformers: list[Transformer], predictor: Any, kind: str) -> None:
@@ -37,10 +36,10 @@ class PortableModel:
         self._predictor = predictor
 
     def predict(self, row: Row) -> Any:
-        """What a predictor of its kind gives (see handler.ops): of a classifier ``(class index, probabilities)``.
+        """Predict one row; see handler.ops for the result of each ``kind``.
 
-        ``row``: in the schema's order, floats with NaN for what is missing, and text with None.
-        Raises UnprocessableRow for values that the model cannot compute with, InvalidModel for a file that is broken.
+        ``row`` has the features in the schema's order: floats (NaN if missing) and text (None if missing).
+        Raises UnprocessableRow for values that the model cannot compute with, InvalidModel for a broken file.
         """
         try:
             for transform in self._transformers:
@@ -49,14 +48,14 @@ class PortableModel:
         except UnprocessableRow:
             raise
         except (IndexError, ArithmeticError, ValueError, TypeError) as error:
-            # Of a large model only the header is checked when it is loaded.
+            # Loading checks only the header of a large model.
             raise InvalidModel(f"the model does not compute: {error}") from error
 
 
 def load(path: str, n_features: int, generated: bool = False) -> PortableModel:
-    """The PortableModel in the safetensors file at ``path``.
+    """Load the PortableModel in the safetensors file at ``path``.
 
-    ``generated``: the package ships ``handler.generated``, the forest as Python code.
+    ``generated``: the package contains ``handler.generated``, the trees as Python code.
     Raises InvalidModel for a file that breaks the format.
     """
     try:

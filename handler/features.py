@@ -1,30 +1,29 @@
-"""From a JSON object to checked rows of values, or a refusal that names what is wrong."""
+"""Reads and checks the rows of a request, or raises a RequestError that lists the problems."""
 
 from __future__ import annotations
 
 from handler.body import MAX_RESPONSE_CHARACTERS, Repeated, RequestError, response_too_large
-from handler.numbers import FLOAT32_LIMIT, no_number, outside, range_of
+from handler.numbers import FLOAT32_LIMIT, invalid_number, outside_range, range_of
 
-# Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     Json = dict[str, Any]
-    # The values of a row in the schema's order, as the engine takes them, and the row's warnings.
+    # The values of a row for the engine, in the schema's order, and the warnings about the row.
     Row = tuple[list[Any], list[Json]]
 
 MAX_ROWS = 10_000
 MAX_PROBLEMS = 20
-# A warning takes 70 characters of the answer at least: with more of them than this, no answer fits. They are counted
-# while rows are read, because a request of 4 MB could otherwise fill the memory of the function with them.
+# A warning takes at least 70 characters, so no response holds more warnings than this. The handler counts them while it
+# reads rows, because the warnings of a request of 4 MB could otherwise fill the memory of the function.
 MAX_WARNINGS = MAX_RESPONSE_CHARACTERS // 70
 
 
 class Schema:
-    """The features a model takes: names in order, and for each how a value is read and what training knew of it.
+    """The features of a model: their names in order, and a reader or a training range for each.
 
-    Raises ValueError for a kind that this handler does not know.
+    Raises ValueError for an unknown kind of feature.
     """
 
     def __init__(self, document: Json) -> None:
@@ -33,7 +32,7 @@ class Schema:
         self.names = [feature["name"] for feature in features]
         self.nullable = [bool(feature.get("nullable")) for feature in features]
         self.positions = {name: position for position, name in enumerate(self.names)}
-        # Numbers alone, the most common case, are read in one short loop; all else by a function a feature.
+        # Plain numbers, the most common case, are read in one short loop. Other schemas have a reader for each feature.
         self.plain = all(
             feature["kind"] == "number" and not feature.get("nullable") and not feature.get("integer")
             for feature in features
@@ -47,9 +46,9 @@ class Schema:
 
 
 def read_rows(document: Json, schema: Schema) -> tuple[list[Row], bool]:
-    """``([(values, warnings), …], single)`` of a request; refuses with every problem listed.
+    """``([(values, warnings), …], single)`` of a request. Raises a RequestError that lists the problems.
 
-    ``values`` is a list of floats in the schema's order; ``single`` is true for ``features``.
+    ``values`` are in the schema's order; ``single`` is true if the request has ``features``.
     """
     if ("features" in document) == ("instances" in document) or len(document) != 1:
         message = 'Send exactly one of "features" (one row) or "instances" (many rows), and nothing else.'
@@ -68,13 +67,13 @@ def read_rows(document: Json, schema: Schema) -> tuple[list[Row], bool]:
     rows: list[Row] = []
     n_warnings = 0
     for index, instance in enumerate(instances):
-        found: list[Json] = []
-        row = _read_row(instance, schema, found)
+        row_problems: list[Json] = []
+        row = _read_row(instance, schema, row_problems)
         rows.append(row)
         n_warnings += len(row[1])
         if n_warnings > MAX_WARNINGS:
             raise response_too_large()
-        for problem in found:
+        for problem in row_problems:
             problems.append(problem if single else {"instance": index, **problem})
         if len(problems) >= MAX_PROBLEMS:
             break
@@ -83,10 +82,10 @@ def read_rows(document: Json, schema: Schema) -> tuple[list[Row], bool]:
     return rows, single
 
 
-def unanswerable(schema: Schema, position: int | None, problem: str, instance: int | None) -> RequestError:
-    """The refusal of a row that the schema allows and the model cannot compute with (422)."""
-    found = {**({} if position is None else _place(schema, position)), "problem": problem}
-    return _invalid([found if instance is None else {"instance": instance, **found}])
+def unprocessable(schema: Schema, position: int | None, problem: str, instance: int | None) -> RequestError:
+    """The error (422) for a row that matches the schema but that the model cannot compute with."""
+    details = {**({} if position is None else _place(schema, position)), "problem": problem}
+    return _invalid([details if instance is None else {"instance": instance, **details}])
 
 
 def _invalid(problems: list[Json]) -> RequestError:
@@ -103,11 +102,11 @@ def _read_row(instance: Any, schema: Schema, problems: list[Json]) -> Row:
         ]
     elif type(instance) is not list:
         what = "numbers" if schema.plain else "values"
-        problems.append({"problem": f"must be a list of {len(schema.names)} {what} or an object by name"})
+        problems.append({"problem": f"must be a list of {len(schema.names)} {what} or an object by feature name"})
     elif len(instance) != len(schema.names):
         expected = ", ".join(schema.names[:MAX_PROBLEMS])
-        given = "1 value" if len(instance) == 1 else f"{len(instance)} values"
-        problems.append({"problem": f"{given} given, {len(schema.names)} needed: {expected}"})
+        received = "1 value" if len(instance) == 1 else f"{len(instance)} values"
+        problems.append({"problem": f"{received} given, {len(schema.names)} needed: {expected}"})
     if problems:
         return [], []
     return _read_plain(instance, schema, problems) if schema.plain else _read_kinds(instance, schema, problems)
@@ -117,25 +116,25 @@ def _read_plain(instance: list[Any], schema: Schema, problems: list[Json]) -> Ro
     values: list[float] = []
     for value, (low, high) in zip(instance, schema.ranges, strict=True):
         kind = type(value)
-        # NaN and infinities lie in no range.
+        # NaN and infinities are in no range.
         if not ((kind is float or kind is int) and low <= value <= high):
-            return _read_warily(instance, schema, problems)
+            return _read_unusual(instance, schema, problems)
         values.append(float(value))
     return values, []
 
 
-def _read_warily(instance: list[Any], schema: Schema, problems: list[Json]) -> Row:
-    """As ``_read_plain``, for a row with a value that no training row was like."""
+def _read_unusual(instance: list[Any], schema: Schema, problems: list[Json]) -> Row:
+    """Read a row of plain numbers with a value outside the training range, or an invalid one."""
     values: list[float] = []
     warnings: list[Json] = []
     for position, value in enumerate(instance):
         kind = type(value)
         if not ((kind is float or kind is int) and -FLOAT32_LIMIT < value < FLOAT32_LIMIT):
-            problems.append({**_place(schema, position), "problem": no_number(value)})
+            problems.append({**_place(schema, position), "problem": invalid_number(value)})
             continue
         low, high = schema.ranges[position]
         if not low <= value <= high:
-            warnings.append({**_place(schema, position), "message": outside(repr(value), repr(low), repr(high))})
+            warnings.append({**_place(schema, position), "message": outside_range(repr(value), repr(low), repr(high))})
         values.append(float(value))
     return values, warnings
 
@@ -155,7 +154,7 @@ def _read_kinds(instance: list[Any], schema: Schema, problems: list[Json]) -> Ro
 
 
 def _in_order(instance: Json, schema: Schema, problems: list[Json]) -> list[Any]:
-    """The values of an object in the schema's order; names that are missing or unknown are problems."""
+    """The values of an object in the schema's order. Missing and unknown names are problems."""
     for name in instance:
         if name not in schema.positions:
             problems.append({"feature": name[:100], "problem": "is not a feature of this model"})
@@ -166,7 +165,7 @@ def _in_order(instance: Json, schema: Schema, problems: list[Json]) -> list[Any]
         if name in instance:
             ordered.append(instance[name])
         else:
-            hint = "; send null where there is no value" if schema.nullable[position] else ""
+            hint = "; send null if there is no value" if schema.nullable[position] else ""
             problems.append({**_place(schema, position), "problem": f"is missing{hint}"})
     return ordered
 
@@ -179,6 +178,6 @@ def _summary(problems: list[Json]) -> str:
     first = problems[0]
     where = f"instance {first['instance']}: " if "instance" in first else ""
     subject = f"{first['feature']} " if "feature" in first else "features: "
-    at = f"(position {first['position']}) " if "position" in first else ""
+    position = f"(position {first['position']}) " if "position" in first else ""
     more = f" ({len(problems) - 1} more in details)" if len(problems) > 1 else ""
-    return f"{where}{subject}{at}{first['problem']}{more}."
+    return f"{where}{subject}{position}{first['problem']}{more}."

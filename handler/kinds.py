@@ -1,14 +1,13 @@
-"""How a value of each kind of feature is read from JSON; imported when a schema has more than plain numbers.
+"""Readers for the values of each kind of feature; imported only if the schema has more than plain numbers.
 
-A reader takes the JSON value and a list for warnings; it gives what the engine takes: a float (NaN
-for a missing value), or text (None for a missing one). It raises ValueError with what is wrong.
+A reader takes a JSON value and a list for warnings, and returns the value for the engine: a float (NaN if missing) or
+text (None if missing). It raises ValueError with the problem.
 """
 
 from __future__ import annotations
 
-from handler.numbers import FLOAT32_LIMIT, INFINITY, called, no_number, outside, range_of
+from handler.numbers import FLOAT32_LIMIT, INFINITY, invalid_number, name_of, outside_range, range_of
 
-# Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,9 +18,9 @@ if TYPE_CHECKING:
 
 NAN = float("nan")
 MILLISECONDS_A_DAY = 86_400_000
-# The years 1 to 9999 in UTC, beyond which training takes no date either.
+# The years 1 to 9999 in UTC, the same limits as in training.
 FIRST_MS, LAST_MS = -62_135_596_800_000, 253_402_300_799_999
-# Longer text is no date, and not worth looking at; nor is it repeated in full.
+# Longer text is not a date and is not parsed. Messages quote at most this much.
 MAX_TEXT = 100
 
 
@@ -30,7 +29,7 @@ def reader(feature: Json) -> Reader:
     makers = {"number": _number, "category": _category, "boolean": _boolean, "date": _date}
     kind = feature["kind"]
     if kind not in makers:
-        raise ValueError(f"feature {feature['name']!r} is of kind {kind!r}, which this handler does not know")
+        raise ValueError(f"feature {feature['name']!r} is of kind {kind!r}, which this handler does not support")
     read = makers[kind](feature)
     if not feature["nullable"]:
         return read
@@ -49,24 +48,24 @@ def _number(feature: Json) -> Reader:
     def read(value: Any, warnings: list[str]) -> float:
         kind = type(value)
         if not ((kind is float or kind is int) and -FLOAT32_LIMIT < value < FLOAT32_LIMIT):
-            raise ValueError(no_number(value))
+            raise ValueError(invalid_number(value))
         if not low <= value <= high:
-            warnings.append(outside(repr(value), repr(low), repr(high)))
+            warnings.append(outside_range(repr(value), repr(low), repr(high)))
         number = float(value)
         if whole and not number.is_integer():
-            warnings.append(f"{value!r} is not a whole number; in training all were")
+            warnings.append(f"{value!r} is not a whole number; all values in training were")
         return number
 
     return read
 
 
 def _category(feature: Json) -> Reader:
-    # The values of held-out rows are listed too, counted 0.
+    # The values of held-out rows are listed too, with a count of 0.
     seen = frozenset([value for value, count in zip(feature["values"], feature["counts"], strict=True) if count])
 
     def read(value: Any, warnings: list[str]) -> str:
         if type(value) is not str:
-            raise ValueError(f"must be text, not {called(value)}")
+            raise ValueError(f"must be text, not {name_of(value)}")
         if value not in seen:
             warnings.append(f"{_quoted(value)} was not seen in training")
         return value
@@ -79,24 +78,24 @@ def _boolean(feature: Json) -> Reader:
 
     def read(value: Any, warnings: list[str]) -> float:
         if type(value) is not bool:
-            raise ValueError(f"must be one of true or false, not {called(value)}")
+            raise ValueError(f"must be true or false, not {name_of(value)}")
         if not counts[value]:
-            warnings.append(f"{called(value)} was not seen in training")
+            warnings.append(f"{name_of(value)} was not seen in training")
         return float(value)
 
     return read
 
 
 def _date(feature: Json) -> Reader:
-    # Only here: a schema without dates does not pay for the import.
+    # Imported here, so that only a schema with dates pays for it.
     from datetime import datetime, timedelta, timezone
 
-    utc = timezone.utc  # noqa: UP017  # datetime.UTC is the same, one look-up more
+    utc = timezone.utc  # noqa: UP017  # datetime.UTC costs another lookup
     epoch = datetime(1970, 1, 1, tzinfo=utc)
     millisecond = timedelta(milliseconds=1)
 
     def days(text: str) -> float:
-        """Days since the epoch, to the millisecond below: a text without offset is UTC."""
+        """Days since the epoch, rounded down to the millisecond. Text without an offset is UTC."""
         instant = datetime.fromisoformat(text)
         if instant.tzinfo is None:
             instant = instant.replace(tzinfo=utc)
@@ -111,7 +110,7 @@ def _date(feature: Json) -> Reader:
 
     def read(value: Any, warnings: list[str]) -> float:
         if type(value) is not str:
-            raise ValueError(f"must be an ISO 8601 date such as 2024-03-01, not {called(value)}")
+            raise ValueError(f"must be an ISO 8601 date such as 2024-03-01, not {name_of(value)}")
         try:
             if len(value) > MAX_TEXT:
                 raise ValueError
@@ -119,7 +118,7 @@ def _date(feature: Json) -> Reader:
         except (ValueError, OverflowError):
             raise ValueError(f"must be an ISO 8601 date such as 2024-03-01, not {_quoted(value)}") from None
         if not low <= day <= high:
-            warnings.append(outside(value, first, last))
+            warnings.append(outside_range(value, first, last))
         return day
 
     return read

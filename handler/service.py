@@ -1,4 +1,4 @@
-"""What one Lambda process serves: a model version, read once when the process starts."""
+"""Loads a model version when the Lambda process starts, and predicts rows with it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import json
 import os
 
 from handler.engine import UnprocessableRow, load
-from handler.features import Schema, unanswerable
+from handler.features import Schema, unprocessable
 from handler.ops import NO_NUMBER
 from handler.safetensors import unique
 
-# Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -34,15 +33,15 @@ class Service:
         self.model = model
         self.is_regression = schema["task"] == "regression"
         outputs = schema["target"].get("outputs")
-        self.outputs = outputs and [each["name"] for each in outputs]
-        # A model of several targets that knows one alone is one for that.
+        self.outputs = outputs and [output["name"] for output in outputs]
+        # A model of several targets must predict all of them.
         kinds = ("regressors",) if outputs else ("regressor", "regressors")
         if model.kind not in (kinds if self.is_regression else ("classifier", "scorer")):
             several = " of several targets" if outputs else ""
             raise ValueError(f"the schema's task is {schema['task']}{several}; the model is a {model.kind}")
-        self._in_a_list = model.kind == "regressors"
-        self._numbers = "probabilities" if model.kind == "classifier" else "scores"
-        # A regression has neither.
+        self._is_multioutput = model.kind == "regressors"
+        self._numbers_key = "probabilities" if model.kind == "classifier" else "scores"
+        # None for a regression.
         self.labels = schema["target"].get("labels")
         self.class_names = schema["target"].get("class_names")
 
@@ -50,7 +49,7 @@ class Service:
     def load(cls, folder: str) -> Service:
         """Read ``package.json``, ``schema.json``, ``metrics.json`` and the model from ``folder``.
 
-        Raises ValueError for a format or kind this handler does not know, OSError for a missing file.
+        Raises ValueError for an unknown format or kind, OSError for a missing file.
         """
         package = _read(folder, "package.json")
         if package.get("format") != PACKAGE_FORMAT:
@@ -67,17 +66,18 @@ class Service:
     def predict(self, values: list[Any], warnings: list[Json], instance: int | None) -> Json:
         """The answer for one row: ``prediction``, and ``warnings`` if any.
 
-        A class comes with ``class_name`` and ``probabilities``, or ``scores`` where the model has none;
-        a regression is the number alone, or of several targets an object with the number of each.
-        ``instance`` is the row's number among several, for the words of a refusal (422).
+        A classifier adds ``class_name`` and ``probabilities``, or ``scores`` if the model has no probabilities.
+        ``prediction`` of a regression is a number, or an object of numbers by target if there are several targets.
+        ``instance`` is the index of the row in the request, for error messages. Raises RequestError (422) if the model
+        cannot compute with the row.
         """
         try:
             predicted = self.model.predict(values)
         except UnprocessableRow as error:
-            raise unanswerable(self.schema, error.position, error.problem, instance) from None
+            raise unprocessable(self.schema, error.position, error.problem, instance) from None
         answer: Json
         if self.is_regression:
-            numbers = predicted if self._in_a_list else (predicted,)
+            numbers = predicted if self._is_multioutput else (predicted,)
             if self.outputs:
                 answer = {"prediction": dict(zip(self.outputs, numbers, strict=True))}
             else:
@@ -88,18 +88,18 @@ class Service:
             answer = {
                 "prediction": self.labels[index],
                 "class_name": self.class_names[index],
-                self._numbers: numbers,
+                self._numbers_key: numbers,
             }
-        # JSON has no word for NaN and infinities. A sum is finite only where all are.
+        # JSON has no NaN and no infinities. A finite sum has finite terms only.
         total = sum(numbers)
         if total - total != 0 and not all(number - number == 0 for number in numbers):
-            raise unanswerable(self.schema, None, NO_NUMBER, instance)
+            raise unprocessable(self.schema, None, NO_NUMBER, instance)
         if warnings:
             answer["warnings"] = warnings
         return answer
 
     def description(self) -> Json:
-        """The answer of ``GET /model``; it holds no row of the data."""
+        """The response to ``GET /model``. It contains no row of the training data."""
         return {
             "version": self.version,
             "project": self.package["project"],

@@ -1,31 +1,30 @@
-"""The operations of a portable model, a module a family; a family is imported when a model uses it."""
+"""The operations of portable models: one module for each family, imported when a model uses it."""
 
 from __future__ import annotations
 
-# Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
-    # A row on its way through a model: floats (NaN: missing), and text (None: missing) up to an encoder.
+    # A row inside a model: floats (NaN if missing), and before an encoder also text (None if missing).
     Row = Sequence[Any]
-    # What the function of each kind of step makes of a row.
+    # Each step has a kind. Its function takes a row and returns
     #   transformer  a row
-    #   classifier   (the position of the class, the probability of each class)
-    #   scorer       (the position of the class, its scores), of a classifier that knows no probabilities: what
-    #                scikit-learn's decision_function gives, one number for two classes, else one for each
+    #   classifier   (the index of the class, the probability of each class)
+    #   scorer       (the index of the class, the scores), for a classifier without probabilities. The scores are those
+    #                of scikit-learn's decision_function: one number for two classes, else one for each class
     #   regressor    a number
-    #   classifiers, scorers, regressors   of several outputs: a list of the above
+    #   classifiers, scorers, regressors   a list of the above, for several outputs
     Transformer = Callable[[Row], Row]
     Classifier = Callable[[Row], tuple[int, list[float]]]
     Regressor = Callable[[Row], float]
-    # The raw feature, by its position in the schema, that each column of a row came from.
+    # For each column of a row, the position in the schema of the feature that it came from.
     Origins = list[int]
-    # The kind of a step; its function; the origins of the columns that come out (of a predictor: none).
+    # The kind of a step, its function, and the origins of its output columns (empty for a predictor).
     Built = tuple[str, Callable[..., Any], Origins]
 
-# operation → family module. The compilers that write them are in the tool, mlctl/portable/.
+# operation → family module. The compilers are in mlctl/portable/.
 FAMILY_OF_OPERATION = {
     "columns": "composition",
     "present": "composition",
@@ -72,27 +71,27 @@ FAMILY_OF_OPERATION = {
 
 PREDICTORS = ("classifier", "scorer", "regressor", "classifiers", "scorers", "regressors")
 
-# Of all steps together, those inside other steps included.
+# Limits of the whole program, including steps inside other steps.
 MAX_STEPS = 1000
 MAX_DEPTH = 50
-# Columns, classes and outputs of all steps together: a small file must not lay out memory, or work, without end.
+# Columns, classes and outputs of all steps together, so that a small file cannot take unlimited memory or time.
 MAX_PLACES = 1_000_000
-# Numbers that a row makes a model add up: leaves and models may share what they hold, so a small file could ask for
+# Numbers that the model adds up for each row. Leaves and models may share tensors, so a small file could cause
 # any number of additions.
 MAX_WORK = 10_000_000
 
-NO_NUMBER = "the model gives no finite number for these values"
+NO_NUMBER = "the model has no finite result for these values"
 
 
 class InvalidModel(ValueError):
-    """A model file that breaks the format; nothing of it is executed."""
+    """A model file that violates the format. Nothing in it is executed."""
 
 
 class UnprocessableRow(ValueError):
     """A row that the model cannot compute with; scikit-learn refuses it too.
 
-    ``position`` is that of the raw feature at fault, None where it is none alone; ``problem`` is what
-    is wrong with it, in the words of the refusal.
+    ``position`` is the position of the feature that causes it, or None if no single feature does. ``problem`` is the
+    text for the error message.
     """
 
     def __init__(self, position: int | None, problem: str) -> None:
@@ -102,7 +101,7 @@ class UnprocessableRow(ValueError):
 
 
 class Program:
-    """A model file while its steps are built: the tensors that they name, and the limits of the whole."""
+    """Builds the steps of a model file: looks up their tensors and enforces the limits of the whole program."""
 
     def __init__(self, tensors: dict[str, memoryview[Any]], generated: bool) -> None:
         self._generated = generated
@@ -114,50 +113,51 @@ class Program:
         self._numbers = sum(map(len, tensors.values()))
 
     def tensor(self, name: str, codes: str, length: int | None = None) -> memoryview[Any]:
-        """The flat memoryview ``name``, of one of the types ``codes``; raises InvalidModel for another type or length.
+        """The flat memoryview ``name``. Raises InvalidModel unless it has one of the types ``codes`` and ``length``.
 
         The codes are those of the module struct: d, f (float64, float32), i, h (int32, int16), I, B (uint32, uint8).
-        Steps may share one, but take no more numbers together than the file holds.
+        Steps may share a tensor, but together they take no more numbers than the file contains.
         """
         tensor = self._tensors.get(name)
         if tensor is None or tensor.format not in codes or (length is not None and len(tensor) != length):
-            raise InvalidModel(f"tensor {name!r} is missing, or not of the type and length its step needs")
+            raise InvalidModel(f"tensor {name!r} is missing, or has a wrong type or length")
         self._numbers -= len(tensor)
         if self._numbers < 0:
-            raise InvalidModel("the steps take more numbers than the file holds")
+            raise InvalidModel("the steps take more numbers than the file contains")
         return tensor
 
     def lay_out(self, places: int) -> None:
-        """Count columns, classes or outputs that a step is about to lay out; raises InvalidModel for too many."""
+        """Count columns, classes or outputs before a step allocates them. Raises InvalidModel above the limit."""
         self._places += places
         if self._places > MAX_PLACES:
             raise InvalidModel(f"a program has at most {MAX_PLACES} columns, classes and outputs in all its steps")
 
     def work(self, numbers: int) -> None:
-        """Count numbers that a step adds up for each row; raises InvalidModel for too many."""
+        """Count numbers that a step adds up for each row. Raises InvalidModel above the limit."""
         self._work += numbers
         if self._work > MAX_WORK:
-            raise InvalidModel(f"a row makes a model add up at most {MAX_WORK} numbers")
+            raise InvalidModel(f"a model adds up at most {MAX_WORK} numbers for each row")
 
     @property
-    def transforms(self) -> bool:
-        """Whether another step stands before the one that is being built."""
+    def has_transformers(self) -> bool:
+        """Whether another step precedes the one that is being built."""
         return self._steps > 1
 
     def generated_code(self) -> Callable[[Row], Sequence[float] | None] | None:
-        """``sums`` of ``handler.generated``, the model's trees as Python code, where the package ships it.
+        """``sums`` of ``handler.generated``, the trees of the model as Python code; None if there is no code.
 
-        It is that of the model itself, never of one inside another step. None of a row: the arrays are to decide.
+        Only the model itself has generated code, never a model inside another step. If ``sums`` returns None for a row,
+        the arrays decide.
         """
         if not self._generated or self._depth != 1:
             return None
         from handler.generated import sums
 
-        written: Callable[[Row], Sequence[float] | None] = sums
-        return written
+        generated: Callable[[Row], Sequence[float] | None] = sums
+        return generated
 
     def build(self, steps: Any, origins: Origins) -> tuple[list[tuple[str, Callable[..., Any]]], Origins]:
-        """``([(kind, function), …], origins)`` of steps that follow each other; InvalidModel for bad ones."""
+        """``([(kind, function), …], origins)`` of consecutive steps. Raises InvalidModel for invalid steps."""
         self._depth += 1
         if type(steps) is not list or self._depth > MAX_DEPTH:
             raise InvalidModel(f"steps are a list, nested at most {MAX_DEPTH} deep")
@@ -169,7 +169,7 @@ class Program:
             operation = step["op"]
             if operation not in FAMILY_OF_OPERATION:
                 raise InvalidModel(f"unknown operation {operation!r}")
-            # Not importlib, which is itself an import: this is what it does for a module of a package.
+            # importlib does the same, but importing it takes time.
             family = __import__(f"handler.ops.{FAMILY_OF_OPERATION[operation]}", fromlist=("BUILDERS",))
             kind, function, origins = family.BUILDERS[operation](step, self, origins)
             self.lay_out(len(origins))
@@ -178,10 +178,10 @@ class Program:
         return built, origins
 
     def transformers(self, steps: Any, origins: Origins) -> tuple[list[Transformer], Origins]:
-        """The functions of steps that are all transformers, and the origins of what comes out."""
+        """The functions of steps that are all transformers, and the origins of the output columns."""
         built, out = self.build(steps, origins)
         if any(kind != "transformer" for kind, _ in built):
-            raise InvalidModel("a predictor stands where only transformers may")
+            raise InvalidModel("a predictor is among the transformers")
         return [function for _, function in built], out
 
     def model(self, steps: Any, origins: Origins) -> tuple[str, list[Transformer], Callable[..., Any]]:
@@ -193,35 +193,35 @@ class Program:
         return kinds[-1], [function for _, function in built[:-1]], built[-1][1]
 
 
-def positions(given: Any, width: int) -> list[int]:
-    """``given`` as positions of columns, each below ``width``; InvalidModel for anything else."""
-    if type(given) is not list or not all(type(each) is int and 0 <= each < width for each in given):
-        raise InvalidModel("a step points outside the columns that it takes")
-    return given
+def positions(document: Any, width: int) -> list[int]:
+    """Parse a list of positions below ``width``. Raises InvalidModel for anything else."""
+    if type(document) is not list or not all(type(column) is int and 0 <= column < width for column in document):
+        raise InvalidModel("a step points outside its columns")
+    return document
 
 
-def everything(given: Any, width: int) -> bool:
-    """Whether ``given`` is a list of the positions of all columns in their order."""
-    # The length first: of many short lists none is held against a long one.
-    if type(given) is not list or len(given) != width:
+def is_all_columns(document: Any, width: int) -> bool:
+    """Whether a document is the list of the positions of all columns, in order."""
+    # The length first, so that many short lists are not compared with long ones.
+    if type(document) is not list or len(document) != width:
         return False
-    return given == list(range(width)) and all(type(each) is int for each in given)
+    return document == list(range(width)) and all(type(column) is int for column in document)
 
 
-def bounds(given: Any) -> tuple[float, float]:
-    """``given`` as a lower and an upper bound, finite numbers; InvalidModel for anything else."""
-    if type(given) is not list or len(given) != 2 or not all(type(each) in (int, float) for each in given):
+def bounds(document: Any) -> tuple[float, float]:
+    """Parse a lower and an upper bound, both finite. Raises InvalidModel for anything else."""
+    if type(document) is not list or len(document) != 2 or not all(type(bound) in (int, float) for bound in document):
         raise InvalidModel("bounds are a list of two numbers")
-    low, high = given
+    low, high = document
     if not low <= high or low - low != 0 or high - high != 0:
-        raise InvalidModel("bounds are finite, and do not fall")
+        raise InvalidModel("bounds are finite, and the lower one comes first")
     return float(low), float(high)
 
 
-def scalar(given: Any) -> float | str:
-    """``given`` as text or a finite number, the values that a column may hold; InvalidModel for anything else."""
-    if type(given) is str:
-        return given
-    if type(given) not in (int, float) or given - given != 0:
-        raise InvalidModel("a step holds a value that is neither text nor a finite number")
-    return float(given)
+def scalar(value: Any) -> float | str:
+    """Parse text or a finite number, the values that a column can contain. Raises InvalidModel for anything else."""
+    if type(value) is str:
+        return value
+    if type(value) not in (int, float) or value - value != 0:
+        raise InvalidModel("a step has a value that is neither text nor a finite number")
+    return float(value)

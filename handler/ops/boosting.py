@@ -1,6 +1,6 @@
-"""Gradient boosting: trees are added to a raw prediction, and a link makes a number or probabilities of it.
+"""Gradient boosting: trees are added to raw predictions, and a link turns these into a number or probabilities.
 
-The sums are scikit-learn's own in their order: without an exponential behind them they are equal to the last bit.
+The sums have scikit-learn's order, so without an exponential after them they are equal to the last bit.
 Source: sklearn/ensemble/_gb.py (``predict``, ``predict_proba``), sklearn/ensemble/_gradient_boosting.pyx
 (``predict_stages``), sklearn/ensemble/_hist_gradient_boosting/gradient_boosting.py (``_raw_predict``, ``predict``).
 """
@@ -11,26 +11,25 @@ from handler.ops import InvalidModel
 from handler.ops.link_functions import expit, exponential, softmax
 from handler.ops.trees import sums_over_trees
 
-# Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from handler.ops import Built, Origins, Program, Row
 
-ONE = ("identity", "log", "logit", "half_logit")
+SINGLE_LINKS = ("identity", "log", "logit", "half_logit")
 
 
 def boosting(step: Any, program: Program, origins: Origins) -> Built:
-    """``start`` plus a value of each tree, which go to the raw predictions in turn.
+    """Raw predictions: ``start`` plus the value of each tree. The trees belong to the raw predictions in turn.
 
-    ``link``: identity or log of one number; logit or half_logit of the second of two classes, where ``zero`` is
-    the class of a raw prediction of 0; multinomial_logit of a raw prediction for each class.
+    ``link`` is identity or log for a regression, logit or half_logit for the second of two classes, or
+    multinomial_logit for a raw prediction for each class. ``zero`` is the class of a raw prediction of 0.
     """
     start, link = _start(step["start"]), step["link"]
     program.lay_out(len(start))
-    if not (link in ONE if len(start) == 1 else link == "multinomial_logit"):
-        raise InvalidModel("boosting has one raw prediction and a link for it, or one for each class")
+    if not (link in SINGLE_LINKS if len(start) == 1 else link == "multinomial_logit"):
+        raise InvalidModel("boosting has a raw prediction for each class, or one and a link for it")
     raw = sums_over_trees(step, program, origins, start)
     if link == "identity":
         return "regressor", lambda row: raw(row)[0], []
@@ -45,7 +44,7 @@ def boosting(step: Any, program: Program, origins: Origins) -> Built:
         return "classifier", multinomial, []
     zero, factor = step["zero"], 1.0 if link == "logit" else 2.0
     if type(zero) is not int or zero not in (0, 1):
-        raise InvalidModel("one of two classes has a raw prediction of 0")
+        raise InvalidModel("zero is the index of one of two classes")
 
     def binary(row: Row) -> tuple[int, list[float]]:
         score = raw(row)[0]
@@ -55,14 +54,14 @@ def boosting(step: Any, program: Program, origins: Origins) -> Built:
     return "classifier", binary, []
 
 
-def _start(given: Any) -> list[float]:
+def _start(document: Any) -> list[float]:
     if (
-        type(given) is not list
-        or not given
-        or not all(type(each) in (int, float) and each - each == 0 for each in given)
+        type(document) is not list
+        or not document
+        or not all(type(number) in (int, float) and number - number == 0 for number in document)
     ):
         raise InvalidModel("boosting starts from a finite number, or one for each class")
-    return [float(each) for each in given]
+    return [float(number) for number in document]
 
 
 BUILDERS = {"boosting": boosting}

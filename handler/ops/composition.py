@@ -1,4 +1,4 @@
-"""Steps made of other steps, and the check that scikit-learn makes of a row between steps.
+"""Steps that contain other steps, and scikit-learn's checks of a row between steps.
 
 Source: sklearn/compose/_column_transformer.py (``transform``), sklearn/utils/validation.py (``check_array``).
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from handler.ops import InvalidModel, UnprocessableRow, positions
 
-# Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -18,21 +17,21 @@ INFINITIES = (float("inf"), float("-inf"))
 
 
 def columns(step: Any, program: Program, origins: Origins) -> Built:
-    """Blocks side by side: each takes the columns at its positions through its steps; a column may be in several."""
+    """Concatenate blocks. Each transforms the columns at its positions; a column may be in several blocks."""
     blocks = []
     out: Origins = []
     if type(step["blocks"]) is not list:
         raise InvalidModel("blocks are a list")
     for block in step["blocks"]:
-        taken = positions(block["columns"], len(origins))
-        functions, block_out = program.transformers(block["steps"], [origins[each] for each in taken])
-        blocks.append((taken, functions))
+        inputs = positions(block["columns"], len(origins))
+        functions, block_out = program.transformers(block["steps"], [origins[column] for column in inputs])
+        blocks.append((inputs, functions))
         out += block_out
 
     def transform(row: Row) -> Row:
         whole: list[Any] = []
-        for taken, functions in blocks:
-            part: Row = [row[each] for each in taken]
+        for inputs, functions in blocks:
+            part: Row = [row[column] for column in inputs]
             for function in functions:
                 part = function(part)
             whole += part
@@ -42,29 +41,29 @@ def columns(step: Any, program: Program, origins: Origins) -> Built:
 
 
 def present(step: Any, program: Program, origins: Origins) -> Built:
-    """The row as it is; a missing value is refused, as what follows in scikit-learn refuses it."""
-    return "transformer", checker(origins), origins
+    """Refuse a row with a missing value, as the next step in scikit-learn does."""
+    return "transformer", missing_check(origins), origins
 
 
 def finite(step: Any, program: Program, origins: Origins) -> Built:
-    """The row as it is; an infinite number is refused, as what follows in scikit-learn refuses it."""
+    """Refuse a row with an infinite number, as the next step in scikit-learn does."""
 
     def check(row: Row) -> Row:
         for origin, value in zip(origins, row, strict=True):
             if value in INFINITIES:
-                raise UnprocessableRow(origin, "becomes infinite on the way through this model")
+                raise UnprocessableRow(origin, "becomes infinite inside this model")
         return row
 
     return "transformer", check, origins
 
 
-def checker(origins: Origins) -> Transformer:
-    """A function that gives a row back and refuses one with a missing value."""
+def missing_check(origins: Origins) -> Transformer:
+    """A function that returns a row unchanged, and refuses one with a missing value."""
 
     def check(row: Row) -> Row:
         for origin, value in zip(origins, row, strict=True):
-            if value is None or value != value:  # noqa: PLR0124  # NaN alone differs from itself
-                raise UnprocessableRow(origin, "is missing, which this model does not take")
+            if value is None or value != value:  # noqa: PLR0124  # NaN is the only number that differs from itself
+                raise UnprocessableRow(origin, "is missing, and this model accepts no missing values")
         return row
 
     return check

@@ -1,7 +1,7 @@
-"""NumPy's functions of one number, element by element.
+"""NumPy's universal functions of one number, element by element.
 
-Where Python refuses a number, NumPy answers NaN or an infinity: so do these. Source: numpy's
-documentation of each universal function; the limits are those of C99, annex F.
+Like NumPy, they return NaN or an infinity where Python raises an error. Source: the documentation of each
+function in NumPy; the limits are those of C99, annex F.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import math
 
 from handler.ops import InvalidModel
 
-# Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +24,7 @@ NAN = math.nan
 
 
 def ufunc(step: Any, program: Program, origins: Origins) -> Built:
-    """The function of each number."""
+    """Apply the function to each number."""
     name = step["function"]
     if type(name) is not str or name not in FUNCTIONS:
         raise InvalidModel(f"unknown function {name!r}")
@@ -38,7 +37,7 @@ def ufunc(step: Any, program: Program, origins: Origins) -> Built:
 
 
 def _domain(function: Function) -> Function:
-    """NaN where Python finds the number outside the domain."""
+    """Return NaN for a number outside the domain."""
 
     def computed(x: float) -> float:
         try:
@@ -50,7 +49,7 @@ def _domain(function: Function) -> Function:
 
 
 def _log(function: Function, pole: float) -> Function:
-    """A logarithm: minus infinity at its pole, NaN below it."""
+    """A logarithm: minus infinity at its pole, NaN below the pole."""
 
     def computed(x: float) -> float:
         try:
@@ -62,7 +61,7 @@ def _log(function: Function, pole: float) -> Function:
 
 
 def _growing(function: Function, odd: bool = False) -> Function:
-    """An exponential: infinity where it leaves float64; of an odd function with the sign of the number."""
+    """An exponential: infinity beyond float64, with the sign of the number for an odd function."""
 
     def computed(x: float) -> float:
         try:
@@ -74,7 +73,7 @@ def _growing(function: Function, odd: bool = False) -> Function:
 
 
 def _whole(function: Callable[[float], int]) -> Function:
-    """Rounded to a whole number; a zero keeps the sign, and what is not finite stays."""
+    """Round to a whole number. A zero keeps its sign; NaN and infinities stay as they are."""
 
     def computed(x: float) -> float:
         return float(function(x)) or math.copysign(0.0, x) if x - x == 0 else x
@@ -130,7 +129,7 @@ FUNCTIONS: dict[str, Function] = {
     "positive": lambda x: x,
     "radians": math.radians,
     "reciprocal": _reciprocal,
-    # Python, as IEEE 754, rounds a half to the even number.
+    # Python rounds half to even, as IEEE 754 does.
     "rint": _whole(round),
     "sign": _sign,
     "sin": _domain(math.sin),

@@ -1,4 +1,4 @@
-"""SimpleImputer and MissingIndicator: a value for each one that is missing, and the columns that tell of it.
+"""SimpleImputer and MissingIndicator: replace missing values, and add columns that mark them.
 
 Source: sklearn/impute/_base.py (``SimpleImputer.transform``, ``MissingIndicator.transform``).
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from handler.ops import InvalidModel, UnprocessableRow, positions, scalar
 
-# Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,44 +16,44 @@ if TYPE_CHECKING:
 
 
 def impute(step: Any, program: Program, origins: Origins) -> Built:
-    """The columns at ``keep``, filled from ``fill``, then 1.0 for each of ``indicators`` that was missing, else 0.0."""
+    """The columns ``keep``, filled from ``fill``, then 1.0 for each missing one of ``indicators``, else 0.0."""
     keep = positions(step["keep"], len(origins))
     indicators = positions(step["indicators"], len(origins))
-    fill = [scalar(each) for each in step["fill"]]
+    fill = [scalar(value) for value in step["fill"]]
     if type(step["fill"]) is not list or len(fill) != len(keep):
-        raise InvalidModel("a value to fill in is needed for each column that is kept")
+        raise InvalidModel("each column that is kept needs a fill value")
     pairs = list(zip(keep, fill, strict=True))
     gaps_of = _gaps(step)
 
     def transform(row: Row) -> Row:
         gaps = gaps_of(row)
-        filled = [value if gaps[at] else row[at] for at, value in pairs]
-        return filled + [1.0 if gaps[at] else 0.0 for at in indicators] if indicators else filled
+        filled = [value if gaps[column] else row[column] for column, value in pairs]
+        return filled + [1.0 if gaps[column] else 0.0 for column in indicators] if indicators else filled
 
-    return "transformer", transform, [origins[at] for at in keep + indicators]
+    return "transformer", transform, [origins[column] for column in keep + indicators]
 
 
 def indicate(step: Any, program: Program, origins: Origins) -> Built:
-    """1.0 for each of ``columns`` that is missing, else 0.0; a gap in one of ``refused`` is refused."""
+    """1.0 for each of ``columns`` that is missing, else 0.0. A missing value in one of ``refused`` is refused."""
     columns, refused = positions(step["columns"], len(origins)), positions(step["refused"], len(origins))
     gaps_of = _gaps(step)
 
     def transform(row: Row) -> Row:
         gaps = gaps_of(row)
-        for at in refused:
-            if gaps[at]:
-                raise UnprocessableRow(origins[at], "is missing, which it never was in training")
-        return [1.0 if gaps[at] else 0.0 for at in columns]
+        for column in refused:
+            if gaps[column]:
+                raise UnprocessableRow(origins[column], "is missing, but was never missing in training")
+        return [1.0 if gaps[column] else 0.0 for column in columns]
 
-    return "transformer", transform, [origins[at] for at in columns]
+    return "transformer", transform, [origins[column] for column in columns]
 
 
 def _gaps(step: Any) -> Callable[[Row], list[bool]]:
-    """Which values of a row are missing; what stands for a missing value may be a text or a number."""
+    """A function that tells which values of a row are missing. A marker of missing values is text or a number."""
     if step.get("missing") is not None:
         marker = scalar(step["missing"])
         return lambda row: [value == marker for value in row]
-    # Missing is None for text and NaN, which alone differs from itself, for numbers.
+    # None for text; NaN for numbers, the only number that differs from itself.
     return lambda row: [value is None or value != value for value in row]  # noqa: PLR0124
 
 

@@ -1,6 +1,6 @@
 """Linear models. Dot products and exp differ in the last bits between machines: parity is ``close``.
 
-Here a dot product is exactly rounded (``math.fsum``), so it is the same on every Python.
+The handler rounds a dot product exactly (``math.fsum``), so it is the same on every Python.
 Source: sklearn/linear_model/_base.py (``predict``, ``decision_function``, ``_predict_proba_lr``), _logistic.py and
 _stochastic_gradient.py (``predict_proba``), _glm/glm.py (``predict``).
 """
@@ -11,10 +11,9 @@ from math import fsum, isfinite
 from operator import mul
 
 from handler.ops import NO_NUMBER, InvalidModel, UnprocessableRow
-from handler.ops.composition import checker
+from handler.ops.composition import missing_check
 from handler.ops.link_functions import expit, exponential, softmax
 
-# Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,8 +26,8 @@ if TYPE_CHECKING:
 
 
 def logistic(step: Any, program: Program, origins: Origins) -> Built:
-    """Two classes: the logistic function of one score. More: softmax over a score a class, or ``one_vs_rest``."""
-    weights = _of_classes(step, program, origins)
+    """The logistic function of one score for two classes; softmax of the scores, or ``one_vs_rest``, for more."""
+    weights = _class_weights(step, program, origins)
     one_vs_rest, uniform = _flag(step, "one_vs_rest"), _flag(step, "uniform")
     if one_vs_rest:
         return "classifier", _one_vs_rest(weights, origins, uniform), []
@@ -42,8 +41,8 @@ def logistic(step: Any, program: Program, origins: Origins) -> Built:
 
 
 def modified_huber(step: Any, program: Program, origins: Origins) -> Built:
-    """``(clip(score, -1, 1) + 1) / 2``; of more than two classes each one's share of their sum."""
-    weights = _of_classes(step, program, origins)
+    """``(clip(score, -1, 1) + 1) / 2``; for more than two classes, the share of each in their sum."""
+    weights = _class_weights(step, program, origins)
 
     def clipped(score: float) -> float:
         return (min(max(score, -1.0), 1.0) + 1.0) / 2.0
@@ -60,23 +59,23 @@ def modified_huber(step: Any, program: Program, origins: Origins) -> Built:
 
 
 def linear_scores(step: Any, program: Program, origins: Origins) -> Built:
-    """A classifier that knows no probabilities: the second class where the one score is above 0, else the highest."""
-    weights = _of_classes(step, program, origins)
+    """A classifier without probabilities: the second class if its score is above 0, or the highest score."""
+    weights = _class_weights(step, program, origins)
     scores = _scores(weights, origins)
 
     def binary(row: Row) -> tuple[int, list[float]]:
-        found = scores(row)
-        return int(found[0] > 0), found
+        decision = scores(row)
+        return int(decision[0] > 0), decision
 
     def highest(row: Row) -> tuple[int, list[float]]:
-        found = scores(row)
-        return found.index(max(found)), found
+        decision = scores(row)
+        return decision.index(max(decision)), decision
 
     return "scorer", binary if len(weights) == 1 else highest, []
 
 
 def linear(step: Any, program: Program, origins: Origins) -> Built:
-    """The answer is the score, with the link ``log`` its exponential; a list of them where ``outputs`` is not null."""
+    """Predict the score, or its exponential with the link ``log``; a list of these unless ``outputs`` is null."""
     outputs = step.get("outputs")
     link = step.get("link", "identity")
     if outputs is not None and (type(outputs) is not int or outputs < 1):
@@ -101,7 +100,7 @@ def linear(step: Any, program: Program, origins: Origins) -> Built:
 
 def _one_vs_rest(weights: Weights, origins: Origins, uniform: bool) -> Classifier:
     if len(weights) == 1:
-        raise InvalidModel("one class against the rest takes three classes or more")
+        raise InvalidModel("one-vs-rest needs three classes or more")
     scores = _scores(weights, origins, infinite=True)
 
     def shared(row: Row) -> tuple[int, list[float]]:
@@ -112,7 +111,7 @@ def _one_vs_rest(weights: Weights, origins: Origins, uniform: bool) -> Classifie
 
 
 def _shares(parts: list[float], uniform: bool) -> list[float]:
-    """Each part's share of their sum. Are all 0: equal shares if ``uniform``, else no answer (0 / 0)."""
+    """The share of each part in their sum. If all are 0: equal shares if ``uniform``, else an error (0 / 0)."""
     total = fsum(parts)
     if total == 0.0:
         if not uniform:
@@ -122,19 +121,19 @@ def _shares(parts: list[float], uniform: bool) -> list[float]:
 
 
 def _binary(weights: Weights, origins: Origins, probability: Callable[[float], float]) -> Classifier:
-    """Two classes of one score; ``probability`` is that of the second."""
+    """Two classes by one score. ``probability`` maps it to the probability of the second class."""
     score = _score(weights, origins, infinite=True)
 
     def binary(row: Row) -> tuple[int, list[float]]:
-        found = score(row)
-        second = probability(found)
-        return int(found > 0), [1.0 - second, second]
+        decision = score(row)
+        second = probability(decision)
+        return int(decision > 0), [1.0 - second, second]
 
     return binary
 
 
-def _of_classes(step: Any, program: Program, origins: Origins) -> Weights:
-    """One row of coefficients for two classes, else one for each."""
+def _class_weights(step: Any, program: Program, origins: Origins) -> Weights:
+    """One row of coefficients for two classes, or one for each of more classes."""
     n_classes = step["n_classes"]
     if type(n_classes) is not int or n_classes < 2:
         raise InvalidModel("a linear classifier has two classes or more")
@@ -152,18 +151,18 @@ def _weights(step: Any, program: Program, origins: Origins, rows: int) -> Weight
 
 
 def _score(weights: Weights, origins: Origins, infinite: bool = False) -> Regressor:
-    """As ``_scores``, of the one row of coefficients."""
-    again = _again(weights, origins, infinite)
+    """Like ``_scores``, for one row of coefficients."""
+    recompute = _checked_scores(weights, origins, infinite)
     ((coef, bias),) = weights
 
     def score(row: Row) -> float:
         try:
-            found: float = fsum(map(mul, coef, row)) + bias
-            if found - found == 0:
-                return found
+            decision: float = fsum(map(mul, coef, row)) + bias
+            if decision - decision == 0:
+                return decision
         except (OverflowError, ValueError):
             pass
-        return again(row)[0]
+        return recompute(row)[0]
 
     return score
 
@@ -171,45 +170,45 @@ def _score(weights: Weights, origins: Origins, infinite: bool = False) -> Regres
 def _scores(weights: Weights, origins: Origins, infinite: bool = False) -> Callable[[Row], list[float]]:
     """A function from a row to ``row · coef + intercept``, one for each row of coefficients.
 
-    ``infinite``: a score may be infinite, as one that leaves float64 is in scikit-learn; without it, and
-    where a score is NaN, such a row is refused.
+    With ``infinite``, a score beyond float64 is infinite, as in scikit-learn. Otherwise, and for a score of NaN, the
+    row is refused.
     """
-    again = _again(weights, origins, infinite)
+    recompute = _checked_scores(weights, origins, infinite)
 
     def scores(row: Row) -> list[float]:
         try:
-            found = [fsum(map(mul, coef, row)) + bias for coef, bias in weights]
-            # The sum is not finite where one of them is not.
-            total = sum(found)
+            decision = [fsum(map(mul, coef, row)) + bias for coef, bias in weights]
+            # A finite sum has finite terms only.
+            total = sum(decision)
             if total - total == 0:
-                return found
+                return decision
         except (OverflowError, ValueError):
             pass
-        return again(row)
+        return recompute(row)
 
     return scores
 
 
-def _again(weights: Weights, origins: Origins, infinite: bool) -> Callable[[Row], list[float]]:
-    """The scores of a row with a value that is missing or infinite, which is refused, or with a sum beyond float64."""
-    check = checker(origins)
+def _checked_scores(weights: Weights, origins: Origins, infinite: bool) -> Callable[[Row], list[float]]:
+    """Scores of rows that the fast path cannot compute: refuses missing and infinite values, allows large sums."""
+    check = missing_check(origins)
 
-    def again(row: Row) -> list[float]:
+    def recompute(row: Row) -> list[float]:
         check(row)
         for origin, value in zip(origins, row, strict=True):
             if value - value != 0:
-                raise UnprocessableRow(origin, "becomes infinite on the way through this model")
-        found = [_dot(coef, row) + bias for coef, bias in weights]
-        for score in found:
+                raise UnprocessableRow(origin, "becomes infinite inside this model")
+        decision = [_dot(coef, row) + bias for coef, bias in weights]
+        for score in decision:
             if score - score != 0 and not (infinite and abs(score) > 0):
                 raise UnprocessableRow(None, NO_NUMBER)
-        return found
+        return decision
 
-    return again
+    return recompute
 
 
 def _dot(coef: Sequence[float], row: Row) -> float:
-    """The dot product; by plain sums, which may become infinite or NaN, where the exact one cannot be taken."""
+    """The exact dot product, or by plain sums, which may become infinite or NaN, if there is none."""
     try:
         return fsum(map(mul, coef, row))
     except (OverflowError, ValueError):
@@ -220,7 +219,7 @@ def _dot(coef: Sequence[float], row: Row) -> float:
 
 
 def _flag(step: Any, name: str) -> bool:
-    """A parameter that is true or false; false where it is absent."""
+    """A parameter that is true or false; false if absent."""
     flag = step.get(name, False)
     if type(flag) is not bool:
         raise InvalidModel(f"{name} is true or false")

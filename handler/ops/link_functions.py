@@ -1,4 +1,4 @@
-"""From raw predictions to numbers and probabilities. Source: sklearn/_loss/link.py, sklearn/utils/extmath.py."""
+"""Link functions, from raw predictions to answers. Source: sklearn/_loss/link.py, sklearn/utils/extmath.py."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from math import exp, fsum
 
 from handler.ops import NO_NUMBER, UnprocessableRow
 
-# Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
 def expit(raw: float) -> float:
-    """``1 / (1 + exp(-raw))``; 0 where exp leaves float64, as in scikit-learn."""
+    """``1 / (1 + exp(-raw))``; 0 if exp exceeds float64, as in scikit-learn."""
     try:
         return 1.0 / (1.0 + exp(-raw))
     except OverflowError:
@@ -21,20 +20,20 @@ def expit(raw: float) -> float:
 
 
 def exponential(raw: float) -> float:
-    """``exp(raw)``; raises UnprocessableRow where that is no finite number."""
+    """``exp(raw)``. Raises UnprocessableRow unless the result is finite."""
     try:
-        found = exp(raw)
+        power = exp(raw)
     except OverflowError:
-        found = float("inf")
-    if found - found != 0:
+        power = float("inf")
+    if power - power != 0:
         raise UnprocessableRow(None, NO_NUMBER)
-    return found
+    return power
 
 
 def softmax(raw: Sequence[float]) -> list[float]:
-    """``exp(raw)``, each as a share of their sum; raises UnprocessableRow where one of them is NaN or infinite."""
+    """Each ``exp(raw)`` as a share of their sum. Raises UnprocessableRow if one of them is NaN or infinite."""
     highest = max(raw)
-    powers = [exp(each - highest) for each in raw]
+    powers = [exp(number - highest) for number in raw]
     total = fsum(powers)
     if not total >= 1.0:  # NaN
         raise UnprocessableRow(None, NO_NUMBER)

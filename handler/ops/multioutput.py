@@ -1,10 +1,9 @@
-"""One model for each of several outputs. Source: sklearn/multioutput.py (``predict``, ``_get_predictions``)."""
+"""Models with several outputs. Source: sklearn/multioutput.py (``predict``, ``_get_predictions``)."""
 
 from __future__ import annotations
 
-from handler.ops import InvalidModel, everything
+from handler.ops import InvalidModel, is_all_columns
 
-# Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -12,14 +11,14 @@ if TYPE_CHECKING:
 
     from handler.ops import Built, Origins, Program, Row, Transformer
 
-    # The kind of a model, the transformers before it, and what predicts.
+    # The kind of a model, its transformers and its predictor.
     Model = tuple[str, list[Transformer], Callable[..., Any]]
 
 KINDS = {"classifier": "classifiers", "scorer": "scorers", "regressor": "regressors"}
 
 
 def outputs(step: Any, program: Program, origins: Origins) -> Built:
-    """The answers of models that all take all columns."""
+    """The answers of several models. Each takes all columns."""
     models = [_model(block, program, origins) for block in step["blocks"]]
     kinds = {kind for kind, _, _ in models}
     if len(kinds) != 1 or not kinds <= set(KINDS):
@@ -32,21 +31,21 @@ def outputs(step: Any, program: Program, origins: Origins) -> Built:
 
 
 def chain(step: Any, program: Program, origins: Origins) -> Built:
-    """The numbers of regressors of which each takes the columns and the numbers of those before it."""
+    """The numbers of a chain of regressors. Each takes all columns and the numbers of the regressors before it."""
     blocks, order = step["blocks"], step["order"]
-    if not blocks or type(order) is not list or not everything(sorted(order), len(blocks)):
+    if not blocks or type(order) is not list or not is_all_columns(sorted(order), len(blocks)):
         raise InvalidModel("a chain has a model for each output, in some order")
-    # A number that a model found came from all columns; the first stands for them.
-    models = [_model(block, program, origins + origins[:1] * at) for at, block in enumerate(blocks)]
+    # A prediction depends on all columns; its origin is the first.
+    models = [_model(block, program, origins + origins[:1] * index) for index, block in enumerate(blocks)]
     if any(kind != "regressor" for kind, _, _ in models):
         raise InvalidModel("a chain is made of regressors with one output")
 
     def predict(row: Row) -> list[float]:
-        found: list[float] = []
+        numbers: list[float] = []
         for model in models:
-            found.append(_answer(model, [*row, *found]))
-        ordered = [0.0] * len(found)
-        for output, number in zip(order, found, strict=True):
+            numbers.append(_answer(model, [*row, *numbers]))
+        ordered = [0.0] * len(numbers)
+        for output, number in zip(order, numbers, strict=True):
             ordered[output] = number
         return ordered
 
@@ -54,7 +53,7 @@ def chain(step: Any, program: Program, origins: Origins) -> Built:
 
 
 def _model(block: Any, program: Program, origins: Origins) -> Model:
-    if not everything(block["columns"], len(origins)):
+    if not is_all_columns(block["columns"], len(origins)):
         raise InvalidModel("a model of several outputs takes all columns")
     return program.model(block["steps"], origins)
 

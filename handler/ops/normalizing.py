@@ -1,4 +1,4 @@
-"""Normalizer: each row by its own length.
+"""Normalizer: divides each row by its norm.
 
 Source: sklearn/preprocessing/_data.py (``normalize``), and for sparse matrices sklearn/utils/sparsefuncs_fast.pyx.
 """
@@ -10,7 +10,6 @@ from operator import mul
 
 from handler.ops import InvalidModel, scalar
 
-# Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -21,11 +20,11 @@ INFINITY = float("inf")
 
 
 def normalize(step: Any, program: Program, origins: Origins) -> Built:
-    """``x / norm``; a row whose norm is below ``smallest`` stays as it is."""
+    """``x / norm``. A row whose norm is below ``smallest`` stays as it is."""
     measure = NORMS.get(step["norm"])
     smallest = scalar(step["smallest"])
     if measure is None or type(smallest) is not float or not smallest > 0:
-        raise InvalidModel("a norm is l1, l2 or max, and the smallest one to divide by is above zero")
+        raise InvalidModel("a norm is l1, l2 or max, and smallest is above zero")
 
     def transform(row: Row) -> Row:
         try:

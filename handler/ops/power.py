@@ -1,6 +1,6 @@
 """PowerTransformer: Yeo-Johnson and Box-Cox. log1p and expm1 differ in the last bits between machines.
 
-A missing value (NaN) stays one. Source: scipy/stats/_morestats.py (``_yeojohnson_transform``),
+Missing values (NaN) stay missing. Source: scipy/stats/_morestats.py (``_yeojohnson_transform``),
 scipy/special (``boxcox``), sklearn/preprocessing/_data.py (``_check_input``), and of scikit-learn up to 1.6
 ``_yeo_johnson_transform`` there.
 """
@@ -13,7 +13,6 @@ from sys import float_info
 from handler.ops import InvalidModel, UnprocessableRow
 from handler.ops.validation import finite
 
-# Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,11 +28,11 @@ NOT_POSITIVE = "must be above zero for this model"
 
 
 def power(step: Any, program: Program, origins: Origins) -> Built:
-    """Each column through the function of its lambda; with Box-Cox a number of 0 or less is refused."""
+    """Transform each column with its lambda. Box-Cox refuses a number of 0 or less."""
     make = METHODS.get(step["method"])
     if make is None:
         raise InvalidModel("a power transform has one of three methods")
-    functions = [make(each) for each in finite(program, step["lambdas"], len(origins))]
+    functions = [make(exponent) for exponent in finite(program, step["lambdas"], len(origins))]
 
     def transform(row: Row) -> Row:
         return [function(x) for function, x in zip(functions, row, strict=True)]
@@ -48,30 +47,30 @@ def power(step: Any, program: Program, origins: Origins) -> Built:
 
 
 def _yeo_johnson(power: float) -> Function:
-    """In the form that keeps the digits of small numbers."""
-    return _two_sided(power, lambda each: lambda x: _finite_or_infinite(expm1, each * log1p(x)) / each)
+    """Yeo-Johnson in the form that keeps the digits of small numbers."""
+    return _two_sided(power, lambda exponent: lambda x: _finite_or_infinite(expm1, exponent * log1p(x)) / exponent)
 
 
 def _yeo_johnson_of_powers(power: float) -> Function:
-    """In the form of scikit-learn up to 1.6, which loses the digits of small numbers."""
+    """Yeo-Johnson in the form of scikit-learn up to 1.6, which loses the digits of small numbers."""
 
-    def grown(each: float) -> Function:
+    def one_sided(exponent: float) -> Function:
         def transform(x: float) -> float:
             try:
-                raised: float = (x + 1.0) ** each
+                raised: float = (x + 1.0) ** exponent
             except OverflowError:
                 raised = INFINITY
-            return (raised - 1.0) / each
+            return (raised - 1.0) / exponent
 
         return transform
 
-    return _two_sided(power, grown)
+    return _two_sided(power, one_sided)
 
 
-def _two_sided(power: float, grown: Callable[[float], Function]) -> Function:
-    """``grown(power)`` from zero on, below it ``grown(2 - power)`` mirrored; of a power of 0 the logarithm."""
-    above = log1p if abs(power) < EPSILON else grown(power)
-    below = log1p if abs(power - 2.0) <= EPSILON else grown(2.0 - power)
+def _two_sided(power: float, one_sided: Callable[[float], Function]) -> Function:
+    """``one_sided(power)`` from zero up, and ``one_sided(2 - power)`` mirrored below; a power of 0 is the logarithm."""
+    above = log1p if abs(power) < EPSILON else one_sided(power)
+    below = log1p if abs(power - 2.0) <= EPSILON else one_sided(2.0 - power)
 
     def transform(x: float) -> float:
         return above(x) if x >= 0 else -below(-x)
@@ -93,7 +92,7 @@ def _box_cox(power: float) -> Function:
 
 
 def _finite_or_infinite(function: Function, x: float) -> float:
-    """Infinity, as in NumPy, where Python refuses a result beyond float64."""
+    """The result, or infinity beyond float64, as in NumPy."""
     try:
         return function(x)
     except OverflowError:

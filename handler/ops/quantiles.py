@@ -1,6 +1,6 @@
-"""QuantileTransformer: where a number lies among the quantiles of training.
+"""QuantileTransformer: the position of a number among the quantiles of the training data.
 
-A missing value (NaN) stays one. Source: sklearn/preprocessing/_data.py (``_transform_col``), and NumPy's ``interp``.
+Missing values (NaN) stay missing. Source: sklearn/preprocessing/_data.py (``_transform_col``), and NumPy's ``interp``.
 The normal distribution's inverse: M. J. Wichura, "Algorithm AS 241: The Percentage Points of the Normal
 Distribution", Applied Statistics 37 (1988), PPND16, for probabilities from 1.4e-11 on.
 """
@@ -13,7 +13,6 @@ from math import log, sqrt
 from handler.ops import InvalidModel, UnprocessableRow, bounds
 from handler.ops.validation import finite, flag, rising
 
-# Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,29 +21,29 @@ if TYPE_CHECKING:
     from handler.ops import Built, Origins, Program, Row
 
 INFINITY = float("inf")
-# So close to the ends a number counts as beyond them, where the normal distribution is asked for.
+# For the normal distribution, a number this close to the outermost quantiles counts as beyond them.
 BOUNDS = 1e-7
-NEGATIVE = "is negative, which this model does not take"
+NEGATIVE = "is negative, and this model accepts no negative numbers"
 
 
 def quantiles(step: Any, program: Program, origins: Origins) -> Built:
-    """The share of training below each number, or the number of which the normal distribution has that share.
+    """The share of the training data below each number, or the number with this share in the normal distribution.
 
-    ``normal``: null, or the least and the greatest answer. ``sparse``: scikit-learn has a sparse matrix,
-    of which zeros stay zeros; ``refuse_negative``: and it takes none below.
+    ``normal`` is null, or the lowest and the highest result. ``sparse``: scikit-learn uses a sparse matrix, so zeros
+    stay zeros. ``refuse_negative``: the sparse matrix accepts no negative numbers.
     """
     references = rising(finite(program, step["references"]))
     size = len(references)
     flat = finite(program, step["quantiles"], size * len(origins))
     if not size:
         raise InvalidModel("quantiles need a reference or more")
-    columns = [rising(flat[at * size : (at + 1) * size]) for at in range(len(origins))]
+    columns = [rising(flat[start : start + size]) for start in range(0, len(flat), size)]
     sparse, refuse_negative = flag(step["sparse"]), flag(step["refuse_negative"])
     if step["normal"] is None:
-        functions = [_uniform(each, references) for each in columns]
+        functions = [_uniform(column, references) for column in columns]
     else:
         low, high = bounds(step["normal"])
-        functions = [_normal(each, references, low, high) for each in columns]
+        functions = [_normal(column, references, low, high) for column in columns]
 
     def transform(row: Row) -> Row:
         return [function(x) for function, x in zip(functions, row, strict=True)]
@@ -90,31 +89,31 @@ def _normal(quantiles: list[float], references: list[float], low: float, high: f
 
 
 def _share(quantiles: list[float], references: list[float]) -> Callable[[float], float]:
-    """The mean of the interpolations from below and from above, which differ among equal quantiles."""
-    falling = [-each for each in reversed(quantiles)], [-each for each in reversed(references)]
+    """The mean of the interpolations from below and from above, which differ at equal quantiles."""
+    mirrored = [-x for x in reversed(quantiles)], [-y for y in reversed(references)]
 
     def share(x: float) -> float:
-        return 0.5 * (_interpolated(x, quantiles, references) - _interpolated(-x, *falling))
+        return 0.5 * (_interpolated(x, quantiles, references) - _interpolated(-x, *mirrored))
 
     return share
 
 
 def _interpolated(x: float, xs: list[float], ys: list[float]) -> float:
-    at = bisect_right(xs, x)
-    if not 0 < at < len(xs):
-        # A missing value finds its place at an end, and stays.
-        return x if x != x else ys[min(at, len(xs) - 1)]  # noqa: PLR0124  # NaN alone differs from itself
-    low = xs[at - 1]
+    index = bisect_right(xs, x)
+    if not 0 < index < len(xs):
+        # A missing value sorts to an end, and stays missing.
+        return x if x != x else ys[min(index, len(xs) - 1)]  # noqa: PLR0124  # NaN differs from itself
+    low = xs[index - 1]
     if low == x:
-        return ys[at - 1]
-    slope = (ys[at] - ys[at - 1]) / (xs[at] - low)
-    return slope * (x - low) + ys[at - 1]
+        return ys[index - 1]
+    slope = (ys[index] - ys[index - 1]) / (xs[index] - low)
+    return slope * (x - low) + ys[index - 1]
 
 
 def inverse_normal(share: float) -> float:
-    """The number below which the standard normal distribution has ``share``, to 1e-15 of it; NaN of NaN.
+    """The number below which the standard normal distribution has ``share``, with a relative error of 1e-15.
 
-    For a share below 1.4e-11, or so near to 1, it is infinite.
+    It is infinite for a share within 1.4e-11 of 0 or 1, and NaN for NaN.
     """
     distance = share - 0.5
     if abs(distance) <= 0.425:
@@ -123,12 +122,12 @@ def inverse_normal(share: float) -> float:
     tail = share if distance < 0 else 1.0 - share
     if not tail > 1.4e-11:
         return tail if tail != tail else (-INFINITY if distance < 0 else INFINITY)  # noqa: PLR0124  # NaN
-    found = _ratio(sqrt(-log(tail)) - 1.6, TAIL)
-    return -found if distance < 0 else found
+    quantile = _ratio(sqrt(-log(tail)) - 1.6, TAIL)
+    return -quantile if distance < 0 else quantile
 
 
 def _ratio(x: float, coefficients: tuple[tuple[float, ...], tuple[float, ...]]) -> float:
-    """The quotient of two polynomials, by Horner's rule from the highest power down."""
+    """The quotient of two polynomials, by Horner's rule."""
     above = below = 0.0
     for numerator, denominator in zip(*coefficients, strict=True):
         above = above * x + numerator

@@ -1,13 +1,12 @@
-"""The scalers: the same float64 operations in the same order, so equal to the last bit.
+"""Scalers: the float64 operations of scikit-learn in the same order, so equal to the last bit.
 
-A missing value (NaN) stays one. Source: the ``transform`` methods in sklearn/preprocessing/_data.py.
+Missing values (NaN) stay missing. Source: the ``transform`` methods in sklearn/preprocessing/_data.py.
 """
 
 from __future__ import annotations
 
 from handler.ops import InvalidModel, bounds
 
-# Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def standardize(step: Any, program: Program, origins: Origins) -> Built:
-    """``(x - center) / scale``; either part may be absent."""
+    """``(x - center) / scale``. Either part may be null."""
     center = _numbers(step["center"], program, origins)
     scale = _numbers(step["scale"], program, origins)
 
@@ -39,39 +38,39 @@ def standardize(step: Any, program: Program, origins: Origins) -> Built:
         def transform(row: Row) -> Row:
             return row
 
-    # Python, unlike IEEE 754, has no answer to a division by zero; no scaler of scikit-learn makes one.
+    # Unlike IEEE 754, Python raises an error for a division by zero. No scaler of scikit-learn divides by zero.
     if scale and 0.0 in scale:
         raise InvalidModel("a scale is zero")
     return "transformer", transform, origins
 
 
 def rescale(step: Any, program: Program, origins: Origins) -> Built:
-    """``x * scale + shift``, the shift where there is one, then clipped where there are bounds."""
+    """``x * scale + shift``, then clipped to the bounds. Shift and bounds may be null."""
     scale = program.tensor(step["scale"], "d", len(origins)).tolist()
     shift = _numbers(step["shift"], program, origins)
     if shift:
         pairs = list(zip(scale, shift, strict=True))
 
-        def moved(row: Row) -> list[float]:
+        def rescaled(row: Row) -> list[float]:
             return [x * s + m for x, (s, m) in zip(row, pairs, strict=True)]
     else:
 
-        def moved(row: Row) -> list[float]:
+        def rescaled(row: Row) -> list[float]:
             return [x * s for x, s in zip(row, scale, strict=True)]
 
-    return "transformer", moved if step["clip"] is None else _clipped(moved, step["clip"]), origins
+    return "transformer", rescaled if step["clip"] is None else _clipped(rescaled, step["clip"]), origins
 
 
 def clip(step: Any, program: Program, origins: Origins) -> Built:
-    """``x``, brought into the bounds."""
+    """Clip each number to the bounds."""
     return "transformer", _clipped(list, step["clip"]), origins
 
 
-def _clipped(function: Transformer, given: Any) -> Transformer:
-    low, high = bounds(given)
+def _clipped(function: Transformer, limits: Any) -> Transformer:
+    low, high = bounds(limits)
 
     def transform(row: Row) -> Row:
-        # In this order NaN stays NaN.
+        # With this order of arguments, NaN stays NaN.
         return [min(max(x, low), high) for x in function(row)]
 
     return transform

@@ -1,8 +1,8 @@
-"""A regressor of a transformed target, and the inverses that nothing else needs.
+"""Regressors of a transformed target, and the inverse transformations of the target.
 
 Source: sklearn/compose/_target.py (``predict``), sklearn/preprocessing/_data.py (``inverse_transform``
-of PowerTransformer and QuantileTransformer), scipy/special/_boxcox.pxd (``inv_boxcox``), the ``ndtr`` of
-Cephes (here by ``erfc``), and numpy.interp.
+of PowerTransformer and QuantileTransformer), scipy/special/_boxcox.pxd (``inv_boxcox``), ``ndtr`` of
+Cephes (computed with ``erfc``), and numpy.interp.
 """
 
 from __future__ import annotations
@@ -10,9 +10,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from math import erfc, exp, inf, log1p, nan, sqrt
 
-from handler.ops import NO_NUMBER, InvalidModel, UnprocessableRow, everything
+from handler.ops import NO_NUMBER, InvalidModel, UnprocessableRow, is_all_columns
 
-# Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,18 +19,18 @@ if TYPE_CHECKING:
 
     from handler.ops import Built, Origins, Program, Row
 
-# Of QuantileTransformer: how near to 0 and 1 the outermost quantiles are taken.
+# QuantileTransformer gives a share this close to 0 or 1 the outermost quantile.
 BOUNDS = 1e-7
-# numpy.spacing(1.0): from here on PowerTransformer takes an exponent for another one.
+# numpy.spacing(1.0): PowerTransformer treats an exponent within this distance of 0 or 2 as 0 or 2.
 SPACING = 2.220446049250313e-16
 ROOT_2 = sqrt(2.0)
 
 
 def target(step: Any, program: Program, origins: Origins) -> Built:
-    """The numbers of the model in the first block through the transformers in the second."""
+    """Apply the transformers in the second block to the predictions of the model in the first."""
     model, inverse = step["blocks"]
     outputs = inverse["columns"]
-    if not everything(model["columns"], len(origins)) or not outputs or not everything(outputs, len(outputs)):
+    if not is_all_columns(model["columns"], len(origins)) or not outputs or not is_all_columns(outputs, len(outputs)):
         raise InvalidModel("a transformed target takes all columns, and all outputs of its model")
     kind, transformers, predictor = program.model(model["steps"], origins)
     if kind != ("regressor" if len(outputs) == 1 else "regressors"):
@@ -43,8 +42,8 @@ def target(step: Any, program: Program, origins: Origins) -> Built:
     def predict(row: Row) -> Any:
         for transform in transformers:
             row = transform(row)
-        found = predictor(row)
-        numbers: Row = found if kind == "regressors" else [found]
+        predicted = predictor(row)
+        numbers: Row = predicted if kind == "regressors" else [predicted]
         if len(numbers) != len(outputs):
             raise InvalidModel("a transformed target needs a number for each output")
         if any(number - number != 0 for number in numbers):
@@ -53,7 +52,7 @@ def target(step: Any, program: Program, origins: Origins) -> Built:
             for function in functions:
                 numbers = function(numbers)
         except UnprocessableRow:
-            # It would name a feature, and this is about an answer.
+            # The error would name a feature, but the number is a prediction.
             raise UnprocessableRow(None, NO_NUMBER) from None
         if any(number - number != 0 for number in numbers):
             raise UnprocessableRow(None, NO_NUMBER)
@@ -65,46 +64,46 @@ def target(step: Any, program: Program, origins: Origins) -> Built:
 def invert_power(step: Any, program: Program, origins: Origins) -> Built:
     """The inverse of the Box-Cox or the Yeo-Johnson transformation, with an exponent for each column."""
     lambdas = program.tensor(step["lambdas"], "d", len(origins)).tolist()
-    if step["method"] not in METHODS or any(each - each != 0 for each in lambdas):
+    if step["method"] not in METHODS or any(exponent - exponent != 0 for exponent in lambdas):
         raise InvalidModel("a power needs a known method and finite exponents")
     function = METHODS[step["method"]]
 
     def transform(row: Row) -> Row:
-        return [function(x, each) for x, each in zip(row, lambdas, strict=True)]
+        return [function(x, exponent) for x, exponent in zip(row, lambdas, strict=True)]
 
     return "transformer", transform, origins
 
 
 def invert_quantile(step: Any, program: Program, origins: Origins) -> Built:
-    """From a share, or its place in the normal distribution, to the quantile: interpolated, and bound by the outermost.
+    """From a share, or its number in the normal distribution, to the quantile, by interpolation within the outermost.
 
     ``quantiles``: [columns, references], flat.
     """
     references: Any = program.tensor(step["references"], "d").tolist()
     size, normal = len(references), step["normal"]
     flat: Any = program.tensor(step["quantiles"], "d", size * len(origins)).tolist()
-    if type(normal) is not bool or any(each - each != 0 for each in flat + references):
-        raise InvalidModel("quantiles are finite numbers, of the normal or the uniform distribution")
-    if size < 1 or any(references[at] >= references[at + 1] for at in range(size - 1)):
-        raise InvalidModel("references grow from one to the next")
+    if type(normal) is not bool or any(number - number != 0 for number in flat + references):
+        raise InvalidModel("quantiles are finite numbers, and normal is true or false")
+    if size < 1 or any(references[index] >= references[index + 1] for index in range(size - 1)):
+        raise InvalidModel("references increase from one to the next")
     quantiles = [flat[start : start + size] for start in range(0, len(flat), size)]
     edge = BOUNDS if normal else 0.0
 
-    def inverted(x: float, known: list[float]) -> float:
+    def inverted(x: float, quantiles_of: list[float]) -> float:
         share = 0.5 * erfc(-x / ROOT_2) if normal else x
-        if share != share:  # noqa: PLR0124  # NaN alone differs from itself
+        if share != share:  # noqa: PLR0124  # NaN is the only number that differs from itself
             return share
-        # In the order and with the sums of scikit-learn.
+        # The same order and sums as in scikit-learn.
         if share - edge < 0.0 or share <= references[0]:
-            return known[0]
+            return quantiles_of[0]
         if share + edge > 1.0 or share >= references[-1]:
-            return known[-1]
-        at = bisect_right(references, share) - 1
-        slope = (known[at + 1] - known[at]) / (references[at + 1] - references[at])
-        return float(slope * (share - references[at]) + known[at])
+            return quantiles_of[-1]
+        index = bisect_right(references, share) - 1
+        slope = (quantiles_of[index + 1] - quantiles_of[index]) / (references[index + 1] - references[index])
+        return float(slope * (share - references[index]) + quantiles_of[index])
 
     def transform(row: Row) -> Row:
-        return [inverted(x, known) for x, known in zip(row, quantiles, strict=True)]
+        return [inverted(x, column) for x, column in zip(row, quantiles, strict=True)]
 
     return "transformer", transform, origins
 
@@ -132,7 +131,7 @@ def _yeo_johnson(x: float, power: float) -> float:
 
 
 def _power(base: float, exponent: float) -> float:
-    """As IEEE 754 has it: NaN of a negative number, an infinity of 0 to a negative power."""
+    """A power as in IEEE 754: NaN for a negative base, infinity for 0 to a negative power."""
     if base < 0:
         return nan
     if base == 0:

@@ -1,4 +1,4 @@
-"""Walks down trees, for what is no generated code: from a row and a root to the node of a leaf.
+"""Walks down trees without generated code: from a row and a root to the node of a leaf.
 
 The arrays are those of ``trees.Trees``. Source: sklearn/tree/_tree.pyx (``_apply_dense``).
 """
@@ -9,7 +9,6 @@ import struct
 
 from handler.ops import InvalidModel, UnprocessableRow
 
-# Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,13 +34,13 @@ def leaf(feature: Sequence[int], threshold: Sequence[float], skip: Sequence[int]
 def leaf_with_gaps(
     feature: Sequence[int], threshold: Sequence[float], skip: Sequence[int], missing: Sequence[int]
 ) -> Callable[[Row, int], int]:
-    """As ``leaf``, with one comparison more at each node."""
+    """Like ``leaf``, for rows with missing values: one more comparison at each node."""
 
     def walk(row: Row, node: int) -> int:
         tested = feature[node]
         while tested >= 0:
             number = row[tested]
-            # NaN alone differs from itself.
+            # NaN is the only number that differs from itself.
             left = number <= threshold[node] if number == number else not missing[node]  # noqa: PLR0124
             node += 1 if left else skip[node] + 1
             tested = feature[node]
@@ -58,7 +57,7 @@ def leaf_with_sets(
     sets: Sequence[int],
     categories: int,
 ) -> Callable[[Row, int], int]:
-    """As ``leaf_with_gaps``, where the first features hold categories; what is none of them counts as missing."""
+    """Like ``leaf_with_gaps``, where the first features are categories. Any other value there counts as missing."""
 
     def walk(row: Row, node: int) -> int:
         tested = feature[node]
@@ -78,12 +77,12 @@ def leaf_with_sets(
     return walk
 
 
-def inside(found: Callable[[Row, int], int], spans: list[tuple[int, int]]) -> Callable[[Row, int], int]:
-    """``found`` over arrays that are not checked as a whole; InvalidModel for a walk that leaves its tree."""
+def inside(find_leaf: Callable[[Row, int], int], spans: list[tuple[int, int]]) -> Callable[[Row, int], int]:
+    """Check each walk over arrays that were not checked as a whole. Raises InvalidModel if it leaves its tree."""
     ends = dict(spans)
 
     def walk(row: Row, root: int) -> int:
-        node = found(row, root)
+        node = find_leaf(row, root)
         if node >= ends[root]:
             raise InvalidModel("a tree points outside its arrays")
         return node
@@ -92,32 +91,32 @@ def inside(found: Callable[[Row, int], int], spans: list[tuple[int, int]]) -> Ca
 
 
 def _whole(number: float) -> int:
-    """The number of a set, which a large model holds unchecked."""
+    """The index of a set; the arrays of a large model are not checked when it is loaded."""
     if not 0 <= number < 2**32:
         raise InvalidModel("a tree points outside its sets of categories")
     return int(number)
 
 
 def to_float32(origins: Origins) -> Callable[[Row], tuple[float, ...]]:
-    """A function that rounds a row to float32 as a C cast does, and refuses what overflows it, or is infinite."""
+    """A function that rounds a row to float32 as a C cast does, and refuses overflows and infinities."""
     width = len(origins)
     packer = struct.Struct(f"<{width}f")
     pack, unpack = packer.pack, packer.unpack
 
     def rounded(row: Row) -> tuple[float, ...]:
         try:
-            found = unpack(pack(*row))
-            # What is missing makes the sum NaN as well; no sum of float32 leaves float64.
-            total = sum(found)
-            if total - total == 0 or not (INFINITY in found or -INFINITY in found):
-                return found
+            singles = unpack(pack(*row))
+            # A missing value also makes the sum NaN. A sum of float32 never exceeds float64.
+            total = sum(singles)
+            if total - total == 0 or not (INFINITY in singles or -INFINITY in singles):
+                return singles
         except OverflowError:
             pass
         except struct.error:
             raise InvalidModel("text reaches the trees") from None
-        # Of those that are not missing.
+        # Missing values are not the cause.
         sizes = [abs(value) if value == value else 0.0 for value in row]  # noqa: PLR0124
         origin = origins[sizes.index(max(sizes))]
-        raise UnprocessableRow(origin, "is too large for the model: once scaled it leaves float32")
+        raise UnprocessableRow(origin, "is too large for the model: after scaling it exceeds float32")
 
     return rounded

@@ -1,10 +1,9 @@
-"""What several families check of the numbers and switches that they read from a model file."""
+"""Checks of numbers and flags in a model file, for several families of operations."""
 
 from __future__ import annotations
 
 from handler.ops import InvalidModel
 
-# Not from typing: importing it would cost a cold start some milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -12,30 +11,30 @@ if TYPE_CHECKING:
     from handler.ops import Program
 
 
-def flag(given: Any) -> bool:
-    """``given``, which is true or false; InvalidModel for anything else."""
-    if type(given) is not bool:
-        raise InvalidModel("a switch of a step is neither true nor false")
-    return given
+def flag(value: Any) -> bool:
+    """Parse true or false. Raises InvalidModel for anything else."""
+    if type(value) is not bool:
+        raise InvalidModel("a flag of a step is neither true nor false")
+    return value
 
 
-def whole(given: Any, low: int, high: int) -> int:
-    """``given``, a whole number from ``low`` to ``high``; InvalidModel for anything else."""
-    if type(given) is not int or not low <= given <= high:
+def whole(value: Any, low: int, high: int) -> int:
+    """Parse a whole number from ``low`` to ``high``. Raises InvalidModel for anything else."""
+    if type(value) is not int or not low <= value <= high:
         raise InvalidModel(f"a step needs a whole number from {low} to {high}")
-    return given
+    return value
 
 
 def finite(program: Program, name: str, length: int | None = None) -> list[float]:
-    """The float64 tensor ``name``; InvalidModel where it is of another length, or one of its numbers is not finite."""
+    """The float64 tensor ``name``. Raises InvalidModel for another length, or for a number that is not finite."""
     numbers: list[float] = list(program.tensor(name, "d", length))
-    if any(each - each != 0 for each in numbers):
-        raise InvalidModel(f"tensor {name!r} holds a number that is not finite")
+    if any(number - number != 0 for number in numbers):
+        raise InvalidModel(f"tensor {name!r} has a number that is not finite")
     return numbers
 
 
 def rising(numbers: list[float]) -> list[float]:
-    """``numbers``; InvalidModel where one is below the one before it."""
+    """The numbers themselves. Raises InvalidModel unless they are sorted."""
     if numbers != sorted(numbers):
-        raise InvalidModel("knots, edges or quantiles fall")
+        raise InvalidModel("knots, edges or quantiles are not sorted")
     return numbers

@@ -1,1 +1,1 @@
-"""Measures a portable package against scikit-learn, and prices both."""
+"""Measures a portable package against scikit-learn, and estimates the cost of both."""

@@ -1,7 +1,7 @@
-"""What the libraries that a pipeline needs would weigh in a zip, as they are installed here.
+"""Estimates the size of a pipeline's libraries in a zip, from the installed distributions.
 
-Bytecode, tests and commands are left out, as whoever wants a small zip would; the wheels for Lambda's Linux
-differ a little.
+The estimate leaves out bytecode, tests and commands, as you would for a small zip. The wheels for Lambda's Linux differ
+a little.
 """
 
 import re
@@ -15,54 +15,57 @@ from pathlib import Path, PurePath
 
 _LEVEL = 6
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
-# A requirement with one of these in its condition is none on Lambda, or of an extra that nobody asked for.
+# A requirement with one of these in its condition does not apply to Lambda, or belongs to an extra.
 _ELSEWHERE = re.compile(r"\b(extra|sys_platform|platform_system|os_name)\b")
 _TESTS = {"test", "tests"}
-# Of each file a local header (30 bytes) and one in the directory (46), both with its path; at the end 22 bytes.
-# https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, 4.3
+# Each file has a local header (30 bytes) and a directory entry (46 bytes), both with its path. The zip ends with 22
+# bytes. https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, 4.3
 _HEADERS, _END = 30 + 46, 22
 
 
 @dataclass(frozen=True)
 class Weight:
-    """Bytes of files, and of the zip of them."""
+    """The size of files in bytes, and of their zip."""
 
     unzipped: int
     zipped: int
 
 
 def needed(modules: Collection[str]) -> list[metadata.Distribution]:
-    """scikit-learn, the distributions that ``modules`` (top-level names) belong to, and all that these require."""
+    """scikit-learn, the distributions that contain ``modules`` (top-level names), and all their requirements."""
     owners = metadata.packages_distributions()
-    waiting = ["scikit-learn", *(name for module in sorted(modules) for name in owners.get(module, ()))]
-    found: dict[str, metadata.Distribution] = {}
-    while waiting:
-        name = _canonical(waiting.pop())
-        if name in found:
+    pending = ["scikit-learn", *(name for module in sorted(modules) for name in owners.get(module, ()))]
+    distributions: dict[str, metadata.Distribution] = {}
+    while pending:
+        name = _canonical(pending.pop())
+        if name in distributions:
             continue
         try:
-            found[name] = metadata.distribution(name)
+            distributions[name] = metadata.distribution(name)
         except metadata.PackageNotFoundError:
-            # Required on other versions of Python, or vendored by whoever requires it.
+            # Required on other versions of Python only, or vendored.
             continue
-        waiting += [required for each in found[name].requires or () if (required := _required(each))]
-    return [found[name] for name in sorted(found)]
+        pending += [name for requirement in distributions[name].requires or () if (name := _required(requirement))]
+    return [distributions[name] for name in sorted(distributions)]
 
 
-def others(than: Collection[metadata.Distribution]) -> list[str]:
-    """Top-level modules of everything else that is installed here.
+def others(distributions: Collection[metadata.Distribution]) -> list[str]:
+    """Top-level modules of all other installed distributions.
 
-    Libraries import what they find, pandas pyarrow and joblib psutil: in a zip of ``than`` they would not find it.
+    Libraries import optional modules if they are installed (pandas imports pyarrow, joblib psutil). These would be
+    missing from a zip of ``distributions``.
     """
-    names = {each.name for each in than}
-    every = metadata.packages_distributions().items()
-    return sorted(module for module, owners in every if not names & {*owners} and module not in sys.stdlib_module_names)
+    names = {distribution.name for distribution in distributions}
+    installed = metadata.packages_distributions().items()
+    return sorted(
+        module for module, owners in installed if not names & {*owners} and module not in sys.stdlib_module_names
+    )
 
 
 def weigh(
     distributions: Collection[metadata.Distribution], advance: Callable[[int], None] = lambda done: None
 ) -> Weight | None:
-    """The weight of distributions; None where one does not tell its files. ``advance`` is told how many are done."""
+    """The size of distributions; None if one does not list its files. ``advance`` receives the number that is done."""
     unzipped = zipped = 0
     with ThreadPoolExecutor() as pool:
         for done, distribution in enumerate(distributions, start=1):
@@ -70,15 +73,15 @@ def weigh(
                 return None
             located = {str(file): Path(str(file.locate())) for file in distribution.files if _counts(file)}
             paths = {name: path for name, path in located.items() if path.is_file()}
-            for whole, deflated in pool.map(_weigh_file, paths.values()):
-                unzipped, zipped = unzipped + whole, zipped + deflated
+            for size, deflated in pool.map(_weigh_file, paths.values()):
+                unzipped, zipped = unzipped + size, zipped + deflated
             zipped += _headers(paths)
             advance(done)
     return Weight(unzipped, zipped)
 
 
 def weigh_content(files: Mapping[str, bytes]) -> Weight:
-    """The weight of files by their paths in the zip."""
+    """The size of files by their paths in the zip."""
     deflated = sum(map(_deflated, files.values()))
     return Weight(sum(map(len, files.values())), deflated + _headers(files) + _END)
 
@@ -89,8 +92,8 @@ def _weigh_file(path: Path) -> tuple[int, int]:
 
 
 def _deflated(data: bytes) -> int:
-    squeezer = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
-    return len(squeezer.compress(data)) + len(squeezer.flush())
+    compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
+    return len(compressor.compress(data)) + len(compressor.flush())
 
 
 def _headers(names: Collection[str]) -> int:
@@ -102,9 +105,9 @@ def _counts(file: PurePath) -> bool:
 
 
 def _required(requirement: str) -> str:
-    """The name in a requirement; empty where it holds elsewhere alone."""
-    wanted, _, condition = requirement.partition(";")
-    name = _NAME.match(wanted)
+    """The name in a requirement; empty if its condition excludes Lambda."""
+    specifier, _, condition = requirement.partition(";")
+    name = _NAME.match(specifier)
     return name.group() if name and not _ELSEWHERE.search(condition) else ""
 
 

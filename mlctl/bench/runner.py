@@ -1,7 +1,7 @@
-"""Measures a package: each run in a fresh process that imports its handler and asks it for rows.
+"""Measures a package: each run is a fresh process that imports its handler and sends it rows.
 
-Two candidates are told apart only by what stands in ``model/`` and by the interpreter's options, so that HTTP
-parsing, schema checks and the log line are the same on both sides.
+Two candidates differ only in ``model/`` and in the interpreter's options, so HTTP parsing, schema checks and log lines
+are the same on both sides.
 """
 
 import json
@@ -17,19 +17,19 @@ from typing import Any
 from mlctl.data.values import Value
 from mlctl.errors import ExitCode, MlctlError
 
-# One thread, on both sides: the libraries below NumPy and scikit-learn would take every processor.
+# One thread on both sides: the libraries below NumPy and scikit-learn would use every processor.
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS"), "1")
-# What would leave one side without bytecode and log lines; the portable one does not look at Python's variables.
+# These would change bytecode or log lines on one side only: the portable side ignores Python's variables.
 _NOT_INHERITED = ("AWS_LAMBDA_LOG_LEVEL", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "PYTHONOPTIMIZE")
 _SCRIPT = Path(__file__).with_name("worker.py")
 _TIMEOUT_SECONDS = 600
-# More would tell nothing new, and the times themselves would count as memory.
+# More requests add no information, and their times would count as memory.
 _REQUESTS_A_RUN = 5000
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """One process: seconds to the first answer and of each warm request; bytes before the handler, and at most."""
+    """One process: seconds to the first answer and of each warm request; bytes before the handler and at the peak."""
 
     cold: float
     warm: tuple[float, ...]
@@ -39,7 +39,7 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Probe:
-    """What a candidate answers to every row, ``{"status", "body"}`` each, and the top-level modules it imported."""
+    """The answers of a candidate to every row, ``{"status", "body"}`` each, and its top-level modules."""
 
     answers: tuple[dict[str, Any], ...]
     modules: frozenset[str]
@@ -47,10 +47,11 @@ class Probe:
 
 @dataclass(frozen=True)
 class Candidate:
-    """An unpacked package and the rows that it is asked, as requests hold them.
+    """An unpacked package and the rows to send, with the values of requests.
 
-    ``pipeline``: None for the portable engine, which runs without site-packages; else what ``measured.Fitted`` is
-    to know of ``model.joblib``, which runs with those of this interpreter. ``without``: modules that it is not to find.
+    ``pipeline`` is None for the portable engine, which runs without site-packages. Otherwise it describes
+    ``model.joblib`` for ``worker.Fitted``, which runs with the site-packages of this interpreter. ``without``: modules
+    to hide.
     """
 
     name: str
@@ -60,19 +61,19 @@ class Candidate:
     without: tuple[str, ...] = ()
 
     def probe(self) -> Probe:
-        """Every row asked once, in a process whose times do not count. Raises MlctlError (exit 4) where one fails."""
-        found = self._run(first=0, seconds=0.0, requests=1, answers=True)
-        for number, answer in enumerate(found["answers"]):
+        """Send every row once, in a process that is not timed. Raises MlctlError (exit 4) if a row fails."""
+        result = self._run(first=0, seconds=0.0, requests=1, answers=True)
+        for number, answer in enumerate(result["answers"]):
             if answer["status"] != 200:
-                why = answer.get("why") or answer["body"]["error"]["message"]
-                raise self._failed(f"answers row {number} with status {answer['status']}: {why}")
-        return Probe(tuple(found["answers"]), frozenset(found["modules"]))
+                reason = answer.get("why") or answer["body"]["error"]["message"]
+                raise self._failed(f"answers row {number} with status {answer['status']}: {reason}")
+        return Probe(tuple(result["answers"]), frozenset(result["modules"]))
 
     def measure(self, *, first: int, seconds: float) -> Measurement:
         """One cold start with the row at ``first``, then warm requests for ``seconds``. Raises MlctlError (exit 4)."""
-        found = self._run(first=first, seconds=seconds, requests=_REQUESTS_A_RUN, answers=False)
-        warm = tuple(each / 1e9 for each in found["warm"])
-        return Measurement(cold=found["cold"] / 1e9, warm=warm, bare=found["bare"], peak=found["peak"])
+        result = self._run(first=first, seconds=seconds, requests=_REQUESTS_A_RUN, answers=False)
+        warm = tuple(nanoseconds / 1e9 for nanoseconds in result["warm"])
+        return Measurement(cold=result["cold"] / 1e9, warm=warm, bare=result["bare"], peak=result["peak"])
 
     def _run(self, **job: Any) -> dict[str, Any]:
         options = ["-I", "-S"] if self.pipeline is None else ["-P"]
@@ -93,24 +94,24 @@ class Candidate:
             )
         except subprocess.CalledProcessError as error:
             raise self._failed(
-                "does not run in a process of its own: " + (error.stderr.strip().splitlines() or ["no message"])[-1]
+                "does not run in a separate process: " + (error.stderr.strip().splitlines() or ["no message"])[-1]
             ) from None
         except subprocess.TimeoutExpired:
             raise self._failed(f"does not answer within {_TIMEOUT_SECONDS} seconds") from None
-        found: dict[str, Any] = json.loads(finished.stdout)
-        return found
+        result: dict[str, Any] = json.loads(finished.stdout)
+        return result
 
-    def _failed(self, what: str) -> MlctlError:
+    def _failed(self, problem: str) -> MlctlError:
         return MlctlError(
-            f"The {self.name} side {what}",
+            f"The {self.name} side {problem}",
             code="bench_failed",
             exit_code=ExitCode.VERIFICATION,
-            hint="`mlctl evaluate` tells whether the model itself predicts; if it does, please report this.",
+            hint="Run `mlctl evaluate` to check whether the model itself predicts. If it does, please report this.",
         )
 
 
 def percentile(values: Sequence[float], part: float) -> float:
-    """The least of ``values`` (at least one) that ``part`` (0 to 1) of them do not exceed: the nearest rank."""
+    """The smallest of ``values`` (at least one) that a share ``part`` (0 to 1) does not exceed: the nearest rank."""
     ordered = sorted(values)
-    # 0.99 * 100 must not become rank 100 for its last bit.
+    # Rounded, because 0.99 * 100 may be a little more than 99.
     return ordered[max(1, ceil(round(part * len(ordered), 9))) - 1]

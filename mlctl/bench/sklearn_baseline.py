@@ -1,7 +1,4 @@
-"""The side that a portable package is measured against: the same handler around ``model.joblib`` and scikit-learn.
-
-It is for measuring here alone; nothing deploys it.
-"""
+"""The baseline of a benchmark: the same handler with ``model.joblib`` and scikit-learn. It is never deployed."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,9 +17,9 @@ NAME = "scikit-learn"
 
 
 def files(version: ModelVersion, python: str) -> dict[str, bytes]:
-    """The files by path, but for the libraries: the handler, its bytecode, the fitted pipeline.
+    """The files by path, without libraries: the handler, its bytecode and the fitted pipeline.
 
-    The pipeline must have been found to be what the version was made with: see ``ModelVersion.load_pipeline``.
+    Verify the pipeline first: see ``ModelVersion.load_pipeline``.
     """
     sources = bundle.handler_sources(())
     package = {
@@ -36,17 +33,17 @@ def files(version: ModelVersion, python: str) -> dict[str, bytes]:
     }
     return {
         **sources,
-        **bytecode.compiled(sources, python),
+        **bytecode.compile_sources(sources, python),
         **{f"model/{name}": version.read(name) for name in ("schema.json", "metrics.json", "model.joblib")},
         "model/package.json": canonical_json(package),
     }
 
 
 def modules(pipeline: Any, takes: Takes) -> set[str]:
-    """The top-level modules that a fitted pipeline consists of."""
+    """The top-level modules of the objects in a fitted pipeline."""
     parts = [pipeline, *pipeline.get_params().values()]
-    found = {getattr(each if callable(each) else type(each), "__module__", None) or "" for each in parts}
-    return {each.partition(".")[0] for each in found} | ({"pandas"} if takes == "frame" else set())
+    names = {getattr(part if callable(part) else type(part), "__module__", None) or "" for part in parts}
+    return {name.partition(".")[0] for name in names} | ({"pandas"} if takes == "frame" else set())
 
 
 def candidate(
@@ -57,7 +54,7 @@ def candidate(
     project_folder: Path,
     without: Sequence[str],
 ) -> Candidate:
-    """That side, its files written to ``folder``."""
+    """Write the files to ``folder``, and return the candidate."""
     for name, data in content.items():
         path = folder / name
         with errors_named(path):
@@ -70,16 +67,16 @@ def candidate(
         "texts": [feature["kind"] == "category" for feature in schema["features"]],
         "regression": schema["task"] == "regression",
         "several": "outputs" in schema["target"],
-        "one_call": all(is_largest(each.answer) for each in examples),
+        "one_call": all(is_largest(example.answer) for example in examples),
         "project": str(project_folder),
         "modules": dict(trust.recorded_modules(version.id)),
     }
-    rows = [each.features for each in examples]
+    rows = [example.features for example in examples]
     return Candidate(NAME, folder, rows, pipeline, tuple(without))
 
 
 def is_largest(answer: Answer) -> bool:
-    """Whether the class follows from the numbers, as for nearly all classifiers: then one call a request is enough."""
+    """Whether the class has the largest number, as for nearly all classifiers: then one call per request is enough."""
     numbers = answer.probabilities or answer.scores or ()
     if answer.probabilities is None and len(numbers) == 1:
         return answer.index == int(numbers[0] > 0)

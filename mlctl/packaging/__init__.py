@@ -1,1 +1,1 @@
-"""From a model version to the zip that Lambda runs."""
+"""Builds the zip that Lambda runs from a model version, and proves its answers."""

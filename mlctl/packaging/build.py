@@ -1,4 +1,4 @@
-"""Assembles a package: chooses the engine, lays out the files, proves that the zip answers as it should."""
+"""Builds a package: chooses the engine, lays out the files and proves the answers of the zip."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ Engine = Literal["portable", "sklearn"]
 
 @dataclass(frozen=True)
 class Package:
-    """A zip ready for Lambda. ``digest`` is its identity, ``sha256`` that of the zip's own bytes."""
+    """A zip ready for Lambda. ``digest`` is the identity of its content, ``sha256`` the digest of the zip itself."""
 
     version: str
     project: str
@@ -37,7 +37,7 @@ class Package:
     zip: bytes
     unzipped_bytes: int
     has_bytecode: bool
-    # As measured here, so no part of what the package is.
+    # A measurement on this machine, so not part of the package's identity.
     row_seconds: float | None = field(default=None, compare=False)
 
     @property
@@ -46,40 +46,40 @@ class Package:
         return sha256(self.zip)
 
 
-def choose_engine(portable: Mapping[str, Any], wanted: str) -> tuple[Engine, str]:
-    """``(engine, reason)`` for a manifest's ``portable`` entry and the engine that the settings want."""
-    if wanted == "sklearn":
-        return "sklearn", "the settings ask for it"
+def choose_engine(portable: Mapping[str, Any], requested: str) -> tuple[Engine, str]:
+    """``(engine, reason)`` for a manifest's ``portable`` entry and the engine in the settings."""
+    if requested == "sklearn":
+        return "sklearn", "requested by the settings"
     if portable["compiled"]:
-        why = "the settings ask for it" if wanted == "portable" else "the whole pipeline compiles"
-        return "portable", f"{why}; parity {portable['parity']}"
+        reason = "requested by the settings" if requested == "portable" else "the whole pipeline compiles"
+        return "portable", f"{reason}; parity {portable['parity']}"
     return "sklearn", str(portable["reason"])
 
 
 def generated(model: bytes, parity: Parity) -> bytes | None:
-    """The code that this mlctl generates for the portable model in a file; None where it writes none.
+    """The code that this release generates for a model file; None if it generates none.
 
-    It is always made anew: that which a version holds may come from anywhere. Raises ValueError for a broken file.
+    The code in a version may come from elsewhere, so mlctl never uses it. Raises ValueError for a broken file.
     """
-    opened = read_model(model, parity)
+    portable_model = read_model(model, parity)
     unknown = operations_of(model) - bundle.operations()
     if unknown:
-        raise ValueError(f"the operation {min(unknown)!r} is not known")
-    source = regenerate(opened)
+        raise ValueError(f"unknown operation {min(unknown)!r}")
+    source = regenerate(portable_model)
     return None if source is None else source.encode()
 
 
 def build_package(version: ModelVersion, *, engine: str, python: str, report: Report = silent) -> Package:
-    """The package of a version, checked in a clean Python on its golden examples and held-out rows.
+    """Build the package of a version, and check it in a clean Python on the golden examples and held-out rows.
 
-    Neither the version's pickle is opened for it nor the generated code in the version used. Raises MlctlError: exit 2
-    when the engine asked for cannot run this version, exit 4 when the version is not whole, or the package's answers
-    differ from scikit-learn's.
+    This neither opens the version's pickle nor uses the generated code in the version. Raises MlctlError: exit 2 if the
+    requested engine cannot run this version, exit 4 if the version is damaged or the package's answers differ from
+    scikit-learn's.
     """
     manifest = version.manifest
     chosen, reason = choose_engine(manifest.portable, engine)
     if chosen == "sklearn":
-        raise _no_sklearn_engine(version, reason, asked=engine == "sklearn")
+        raise _no_sklearn_engine(version, reason, requested=engine == "sklearn")
     schema = version.read_json("schema.json")
     model = version.read(PORTABLE_FILE)
     code = _generated(version, model, report)
@@ -117,38 +117,38 @@ def build_package(version: ModelVersion, *, engine: str, python: str, report: Re
 
 
 def _generated(version: ModelVersion, model: bytes, report: Report) -> bytes | None:
-    """The generated code for a version that has some; one without did not keep parity with it when it was made."""
+    """Generate code for a version that has some. In a version without, generated code did not keep parity."""
     manifest = version.manifest
     try:
         if format_of(model) != FORMAT:
             raise _other_format(version)
-        made = generated(model, manifest.portable["parity"])
+        code = generated(model, manifest.portable["parity"])
     except ValueError as error:
         raise _broken_model(version, str(error)) from None
     if GENERATED_FILE not in manifest.files:
         return None
-    if version.read(GENERATED_FILE) != made:
+    if version.read(GENERATED_FILE) != code:
         report(
             Event(
                 "warning",
                 "package",
                 f"{GENERATED_FILE} of model version {version.id[:12]} was written by another release of mlctl, or by "
-                "another program. It is not used: the package contains what this release generates from the model.",
+                "another program. mlctl does not use it: the package contains the code that this release generates.",
             )
         )
-    return made
+    return code
 
 
 def layout(
     identity: Mapping[str, str], model_files: Mapping[str, bytes], *, generated: bytes | None, python: str
 ) -> dict[str, bytes]:
-    """The package's files by path: what the model needs of the handler, its bytecode, and the model under ``model/``.
+    """The package's files by path: the handler modules for the model, their bytecode, and the model in ``model/``.
 
-    ``generated`` is shipped only with bytecode: compiling it at a cold start costs more than it saves.
+    ``generated`` is included only with bytecode: compiling it at a cold start costs more than it saves.
     """
     sources = bundle.handler_sources(operations_of(model_files[PORTABLE_FILE]))
     extra = {} if generated is None else {f"handler/{GENERATED_FILE}": generated}
-    pyc = bytecode.compiled({**sources, **extra}, python, without_lines=f"handler/{GENERATED_FILE}")
+    pyc = bytecode.compile_sources({**sources, **extra}, python, without_lines=f"handler/{GENERATED_FILE}")
     if not pyc:
         extra = {}
     package = {"format": PACKAGE_FORMAT, "engine": "portable", "generated": bool(extra), **identity}
@@ -162,48 +162,48 @@ def layout(
 
 
 def prove(zipped: bytes, examples: Sequence[Example], labels: Sequence[Label], expected: Parity) -> float | None:
-    """The seconds that a row takes here. Raises MlctlError (exit 4) when the zip's answers are not scikit-learn's."""
-    proven = proof.ask(zipped, [example.features for example in examples])
-    difference = proof.difference_of(proven.answers, examples, labels, expected)
+    """Prove a zip, and return the seconds for each row. Raises MlctlError (exit 4) if its answers differ."""
+    run = proof.run_package(zipped, [example.features for example in examples])
+    difference = proof.difference_of(run.answers, examples, labels, expected)
     if difference is not None:
         raise MlctlError(
             f"The portable engine does not agree with scikit-learn: {difference}.",
             code="parity_failed",
             exit_code=ExitCode.VERIFICATION,
-            hint="Nothing was packaged. This is a defect of mlctl; please report it with the settings used.",
+            hint="No package was built. This is a defect of mlctl. Please report it with your settings.",
         )
-    return proven.row_seconds
+    return run.row_seconds
 
 
 def _other_format(version: ModelVersion) -> MlctlError:
     return MlctlError(
-        f"Model version {version.id[:12]} was compiled by another release of mlctl, in a format that this one does not "
-        "package.",
+        f"Model version {version.id[:12]} was compiled by another release of mlctl, in a format that this release does "
+        "not support.",
         code="model_format",
         exit_code=ExitCode.USAGE,
         hint="Run `mlctl train` (or `mlctl import`) again: the same data and settings give the same model.",
     )
 
 
-def _broken_model(version: ModelVersion, why: str) -> MlctlError:
+def _broken_model(version: ModelVersion, reason: str) -> MlctlError:
     return MlctlError(
-        f"{PORTABLE_FILE} of model version {version.id[:12]} is broken: {why}.",
+        f"{PORTABLE_FILE} of model version {version.id[:12]} is broken: {reason}.",
         code="version_unreadable",
         exit_code=ExitCode.VERIFICATION,
         hint="Another release of mlctl or another program wrote it. Train again.",
     )
 
 
-def _no_sklearn_engine(version: ModelVersion, reason: str, *, asked: bool) -> MlctlError:
-    what = (
+def _no_sklearn_engine(version: ModelVersion, reason: str, *, requested: bool) -> MlctlError:
+    message = (
         "The sklearn engine (scikit-learn inside the zip) is not part of this release of mlctl."
-        if asked
+        if requested
         else f"Model version {version.id[:12]} does not compile to the portable engine: {reason}. "
-        "The sklearn engine, which could run it, is not part of this release of mlctl."
+        "The sklearn engine, which runs any pipeline, is not part of this release of mlctl."
     )
     return MlctlError(
-        what,
+        message,
         code="engine_unavailable",
         exit_code=ExitCode.USAGE,
-        hint="`mlctl models support` lists what the portable engine runs.",
+        hint="`mlctl models support` lists the classes that the portable engine supports.",
     )

@@ -1,4 +1,4 @@
-"""Where the handler's source is, and which of it a package needs: the one place that knows."""
+"""Finds the handler's source files, and selects those that a package needs."""
 
 import ast
 from collections.abc import Iterable, Iterator
@@ -14,8 +14,8 @@ _OPERATIONS = "handler/ops/__init__.py"
 def handler_folder() -> Path:
     """The folder of the ``handler`` package.
 
-    In an installed wheel it travels as ``mlctl/_bundle/handler``, so it shadows nobody's own
-    ``handler``; in a checkout it lies beside ``mlctl``.
+    A wheel contains it as ``mlctl/_bundle/handler``, so that it does not shadow another package called ``handler``. In
+    a checkout it is beside ``mlctl``.
     """
     package = Path(mlctl.__file__).parent
     installed = package / "_bundle" / "handler"
@@ -23,9 +23,9 @@ def handler_folder() -> Path:
 
 
 def handler_sources(operations: Iterable[str]) -> dict[str, bytes]:
-    """The Python files that a model of these operations needs, by their path in the zip.
+    """The Python files that a model with these operations needs, by path in the zip.
 
-    They are what the entry point and the families of the operations import, and what those import.
+    These are the entry point, the families of the operations, and everything that they import.
     """
     families = _families()
     todo = [ENTRY, *(f"handler/ops/{families[operation]}.py" for operation in operations)]
@@ -39,12 +39,12 @@ def handler_sources(operations: Iterable[str]) -> dict[str, bytes]:
 
 
 def operations() -> frozenset[str]:
-    """The operations that the handler has."""
+    """The operations that the handler supports."""
     return frozenset(_families())
 
 
 def _imported(path: str) -> Iterator[str]:
-    """The handler's own files that the one at ``path`` imports, inside functions too, and their packages."""
+    """The handler files that the file at ``path`` imports, also inside functions, and their packages."""
     for node in ast.walk(ast.parse(_source(path))):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "handler":
             parts = (node.module or "").split(".")
@@ -57,7 +57,7 @@ def _imported(path: str) -> Iterator[str]:
 
 
 def _families() -> dict[str, str]:
-    """The handler's own table from operation to module. It is read, not imported: files are the contract."""
+    """The handler's table from operation to module. It is parsed, not imported: the contract is files only."""
     for node in ast.parse(_source(_OPERATIONS)).body:
         if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == ["FAMILY_OF_OPERATION"]:
             table: dict[str, str] = ast.literal_eval(node.value)

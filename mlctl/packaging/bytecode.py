@@ -1,7 +1,7 @@
-"""Bytecode for the zip, so that a cold start compiles nothing.
+"""Compiles bytecode for the zip, so that a cold start compiles nothing.
 
-``.pyc`` files checked by time would always be stale once the zip's times are fixed, and Lambda's
-code folder cannot be written; unchecked hash-based ones (PEP 552) are taken as they are.
+The zip has fixed times, which would make ``.pyc`` files that are checked by time stale, and Lambda's code folder is
+read-only. Python uses unchecked hash-based files (PEP 552) as they are.
 """
 
 import base64
@@ -12,8 +12,8 @@ import subprocess
 import sys
 from collections.abc import Mapping
 
-# A fresh interpreter, because the bytes also tell which objects the compiling process shares:
-# the same sources in the same Python must give the same zip.
+# Runs in a fresh interpreter, because marshalled bytes depend on shared objects of the process: the same sources in the
+# same Python must give the same zip.
 _COMPILER = """
 import base64, importlib.util, json, marshal, sys
 def bare(code):
@@ -35,24 +35,24 @@ json.dump({"python": "%d.%d" % sys.version_info[:2], "files": files}, sys.stdout
 """
 
 
-def compiled(sources: Mapping[str, bytes], python: str, *, without_lines: str = "") -> dict[str, bytes]:
-    """``__pycache__`` files for ``sources``; empty when no Python ``python`` (a minor version) is at hand.
+def compile_sources(sources: Mapping[str, bytes], python: str, *, without_lines: str = "") -> dict[str, bytes]:
+    """The ``__pycache__`` files of ``sources``; empty if Python ``python`` (a minor version) is not installed.
 
-    ``without_lines``: the path of a generated file, whose line numbers would be half of its bytecode.
+    ``without_lines`` is the path of a generated file, whose line numbers would be half of its bytecode.
     """
     interpreter = _interpreter(python)
     if interpreter is None:
         return {}
     texts = {path: source.decode() for path, source in sorted(sources.items())}
     finished = subprocess.run(
-        # Without the columns of each instruction, which only underline tracebacks: a third of the bytecode.
+        # Without column numbers, which are a third of the bytecode and only underline code in tracebacks.
         [interpreter, "-I", "-S", "-X", "no_debug_ranges", "-c", _COMPILER],
         input=json.dumps([texts, without_lines]),
         capture_output=True,
         text=True,
         check=False,
     )
-    # A name on PATH may be a shim for a version that is not installed, or another version altogether.
+    # A command on PATH may be a shim for a version that is not installed, or another version.
     if finished.returncode != 0:
         return {}
     answer = json.loads(finished.stdout)
@@ -66,5 +66,5 @@ def _interpreter(python: str) -> str | None:
     if python == running:
         return sys.executable
     path = shutil.which(f"python{python}")
-    # An empty or relative part of PATH leads into the current folder, which may be anybody's.
-    return path if path and os.path.isabs(path) else None  # noqa: PTH117  # of a str
+    # An empty or relative entry of PATH means the current folder, which may come from anyone.
+    return path if path and os.path.isabs(path) else None  # noqa: PTH117  # path is a str

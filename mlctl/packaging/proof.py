@@ -1,4 +1,4 @@
-"""Runs the very zip in a clean Python and compares its answers with scikit-learn's."""
+"""Runs a package in a clean Python and compares its answers with scikit-learn's."""
 
 import json
 import signal
@@ -15,9 +15,9 @@ from mlctl.errors import ExitCode, MlctlError
 from mlctl.registry.answers import Answer, Example, Parity, agrees
 from mlctl.scratch import scratch_folder
 
-# Runs in the subprocess, in the unpacked zip: no site-packages, no environment, one HTTP event a row. What the
-# handler writes, from its import on, goes nowhere: standard output carries the answers alone, in ASCII. Then rows of a
-# second's work in one request, for the time that one takes.
+# Runs in the subprocess, in the unpacked zip, without site-packages and environment: one HTTP event for each row. The
+# handler's own output is discarded, so standard output has only the answers, in ASCII. Afterwards a request with rows
+# for about a second measures the time of a row.
 _RUNNER = """
 import json, sys, time
 class Nowhere:
@@ -46,7 +46,7 @@ _TIMEOUT_SECONDS = 600
 
 @dataclass(frozen=True)
 class Proof:
-    """What a package answered, and how long a row of a large request takes here, in seconds; None if it failed."""
+    """The answers of a package, and the seconds for each row of a large request on this machine (None if it failed)."""
 
     answers: tuple[dict[str, object], ...]
     row_seconds: float | None
@@ -61,14 +61,14 @@ class Difference:
     answered: str
 
     def __str__(self) -> str:
-        return f"row {self.row}: scikit-learn says {self.expected}, the package {self.answered}"
+        return f"row {self.row}: scikit-learn predicts {self.expected}, the package {self.answered}"
 
 
-def ask(package: bytes, rows: Sequence[Sequence[Value]], *, python: str = sys.executable) -> Proof:
-    """What the zip answers to each row: ``{"status", "body"}``, from ``python -I -S`` in an empty folder.
+def run_package(package: bytes, rows: Sequence[Sequence[Value]], *, python: str = sys.executable) -> Proof:
+    """Run the zip with ``python -I -S`` in an empty folder and collect ``{"status", "body"}`` for each row.
 
-    A row is what a request holds: numbers, text, true and false, null. Raises MlctlError (exit 4) when
-    the package does not run there at all.
+    A row has the JSON values of a request: numbers, text, true, false and null. Raises MlctlError (exit 4) if the
+    package does not run.
     """
     with scratch_folder() as folder:
         with errors_named(folder), zipfile.ZipFile(BytesIO(package)) as archive:
@@ -91,15 +91,15 @@ def ask(package: bytes, rows: Sequence[Sequence[Value]], *, python: str = sys.ex
             raise _broken((error.stderr.strip().splitlines() or ["no message"])[-1]) from None
         except subprocess.TimeoutExpired:
             raise _broken(f"no answer within {_TIMEOUT_SECONDS} seconds") from None
-    found = json.loads(finished.stdout)
-    return Proof(tuple(found["answers"]), found["row_seconds"])
+    result = json.loads(finished.stdout)
+    return Proof(tuple(result["answers"]), result["row_seconds"])
 
 
 def answers_of(
     package: bytes, rows: Sequence[Sequence[Value]], *, python: str = sys.executable
 ) -> list[dict[str, object]]:
-    """What ``ask`` tells of the answers."""
-    return list(ask(package, rows, python=python).answers)
+    """The answers of ``run_package``."""
+    return list(run_package(package, rows, python=python).answers)
 
 
 def _killed(number: int) -> MlctlError:
@@ -111,19 +111,19 @@ def _killed(number: int) -> MlctlError:
     )
 
 
-def _broken(why: str) -> MlctlError:
+def _broken(reason: str) -> MlctlError:
     return MlctlError(
-        f"The package does not run in a clean Python: {why}",
+        f"The package does not run in a clean Python: {reason}",
         code="package_broken",
         exit_code=ExitCode.VERIFICATION,
-        hint="This is a defect of mlctl; please report it with the settings used.",
+        hint="This is a defect of mlctl. Please report it with your settings.",
     )
 
 
 def first_difference(
     package: bytes, examples: Sequence[Example], labels: Sequence[Label], parity: Parity
 ) -> Difference | None:
-    """The first row whose answer breaks ``parity``, or None when all agree."""
+    """Run the package, and return the first row whose answer violates ``parity``; None if all agree."""
     answers = answers_of(package, [example.features for example in examples])
     return difference_of(answers, examples, labels, parity)
 
@@ -131,14 +131,14 @@ def first_difference(
 def difference_of(
     answers: Sequence[dict[str, object]], examples: Sequence[Example], labels: Sequence[Label], parity: Parity
 ) -> Difference | None:
-    """The same of answers that were given already."""
+    """The first answer that violates ``parity``; None if all agree."""
     for number, (answer, example) in enumerate(zip(answers, examples, strict=True)):
         if answer["status"] != 200 or not agrees(answer["body"], example.answer, labels, parity):
-            return Difference(row=number, expected=example.answer, answered=_in_short(answer["body"]))
+            return Difference(row=number, expected=example.answer, answered=_shortened(answer["body"]))
     return None
 
 
-def _in_short(body: object) -> str:
-    """The answer without its latency: the same difference is told in the same words."""
-    told = {key: value for key, value in body.items() if key != "latency_ms"} if isinstance(body, dict) else body
-    return json.dumps(told)[:300]
+def _shortened(body: object) -> str:
+    """The answer without its latency, so that the same difference always has the same message."""
+    stable = {key: value for key, value in body.items() if key != "latency_ms"} if isinstance(body, dict) else body
+    return json.dumps(stable)[:300]

@@ -1,7 +1,7 @@
-"""Reads a zip from elsewhere: only what it should hold, and no byte more than is allowed.
+"""Reads zips from elsewhere, with limits on names, entries and sizes.
 
-Nothing that the archive says of itself is believed: how many entries there are is read before they are, what an entry
-unpacks to is counted while it is read. Source of the layout: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT.
+The reader does not trust the sizes in the archive. It checks the number of entries before it reads them, and counts the
+bytes of an entry while it unpacks them. Source of the layout: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT.
 """
 
 import os
@@ -17,7 +17,7 @@ from typing import BinaryIO
 from mlctl.errors import first_line
 
 MAX_ENTRIES = 100
-# An archive may unpack to so many bytes whatever its size, and beyond them to so many times its size.
+# Any archive may unpack to FREE_BYTES, a larger one to MAX_RATIO times its size.
 FREE_BYTES = 256 * 1024**2
 MAX_RATIO = 200
 _CHUNK = 1024**2
@@ -25,21 +25,21 @@ _END = struct.Struct("<4s4H2LH")
 _END64 = struct.Struct("<4sQ2H2L4Q")
 _LOCATOR64 = struct.Struct("<4sLQL")
 _ENCRYPTED = 0x1 | 0x40 | 0x2000
-# What zip calls the options of deflate, names in UTF-8, and sizes behind the data.
+# Options of deflate, names in UTF-8, and sizes after the data.
 _KNOWN_FLAGS = 0x2 | 0x4 | 0x8 | 0x800
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _LOCAL_HEADER_BYTES = 30
 _DOS_FOLDER = 0x10
-# A longer name is of no version, and would make a message of thousands of characters.
+# No version has a longer name, and messages quote names.
 _MAX_NAME = 100
 
 
 class ArchiveError(ValueError):
-    """An archive that is not read; the message says why, in one line of printable text."""
+    """An archive that mlctl refuses. The message is one line of printable text."""
 
 
 class Archive:
-    """An open archive. ``names``: of its entries, each one a plain file of a name without a path."""
+    """An open archive whose entries are plain files with names without a path."""
 
     def __init__(self, archive: zipfile.ZipFile, size: int, max_bytes: int) -> None:
         self._archive = archive
@@ -52,13 +52,13 @@ class Archive:
         return frozenset(self._entries)
 
     def read(self, name: str, limit: int | None = None) -> bytes:
-        """The bytes of an entry. Raises Refused for one that is not there, is damaged, or is larger than ``limit``."""
+        """The bytes of an entry. Raises ArchiveError if it is missing, damaged or larger than ``limit``."""
         if name not in self._entries:
-            raise ArchiveError(f"it holds no {name}")
+            raise ArchiveError(f"it has no {name}")
         entry = self._entries[name]
         allowed = self._left if limit is None else min(limit, self._left)
         parts, size = [], 0
-        with _refusals(name), self._archive.open(entry) as file:
+        with _malformed(name), self._archive.open(entry) as file:
             while chunk := file.read(_CHUNK):
                 size += len(chunk)
                 if size > allowed:
@@ -71,17 +71,17 @@ class Archive:
 
 
 def unpacks_to(size: int) -> int:
-    """How many bytes an archive of ``size`` bytes may hold unpacked."""
+    """The most bytes that an archive of ``size`` bytes may unpack to."""
     return max(FREE_BYTES, size * MAX_RATIO)
 
 
 @contextmanager
 def opened(path: Path, max_bytes: int) -> Iterator[Archive]:
-    """The archive at ``path``, of which ``max_bytes`` may be unpacked.
+    """Open the archive at ``path``, to unpack at most ``max_bytes``.
 
-    Raises Refused for a file that is none, or holds anything but plain files, once each; OSError as opening it does.
+    Raises ArchiveError for anything but a zip of plain files with unique names, and OSError if it cannot be opened.
     """
-    # Without waiting: a pipe would block until somebody writes to it.
+    # O_NONBLOCK, because opening a pipe blocks until a process writes to it.
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     status = os.fstat(handle)
     if not stat.S_ISREG(status.st_mode):
@@ -89,28 +89,28 @@ def opened(path: Path, max_bytes: int) -> Iterator[Archive]:
         raise ArchiveError("it is not a regular file")
     with os.fdopen(handle, "rb") as file:
         _check_end(file, status.st_size)
-        with _refusals("its directory"):
+        with _malformed("its directory"):
             archive = zipfile.ZipFile(file)
         with archive:
             yield Archive(archive, status.st_size, max_bytes)
 
 
 @contextmanager
-def _refusals(what: str) -> Iterator[None]:
-    """What the standard library raises for bytes that make no sense, which is nearly anything, in words."""
+def _malformed(what: str) -> Iterator[None]:
+    """Turn the many exceptions of the standard library for malformed bytes into an ArchiveError."""
     try:
         yield
     except ArchiveError:
         raise
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, LookupError, ArithmeticError, TypeError) as error:
-        told = first_line(error)[:200]
-        raise ArchiveError(f"{what} is damaged: {told if told.isprintable() else type(error).__name__}") from None
+        reason = first_line(error)[:200]
+        raise ArchiveError(f"{what} is damaged: {reason if reason.isprintable() else type(error).__name__}") from None
     except (RuntimeError, OSError, MemoryError, struct.error, AttributeError) as error:
         raise ArchiveError(f"{what} cannot be read ({type(error).__name__})") from None
 
 
 def _check_end(file: BinaryIO, size: int) -> None:
-    """Hold the end of the archive against its size, before the entries are read: there may be millions."""
+    """Check the end of the archive against its size, before reading entries: there may be millions."""
     tail = min(size, _END.size + _LOCATOR64.size + _END64.size)
     file.seek(size - tail)
     data = file.read(tail)
@@ -137,26 +137,26 @@ def _check_end(file: BinaryIO, size: int) -> None:
 def _checked_entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     entries: dict[str, zipfile.ZipInfo] = {}
     end = 0
-    for entry in sorted(archive.infolist(), key=lambda each: each.header_offset):
+    for entry in sorted(archive.infolist(), key=lambda info: info.header_offset):
         name = entry.orig_filename
-        told = name if name.isascii() and name.isprintable() else repr(name)[:100]
+        printable = name if name.isascii() and name.isprintable() else repr(name)[:100]
         if (
             not 0 < len(name) <= _MAX_NAME
             or name != entry.filename
             or name.startswith(".")
             or not set(name).isdisjoint('/\\:"')
-            or told != name
+            or printable != name
         ):
-            raise ArchiveError(f"{told[:100]!r} is not a plain file name")
+            raise ArchiveError(f"{printable[:100]!r} is not a plain file name")
         if name in entries:
-            raise ArchiveError(f"it holds {name} twice")
+            raise ArchiveError(f"it has {name} twice")
         mode = entry.external_attr >> 16
         if entry.external_attr & _DOS_FOLDER or stat.S_IFMT(mode) not in (0, stat.S_IFREG):
             raise ArchiveError(f"{name} is not a regular file")
         if entry.flag_bits & _ENCRYPTED:
             raise ArchiveError(f"{name} is encrypted")
         if entry.compress_type not in _METHODS or entry.flag_bits & ~_KNOWN_FLAGS:
-            raise ArchiveError(f"{name} is compressed in a way that mlctl does not read")
+            raise ArchiveError(f"{name} has a compression method that mlctl does not support")
         if entry.header_offset < end or (not entries and entry.header_offset):
             raise ArchiveError("its entries overlap, or there is data before them")
         end = entry.header_offset + _LOCAL_HEADER_BYTES + len(name) + entry.compress_size

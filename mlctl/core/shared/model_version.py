@@ -14,13 +14,9 @@ from sklearn.pipeline import Pipeline
 
 from mlctl.data.columns import Integers
 from mlctl.data.dataset import Dataset
-from mlctl.data.values import Label
 from mlctl.errors import ExitCode, MlctlError, first_line
 from mlctl.files import canonical_json, sha256
-from mlctl.packaging import archive, build, proof
-from mlctl.portable.codegen.generator import generate
-from mlctl.portable.compile import compile_pipeline
-from mlctl.portable.ir.program import NotPortableError
+from mlctl.packaging import build, portable_files
 from mlctl.progress import Event, Report
 from mlctl.registry import answers, gates, manifest, schema, trust
 from mlctl.registry.answers import Example
@@ -85,7 +81,16 @@ def store(
     }
     report(Event("start", "engine", "Compiling to the portable engine"))
     estimator = pipeline.estimator_name(fitted)
-    compiled = _compile(fitted, model_schema, labels, held_out, files, settings, estimator)
+    compiled = portable_files.compile_and_prove(
+        fitted,
+        files,
+        model_schema["features"],
+        labels,
+        held_out,
+        project=settings.project,
+        estimator=estimator,
+        python=settings.deploy.python,
+    )
     files |= compiled.files
     engine, reason = build.choose_engine(compiled.entry, settings.deploy.engine)
     outcome = f"parity {compiled.entry['parity']} on {len(held_out)} held-out rows" if compiled.files else reason
@@ -166,51 +171,3 @@ def pickled(fitted: Pipeline) -> bytes:
             hint="Use functions that are defined at the top level of a module, not lambdas or nested functions.",
         ) from error
     return buffer.getvalue()
-
-
-@dataclass(frozen=True)
-class _Compiled:
-    """The ``portable`` entry of the manifest, and its files."""
-
-    entry: dict[str, Any]
-    files: dict[str, bytes]
-
-
-def _compile(
-    fitted: Pipeline,
-    model_schema: dict[str, Any],
-    labels: tuple[Label, ...],
-    held_out: list[Example],
-    files: dict[str, bytes],
-    settings: Settings,
-    estimator: str,
-) -> _Compiled:
-    """Compile the pipeline, and run the result in a clean Python on the held-out rows. Without parity, discard it."""
-    try:
-        model = compile_pipeline(fitted, model_schema["features"])
-    except NotPortableError as reason:
-        return _Compiled(entry={"compiled": False, "reason": str(reason)}, files={})
-    model_files = {build.PORTABLE_FILE: model.to_bytes()}
-    source = generate(model)
-    portable_files = model_files if source is None else {**model_files, build.GENERATED_FILE: source.encode()}
-
-    def first_difference(portable_files: dict[str, bytes]) -> proof.Difference | None:
-        candidate = build.layout(
-            {"version": "0" * 64, "project": settings.project, "estimator": estimator, "parity": model.parity},
-            {
-                "schema.json": files["schema.json"],
-                "metrics.json": files["metrics.json"],
-                build.PORTABLE_FILE: portable_files[build.PORTABLE_FILE],
-            },
-            generated=portable_files.get(build.GENERATED_FILE),
-            python=settings.deploy.python,
-        )
-        return proof.first_difference(archive.write(candidate), held_out, labels, model.parity)
-
-    difference = first_difference(portable_files)
-    if difference is not None and source is not None:
-        # Generated code is only an optimisation: without parity, try the model without it.
-        portable_files, difference = model_files, first_difference(model_files)
-    if difference is not None:
-        return _Compiled(entry={"compiled": False, "reason": f"no parity with scikit-learn: {difference}"}, files={})
-    return _Compiled(entry={"compiled": True, "parity": model.parity}, files=portable_files)

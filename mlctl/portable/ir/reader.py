@@ -102,7 +102,7 @@ def _opened(data: bytes) -> tuple[dict[str, str], dict[str, NDArray[Any]]]:
         raise ValueError("not a safetensors file: the header is not an object")
     metadata = header.pop("__metadata__", {})
     if type(metadata) is not dict or not all(type(value) is str for value in metadata.values()):
-        raise ValueError("the metadata are not texts by name")
+        raise ValueError("the metadata are not a map of strings")
     return metadata, _tensors(header, memoryview(data)[8 + length :])
 
 
@@ -125,7 +125,7 @@ def _tensors(header: dict[str, Any], data: memoryview) -> dict[str, NDArray[Any]
     expected = 0
     for begin, end in sorted(spans):
         if begin != expected:
-            raise ValueError("the tensors overlap or leave a hole")
+            raise ValueError("the tensors overlap or leave a gap")
         expected = end
     if expected != len(data):
         raise ValueError("bytes follow the last tensor")

@@ -82,12 +82,12 @@ def test_no_bytecode_and_no_generated_code_for_a_python_that_is_not_at_hand(
 
 def test_a_shim_for_another_python_gives_no_bytecode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda name: sys.executable)
-    assert bytecode.compiled({"a/b.py": b"x = 1\n"}, "3.99") == {}
+    assert bytecode.compile_sources({"a/b.py": b"x = 1\n"}, "3.99") == {}
     broken = tmp_path / "python3.99"
     broken.write_text("#!/bin/sh\nexit 1\n")
     broken.chmod(0o755)
     monkeypatch.setattr("shutil.which", lambda name: str(broken))
-    assert bytecode.compiled({"a/b.py": b"x = 1\n"}, "3.99") == {}
+    assert bytecode.compile_sources({"a/b.py": b"x = 1\n"}, "3.99") == {}
 
 
 def test_a_wrong_answer_is_no_parity(iris: ModelVersion, iris_package: build.Package) -> None:
@@ -131,7 +131,7 @@ def test_engines(trained: Path, cli: Cli, project: Path) -> None:
     refused = cli("package")
     assert refused.code == 2
     assert "SVC (step 'model') is not supported" in refused.err
-    assert "`mlctl models support` lists what the portable engine runs" in refused.err
+    assert "`mlctl models support` lists the classes that the portable engine supports" in refused.err
     assert [each["portable"] for each in cli("models", "--json").json] == [False, True]
     assert cli("package", "--engine", "nonsense").code == 2
 

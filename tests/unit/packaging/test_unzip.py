@@ -96,7 +96,7 @@ def test_entries_that_are_not_files(project: Path, cli: Cli, small: ModelVersion
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_a_name_that_stands_twice(project: Path, cli: Cli, small: ModelVersion) -> None:
     Path("file.zip").write_bytes(zipped([*files_of(small).items(), ("golden.json", b"{}")]))
-    assert "it holds golden.json twice" in refused(cli, "file.zip")
+    assert "it has golden.json twice" in refused(cli, "file.zip")
 
 
 def patched(data: bytes, name: str, change: Callable[[bytearray, int, int], None]) -> bytes:
@@ -149,7 +149,7 @@ def far_away(data: bytearray, local: int, central: int) -> None:
     ("change", "told"),
     [
         (set_flag, "model.joblib is encrypted"),
-        (set_method, "model.joblib is compressed in a way that mlctl does not read"),
+        (set_method, "model.joblib has a compression method that mlctl does not support"),
         (longer, "model.joblib is cut off"),
         (shorter, "model.joblib is damaged"),
         (other_sum, "model.joblib is damaged: Bad CRC-32"),

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import zipfile
 from io import BytesIO
-from itertools import cycle, product
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +41,7 @@ from mlctl.portable.ir.program import NotPortableError, PortableModel, Step
 from mlctl.registry.answers import CLOSE, Example
 from mlctl.training import reference_answers
 from tests.parity.forms import answers, forms
-from tests.support import tier
+from tests.support.grids import diagonal
 
 SCALERS = {
     "standard": StandardScaler(),
@@ -82,6 +81,7 @@ REGRESSORS = {
     "elastic-net": ElasticNet(alpha=0.1),
 }
 SETS = {"breast_cancer": load_breast_cancer, "digits": load_digits, "iris": load_iris, "wine": load_wine}
+SLOW = {"digits": pytest.mark.slow}
 
 
 def fitted(scaler: Any, model: Any, rows: Any, target: Any) -> Pipeline:
@@ -141,18 +141,11 @@ def generated_forest(model: PortableModel) -> Any:
     return namespace["sums"]
 
 
-def _pairs() -> list[tuple[str, str, str]]:
-    """Each scaler, each model and each table; all their combinations in the full tier."""
-    sources = ("iris", "breast_cancer")
-    if tier.current.grids_whole:
-        return list(product(SCALERS, MODELS, sources))
-    pairs = zip(SCALERS, cycle(MODELS), strict=False)
-    return [(*pair, source) for pair, source in zip(pairs, cycle(sources), strict=False)]
-
-
 @pytest.mark.filterwarnings("ignore:lbfgs failed to converge")
-@pytest.mark.parametrize(("scaler", "model", "source"), _pairs())
-def test_every_supported_pair_agrees_with_scikit_learn(engine: Any, scaler: str, model: str, source: str) -> None:
+@pytest.mark.parametrize(("scaler", "model", "source"), diagonal(SCALERS, MODELS, ("iris", "breast_cancer")))
+def test_every_supported_scaler_and_model_agrees_with_scikit_learn(
+    engine: Any, scaler: str, model: str, source: str
+) -> None:
     rows, target = SETS[source](return_X_y=True)
     pipeline = fitted(SCALERS[scaler], MODELS[model], rows, target)
     compiled = compile_pipeline(pipeline, numbers(rows.shape[1]))
@@ -160,8 +153,7 @@ def test_every_supported_pair_agrees_with_scikit_learn(engine: Any, scaler: str,
     assert_parity(engine(compiled).predict, examples_of(pipeline, rows[::9]), compiled.parity == "exact")
 
 
-@pytest.mark.parametrize("scaler", ["none", "standard", "minmax-clip", "robust"])
-@pytest.mark.parametrize("model", REGRESSORS)
+@pytest.mark.parametrize(("scaler", "model"), diagonal(["none", "standard", "minmax-clip", "robust"], REGRESSORS))
 def test_every_supported_regressor_agrees_with_scikit_learn(engine: Any, scaler: str, model: str) -> None:
     rows, target = load_diabetes(return_X_y=True)
     pipeline = fitted(SCALERS[scaler], REGRESSORS[model], rows, target)
@@ -198,7 +190,7 @@ def test_rows_on_a_threshold_go_where_scikit_learn_sends_them(engine: Any, model
         assert found == (example.answer.probabilities or (example.answer.value,))
 
 
-@pytest.mark.parametrize("source", SETS)
+@pytest.mark.parametrize("source", [pytest.param(name, marks=SLOW.get(name, ())) for name in SETS])
 def test_the_package_of_every_built_in_set_is_exact_on_every_row(source: str) -> None:
     rows, target = SETS[source](return_X_y=True)
     pipeline = fitted(StandardScaler(), RandomForestClassifier(n_estimators=10, random_state=1), rows, target)
@@ -286,7 +278,9 @@ def test_scaled_values_beyond_float32_are_refused_as_scikit_learn_refuses_them(h
     response = handler_app.lambda_handler(event, None)
     assert response["statusCode"] == 422
     error = json.loads(response["body"])["error"]
-    assert error["message"] == ("sepal_length (position 0) is too large for the model: once scaled it leaves float32.")
+    assert error["message"] == (
+        "sepal_length (position 0) is too large for the model: after scaling it exceeds float32."
+    )
     assert error["details"][0]["position"] == 0
 
 
@@ -298,7 +292,7 @@ def test_what_a_scaler_makes_infinite_is_refused(monkeypatch: pytest.MonkeyPatch
     for form in found.values():
         assert answers(form, [[-3.0], [2.0], [709.7]]) == [
             *known,
-            "is too large for the model: once scaled it leaves float32",
+            "is too large for the model: after scaling it exceeds float32",
         ]
 
 

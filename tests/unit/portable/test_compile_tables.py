@@ -36,6 +36,7 @@ from mlctl.portable.compile import compile_pipeline
 from mlctl.portable.ir.program import NotPortableError, PortableModel
 from mlctl.registry.answers import Example
 from mlctl.training import reference_answers
+from tests.support.grids import grid
 from tests.unit.portable.test_compile import assert_answer, load, package_of
 
 NAN = float("nan")
@@ -193,8 +194,7 @@ IMPUTERS = {
 }
 
 
-@pytest.mark.parametrize("numbers", IMPUTERS)
-@pytest.mark.parametrize("empty", [False, True])
+@pytest.mark.parametrize(("numbers", "empty"), grid(IMPUTERS, [False, True]))
 def test_every_way_with_gaps_in_numbers_agrees(tmp_path: Path, numbers: str, empty: bool) -> None:
     train, new = table(300, 3), table(40, 4)
     if empty:
@@ -212,8 +212,9 @@ def test_every_way_with_gaps_in_numbers_agrees(tmp_path: Path, numbers: str, emp
         check(pipeline, new, tmp_path)
 
 
-@pytest.mark.parametrize("classes", [0, 2, 3, 9])
-@pytest.mark.parametrize("kind", ["tree", "extra-tree", "forest", "extra-trees", "linear"])
+@pytest.mark.parametrize(
+    ("kind", "classes"), grid(["tree", "extra-tree", "forest", "extra-trees", "linear"], [0, 2, 3, 9])
+)
 def test_models_of_every_kind_agree_behind_a_table_with_gaps(tmp_path: Path, kind: str, classes: int) -> None:
     models: dict[str, tuple[Any, Any]] = {
         "tree": (DecisionTreeClassifier(random_state=0), DecisionTreeRegressor(random_state=0)),
@@ -242,8 +243,7 @@ TREES = {
 }
 
 
-@pytest.mark.parametrize("model", TREES)
-@pytest.mark.parametrize("trained_with_gaps", [True, False])
+@pytest.mark.parametrize(("model", "trained_with_gaps"), grid(TREES, [True, False]))
 def test_missing_values_go_down_the_trees_as_in_scikit_learn(
     tmp_path: Path, model: str, trained_with_gaps: bool
 ) -> None:
@@ -283,7 +283,7 @@ def test_a_model_that_takes_no_missing_values_refuses_them_by_name(tmp_path: Pat
         check(pipeline, table(40, 10), tmp_path)
         loaded = load(compile_pipeline(pipeline, FEATURES), tmp_path)
         row = engine_rows(train)[0]
-        with pytest.raises(unanswerable, match="is missing, which this model does not take") as refusal:
+        with pytest.raises(unanswerable, match="is missing, and this model accepts no missing values") as refusal:
             loaded.predict([*row[:2], NAN, *row[3:]])
         assert refusal.value.position == 2
     with pytest.raises(unanswerable) as refusal:

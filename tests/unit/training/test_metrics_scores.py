@@ -55,7 +55,7 @@ def test_a_missing_value_is_refused_by_name(served: tuple[ModuleType, Pipeline])
     response = app.lambda_handler(http_event("POST", "/predict", body), LambdaContext())
     assert response["statusCode"] == 422
     message = json.loads(response["body"])["error"]["message"]
-    assert message == "age (position 0) is missing, which this model does not take."
+    assert message == "age (position 0) is missing, and this model accepts no missing values."
 
 
 @pytest.mark.parametrize("estimator", ["sklearn.svm.LinearSVC", "sklearn.linear_model.RidgeClassifier"])

@@ -126,9 +126,7 @@ class TestTraining:
     def test_an_estimator_of_one_target_is_refused_with_the_way_round(self, gym: Path, cli: Cli) -> None:
         write(gym, model='estimator = "sklearn.ensemble.GradientBoostingRegressor"')
         said = cli("train").err
-        assert (
-            "scikit-learn cannot train sklearn.ensemble.GradientBoostingRegressor: y should be a 1d array" in said
-        )
+        assert "scikit-learn cannot train sklearn.ensemble.GradientBoostingRegressor: y should be a 1d array" in said
         assert "[model] pipeline" in said
         assert "sklearn.multioutput.MultiOutputRegressor" in said
 
@@ -299,7 +297,7 @@ class TestPackage:
             monkeypatch.setattr(app.SERVICE.model, "predict", lambda row, numbers=numbers: numbers)
             status, answer = ask(app, {"features": [30, 170.5, "a"]})
             assert status == 422
-            assert answer["error"]["details"] == [{"problem": "the model gives no finite number for these values"}]
+            assert answer["error"]["details"] == [{"problem": "the model has no finite result for these values"}]
 
     def test_another_count_of_numbers_is_a_defect(self, app: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(app.SERVICE.model, "predict", lambda row: [1.0])

@@ -55,14 +55,14 @@ def test_what_is_told(row_seconds: float, memory: int, timeout: int, told: str |
 def test_package_tells_it_and_the_zip_does_not_depend_on_it(
     trained: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ask = proof.ask
+    ask = proof.run_package
     documents, told = [], []
     for seconds in (1e-9, 0.01, None):
 
         def slow(*words: Any, seconds: float | None = seconds, **more: Any) -> Any:
             return proof.Proof(ask(*words, **more).answers, seconds)
 
-        monkeypatch.setattr(proof, "ask", slow)
+        monkeypatch.setattr(proof, "run_package", slow)
         result = cli("package", "--json")
         assert result.code == 0
         documents.append(result.json)
@@ -74,8 +74,8 @@ def test_package_tells_it_and_the_zip_does_not_depend_on_it(
 def test_deploy_tells_it_on_aws_and_not_of_the_emulator(
     trained: Path, cloud: object, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ask = proof.ask
-    monkeypatch.setattr(proof, "ask", lambda *words: proof.Proof(ask(*words).answers, 0.01))
+    ask = proof.run_package
+    monkeypatch.setattr(proof, "run_package", lambda *words: proof.Proof(ask(*words).answers, 0.01))
     result = cli("deploy", "--stage", "prod")
     assert result.code == 0
     assert "A request of 10,000 rows takes about 691 s at 256 MB" in result.err

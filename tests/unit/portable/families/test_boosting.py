@@ -118,7 +118,7 @@ def test_an_exponential_beyond_float64_is_no_answer() -> None:
     ops = importlib.import_module("handler.ops")
     predict = built({**STEP, "link": "log"})
     assert predict([0.0, 0.0]) == pytest.approx(np.exp(1.5), rel=1e-15)
-    with pytest.raises(ops.UnprocessableRow, match="no finite number"):
+    with pytest.raises(ops.UnprocessableRow, match="no finite result"):
         predict([2.0, 0.6])
     assert built({**STEP, "link": "logit", "start": [-2e9]})([2.0, 0.6])[1] == [1.0, 0.0]
 

@@ -290,8 +290,8 @@ NUMBERS = {
 INVALID: dict[str, tuple[dict[str, Any], str]] = {
     "unknown function": ({"op": "ufunc", "function": "eval"}, "unknown function 'eval'"),
     "no function": ({"op": "ufunc", "function": ["exp"]}, "unknown function"),
-    "indicated": ({"op": "indicate", "columns": [2], "refused": []}, "outside the columns"),
-    "refused": ({"op": "indicate", "columns": [], "refused": [-1]}, "outside the columns"),
+    "indicated": ({"op": "indicate", "columns": [2], "refused": []}, "outside its columns"),
+    "refused": ({"op": "indicate", "columns": [], "refused": [-1]}, "outside its columns"),
     "marker": ({"op": "indicate", "columns": [], "refused": [], "missing": [1]}, "neither text nor a finite number"),
     "imputed marker": (
         {"op": "impute", "keep": [], "fill": [], "indicators": [], "missing": float("inf")},
@@ -303,7 +303,7 @@ INVALID: dict[str, tuple[dict[str, Any], str]] = {
     "quantile width": ({"op": "invert_quantile", "normal": True, "references": "two", "quantiles": "two"}, "tensor"),
     "quantile kind": (
         {"op": "invert_quantile", "normal": 1, "references": "two", "quantiles": "four"},
-        "quantiles are finite numbers, of the normal",
+        "quantiles are finite numbers, and normal",
     ),
     "quantile numbers": (
         {"op": "invert_quantile", "normal": True, "references": "nan", "quantiles": "four"},
@@ -311,11 +311,11 @@ INVALID: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "references": (
         {"op": "invert_quantile", "normal": True, "references": "two", "quantiles": "four"},
-        "references grow from one to the next",
+        "references increase from one to the next",
     ),
     "no quantiles": (
         {"op": "invert_quantile", "normal": True, "references": "none", "quantiles": "none"},
-        "references grow from one to the next",
+        "references increase from one to the next",
     ),
 }
 
@@ -337,7 +337,7 @@ BLOCKS: dict[str, tuple[dict[str, Any], str]] = {
     "target without a model": ({"op": "target", "blocks": [held(ALL, []), SAME]}, "followed by one predictor"),
     "target with a model behind": (
         {"op": "target", "blocks": [held(ALL, [REGRESSOR]), held([0], [{**REGRESSOR, "coef": "one"}])]},
-        "a predictor stands where only transformers may",
+        "a predictor is among the transformers",
     ),
     "target that widens": (
         {"op": "target", "blocks": [held(ALL, [REGRESSOR]), held([0], [{"op": "columns", "blocks": [SAME, SAME]}])]},
@@ -407,7 +407,7 @@ def test_a_gap_where_training_had_none_is_refused_by_position() -> None:
     step = {"op": "indicate", "columns": [1], "refused": [0]}
     ((_, function),), origins = ops.Program({}, False).build([step], [4, 5])
     assert (function([1.0, float("nan")]), origins) == ([1.0], [5])
-    with pytest.raises(ops.UnprocessableRow, match="is missing, which it never was in training") as refusal:
+    with pytest.raises(ops.UnprocessableRow, match="is missing, but was never missing in training") as refusal:
         function([float("nan"), 1.0])
     assert refusal.value.position == 4
 
@@ -417,6 +417,6 @@ def test_what_becomes_infinite_is_refused_by_position() -> None:
     ((_, function),), _ = ops.Program({}, False).build([{"op": "finite"}], [4, 5])
     row = [1.0, float("nan")]
     assert function(row) is row
-    with pytest.raises(ops.UnprocessableRow, match="becomes infinite on the way through this model") as refusal:
+    with pytest.raises(ops.UnprocessableRow, match="becomes infinite inside this model") as refusal:
         function([1.0, float("-inf")])
     assert refusal.value.position == 5

@@ -131,12 +131,12 @@ def test_an_interpolation_without_clip_refuses_what_lies_outside(x: float) -> No
     if 0.1 <= x <= 0.3:
         assert strict([x]) == inside([x])
     else:
-        assert refusal(strict, [x]) == (10, "lies outside the range that the model was trained on")
+        assert refusal(strict, [x]) == (10, "is outside the range of the training data")
 
 
 def test_a_step_between_points_too_far_apart_gives_no_number() -> None:
     _, function = build({**POINTS, "x": "three", "y": "huge"}, 1)
-    assert refusal(function, [0.25]) == (None, "the model gives no finite number for these values")
+    assert refusal(function, [0.25]) == (None, "the model has no finite result for these values")
 
 
 LINES = [BINARY, MULTI, {**MULTI, "one_vs_rest": True}, {**MULTI, "op": "modified_huber"}, LINEAR]
@@ -145,10 +145,10 @@ LINES = [BINARY, MULTI, {**MULTI, "one_vs_rest": True}, {**MULTI, "op": "modifie
 @pytest.mark.parametrize("step", [*LINES, {**BINARY, "op": "linear_scores"}, {**LINEAR, "link": "log"}], ids=str)
 def test_a_missing_value_is_refused_by_its_feature_and_so_is_an_infinite_one(step: dict[str, Any]) -> None:
     _, function = build(step)
-    assert refusal(function, [1.0, NAN]) == (11, "is missing, which this model does not take")
-    assert refusal(function, [INF, NAN]) == (11, "is missing, which this model does not take")
-    assert refusal(function, [-INF, 1.0]) == (10, "becomes infinite on the way through this model")
-    assert refusal(function, [INF, -INF]) == (10, "becomes infinite on the way through this model")
+    assert refusal(function, [1.0, NAN]) == (11, "is missing, and this model accepts no missing values")
+    assert refusal(function, [INF, NAN]) == (11, "is missing, and this model accepts no missing values")
+    assert refusal(function, [-INF, 1.0]) == (10, "becomes infinite inside this model")
+    assert refusal(function, [INF, -INF]) == (10, "becomes infinite inside this model")
 
 
 @pytest.mark.parametrize("value", [NAN, INF])
@@ -159,7 +159,7 @@ def test_an_interpolation_refuses_what_is_no_number(value: float) -> None:
 
 def test_a_sum_beyond_float64_is_no_answer_unless_a_probability_follows_from_it() -> None:
     row = [1.7e308, 0.0]
-    nothing = (None, "the model gives no finite number for these values")
+    nothing = (None, "the model has no finite result for these values")
     assert build(BINARY)[1](row) == (1, [0.0, 1.0])
     assert build({**BINARY, "op": "modified_huber"})[1](row) == (1, [0.0, 1.0])
     assert refusal(build({**BINARY, "op": "linear_scores"})[1], row) == nothing
@@ -174,7 +174,7 @@ def test_a_sum_beyond_float64_is_no_answer_unless_a_probability_follows_from_it(
 
 def test_shares_of_nothing_are_no_answer_where_scikit_learn_divides_zero_by_zero() -> None:
     _, function = build({**MULTI, "one_vs_rest": True})
-    assert refusal(function, [-1e3, -1e3]) == (None, "the model gives no finite number for these values")
+    assert refusal(function, [-1e3, -1e3]) == (None, "the model has no finite result for these values")
 
 
 class Strategies:
