@@ -119,7 +119,7 @@ def split(ctx: typer.Context, source: SourceFlag = None, target: TargetFlag = No
         "source": parts.source,
         "seed": parts.seed,
         "test_size": parts.test_size,
-        "split": parts.way,
+        "split": parts.strategy,
         "train": parts.train,
         "test": parts.test,
         "test_rows": list(parts.test_rows),
@@ -243,7 +243,7 @@ def _render_split(console: "Console", parts: "SplitSummary") -> None:
     from mlctl.cli.views import tables
 
     console.print(
-        f"[bold]{escape(parts.source)}[/], {parts.way} split, seed {parts.seed}, {parts.test_size:.0%} held out\n"
+        f"[bold]{escape(parts.source)}[/], {parts.strategy} split, seed {parts.seed}, {parts.test_size:.0%} held out\n"
     )
     numbers = ("training", "test")
     made = tables.table("class" if len(parts.train) > 1 else "", *numbers, right=numbers)

@@ -12,6 +12,7 @@ from mlctl.aws.client.errors import translate_errors
 from mlctl.aws.live import resources
 from mlctl.core.shared import api_client
 from mlctl.core.shared.api_response import Invoked
+from mlctl.data.values import MISSING_TEXTS
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.progress import Event, Report, silent
 from mlctl.registry.store import Registry
@@ -20,11 +21,6 @@ from mlctl.stages import open_stage
 
 # The features of a schema in order, which tell what a word on a command line stands for; empty where unknown.
 Features = Sequence[dict[str, Any]]
-# Texts that stand for no value: those that the training data is read with, which are pandas' own.
-_MISSING = (
-    *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"),
-    *("<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
-)
 # Of a file that is written like no particular one.
 _ANY = DataSettings()
 # Makes the body of a request for a model of that schema; of none while it is unknown.
@@ -229,7 +225,7 @@ def _value(word: str, feature: dict[str, Any] | None, data: DataSettings = _ANY)
     """What a word stands for, by the kind of its feature; what it cannot be goes as text: the API refuses it."""
     if feature is None:
         return _number_or_text(word)
-    if feature["nullable"] and word in (*_MISSING, *data.missing) and word not in feature.get("values", ()):
+    if feature["nullable"] and word in (*MISSING_TEXTS, *data.missing) and word not in feature.get("values", ()):
         return None
     if feature["kind"] == "boolean":
         return {"true": True, "false": False}.get(word.lower(), word)

@@ -87,7 +87,7 @@ def _problems(dataset: Dataset, settings: Settings) -> Iterator[str]:
             yield f"the target {target.name} is {target.values[0]:g} in every row: nothing can be learned."
     if dataset.rows < folds:
         yield f"{_rows(dataset.rows)} are fewer than the {folds} folds of cross-validation."
-    elif split.way_of(dataset, settings.data) == "stratified":
+    elif split.strategy_of(dataset, settings.data) == "stratified":
         for name, count in balance(dataset).items():
             if count < folds:
                 yield f"class {name} has {_rows(count)}, fewer than the {folds} folds of cross-validation."

@@ -45,7 +45,7 @@ class ReadOptions:
 
 
 @contextmanager
-def opened(path: Path, reading: ReadOptions, advance: Advance = lambda done: None) -> Iterator[IO[bytes]]:
+def opened(path: Path, options: ReadOptions, advance: Advance = lambda done: None) -> Iterator[IO[bytes]]:
     """The bytes of a file, unzipped where it is gzipped; what is through is counted in bytes of the file.
 
     Raises MlctlError (exit 3) where it cannot be unzipped, or is not of its encoding.
@@ -59,10 +59,10 @@ def opened(path: Path, reading: ReadOptions, advance: Advance = lambda done: Non
                 yield file  # type: ignore[misc]  # a GzipFile and a BufferedReader are both binary files
             except (EOFError, gzip.BadGzipFile, zlib.error) as error:
                 raise bad(
-                    reading, f"cannot be unzipped: {error}", "It may be cut off or damaged; fetch it again."
+                    options, f"cannot be unzipped: {error}", "It may be cut off or damaged; fetch it again."
                 ) from None
             except UnicodeDecodeError:
-                raise _not_text(path, reading) from None
+                raise _not_text(path, options) from None
 
 
 class _Counted(io.RawIOBase):
@@ -83,38 +83,38 @@ class _Counted(io.RawIOBase):
         return int(count)
 
 
-def sample(path: Path, reading: ReadOptions) -> tuple[str, ReadOptions]:
-    """The first lines of the text, and the reading with the encoding that a mark in the file tells, if it has one."""
-    with opened(path, reading) as file:
+def sample(path: Path, options: ReadOptions) -> tuple[str, ReadOptions]:
+    """The first lines of the text, and the options with the encoding that a byte order mark gives, if there is one."""
+    with opened(path, options) as file:
         head = file.read(_SAMPLE_BYTES) + file.readline(_LINE_BYTES)
         is_whole = not file.read(1)
     if head.startswith(_UTF8_MARK):
-        reading = replace(reading, encoding="utf-8-sig")
+        options = replace(options, encoding="utf-8-sig")
     elif head.startswith(_UTF16_MARKS):
-        reading = replace(reading, encoding="utf-16")
+        options = replace(options, encoding="utf-16")
     try:
         # Knows encodings of text from others, which an incremental decoder does not.
-        io.TextIOWrapper(io.BytesIO(), encoding=reading.encoding)
-        text = codecs.getincrementaldecoder(reading.encoding)().decode(head, is_whole)
+        io.TextIOWrapper(io.BytesIO(), encoding=options.encoding)
+        text = codecs.getincrementaldecoder(options.encoding)().decode(head, is_whole)
     except UnicodeDecodeError:
         is_binary = b"\0" in head and not head.startswith(_UTF16_MARKS)
-        raise (_is_binary(reading) if is_binary else _not_text(path, reading)) from None
+        raise (_is_binary(options) if is_binary else _not_text(path, options)) from None
     except LookupError:
         raise bad(
-            reading,
-            f"cannot be read: there is no encoding '{reading.encoding}'",
+            options,
+            f"cannot be read: there is no encoding '{options.encoding}'",
             'Correct [data] encoding in mlctl.toml, such as encoding = "latin-1".',
         ) from None
     if "\0" in text:
-        raise _is_binary(reading)
-    return text, reading
+        raise _is_binary(options)
+    return text, options
 
 
-def _not_text(path: Path, reading: ReadOptions) -> MlctlError:
+def _not_text(path: Path, options: ReadOptions) -> MlctlError:
     """The error for bytes that are not of the encoding, with the line of the first."""
-    decoder = codecs.getincrementaldecoder(reading.encoding)()
+    decoder = codecs.getincrementaldecoder(options.encoding)()
     line = 1
-    with opened(path, reading) as file:
+    with opened(path, options) as file:
         block = b"-"
         while block:
             block = file.read(1 << 20)
@@ -122,49 +122,49 @@ def _not_text(path: Path, reading: ReadOptions) -> MlctlError:
                 decoder.decode(block, not block)
             except UnicodeDecodeError as error:
                 line += error.object.count(b"\n", 0, error.start)
-                named = reading.encoding.upper().removesuffix("-SIG")
+                named = options.encoding.upper().removesuffix("-SIG")
                 return bad(
-                    reading,
+                    options,
                     f"line {line} is not {named} text (byte 0x{error.object[error.start]:02x})",
                     'Save the file as UTF-8, or set [data] encoding, such as encoding = "latin-1".',
                     code="encoding_wrong",
                 )
             line += block.count(b"\n")
-    return _is_binary(reading)
+    return _is_binary(options)
 
 
-def _is_binary(reading: ReadOptions) -> MlctlError:
+def _is_binary(options: ReadOptions) -> MlctlError:
     return bad(
-        reading,
+        options,
         "is not a table: it is neither text nor Parquet",
         "Give CSV, TSV, JSON lines or Parquet (of a spreadsheet: save it as CSV). UTF-16 without a mark needs "
         '[data] encoding = "utf-16-le".',
     )
 
 
-def no_rows(reading: ReadOptions) -> MlctlError:
+def no_rows(options: ReadOptions) -> MlctlError:
     """The error for a file without rows."""
-    return bad(reading, "has no rows", "A table has a line with the names of its columns, and rows below it.")
+    return bad(options, "has no rows", "A table has a line with the names of its columns, and rows below it.")
 
 
 class UnreadableColumnError(MlctlError):
     """A ``column`` whose values are no values, such as lists (exit 3); ``why`` is what they are."""
 
-    def __init__(self, reading: ReadOptions, column: str, error: Exception, where: str | None = None) -> None:
+    def __init__(self, options: ReadOptions, column: str, error: Exception, where: str | None = None) -> None:
         self.column = column
         self.why = str(error).splitlines()[0]
         told = bad(
-            reading,
+            options,
             f"{where}: column {column} {self.why}" if where else f"column {column} {self.why}",
             f"Give one value a cell, or leave it out: [data] ignore = [{toml_text(column)}].",
         )
         super().__init__(told.message, code=told.code, exit_code=told.exit_code, hint=told.hint)
 
 
-def bad(reading: ReadOptions, what: str, hint: str, code: str = "data_unreadable") -> MlctlError:
+def bad(options: ReadOptions, what: str, hint: str, code: str = "data_unreadable") -> MlctlError:
     """The error (exit 3) for a file that cannot be read."""
     colon = ":" if what.startswith(("line ", "item ", "column ")) else ""
-    return MlctlError(f"{reading.name}{colon} {what}.", code=code, exit_code=ExitCode.BAD_INPUT, hint=hint)
+    return MlctlError(f"{options.name}{colon} {what}.", code=code, exit_code=ExitCode.BAD_INPUT, hint=hint)
 
 
 def toml_text(text: str) -> str:

@@ -39,23 +39,23 @@ class Rows:
     ignored: frozenset[str]
 
 
-def parts(path: Path, reading: ReadOptions, advance: Advance = lambda done: None) -> Iterator[Rows]:
+def parts(path: Path, options: ReadOptions, advance: Advance = lambda done: None) -> Iterator[Rows]:
     """The rows of a file, a part at a time; at least one part, and no part without rows.
 
     ``advance`` is told how many bytes of the file are through. Raises MlctlError (exit 3) for a file
     that is empty, that cannot be read, or whose rows do not fit its header.
     """
     if path.stat().st_size == 0:
-        raise bad(reading, "is empty", "A table has a line with the names of its columns, and rows below it.")
+        raise bad(options, "is empty", "A table has a line with the names of its columns, and rows below it.")
     if not is_text(path):
-        with _unzipped(path, reading, advance) as plain:
-            yield from _parquet(plain, reading, advance)
+        with _unzipped(path, options, advance) as plain:
+            yield from _parquet(plain, options, advance)
         return
-    head, reading = sample(path, reading)
+    head, options = sample(path, options)
     if head.lstrip("\ufeff \r\n\t")[:1] in ("{", "["):
-        yield from _json(path, reading, head, advance)
+        yield from _json(path, options, head, advance)
     else:
-        yield from _csv(path, reading, head, advance)
+        yield from _csv(path, options, head, advance)
 
 
 def delimiter_of(sample: str) -> str:
@@ -80,11 +80,11 @@ def sample_of(path: Path, encoding: str = "utf-8") -> str:
     return sample(path, ReadOptions(path.name, encoding=encoding))[0]
 
 
-def _csv(path: Path, reading: ReadOptions, head: str, advance: Advance) -> Iterator[Rows]:
-    delimiter = reading.delimiter or ("\t" if is_tsv(path) else ",")
-    header = _header(reading, head, delimiter)
+def _csv(path: Path, options: ReadOptions, head: str, advance: Advance) -> Iterator[Rows]:
+    delimiter = options.delimiter or ("\t" if is_tsv(path) else ",")
+    header = _header(options, head, delimiter)
     line = max(sum(map(len, head.splitlines(keepends=True)[:100])) // min(100, head.count("\n") + 1), 1)
-    with opened(path, reading, advance) as file, warnings.catch_warnings():
+    with opened(path, options, advance) as file, warnings.catch_warnings():
         # More values in every row than names in the header: pandas would drop some and only warn.
         warnings.simplefilter("error", pd.errors.ParserWarning)
         # Of numbers and text in one part, which are read again as text.
@@ -98,110 +98,110 @@ def _csv(path: Path, reading: ReadOptions, head: str, advance: Advance) -> Itera
                     header=0,
                     names=header,
                     index_col=False,
-                    dtype={name: str for name in header if reading.is_text(name)},
-                    na_values=list(reading.missing),
+                    dtype={name: str for name in header if options.is_text(name)},
+                    na_values=list(options.missing),
                     skipinitialspace=True,
-                    encoding=reading.encoding,
-                    decimal=reading.decimal,
+                    encoding=options.encoding,
+                    decimal=options.decimal,
                     chunksize=max(min(_PART_BYTES // line, _PART_ROWS), 1),
                 ),
-                reading,
+                options,
             )
         except pd.errors.ParserWarning:
             raise bad(
-                reading,
+                options,
                 f"has rows of more than the {len(header)} values that its header names",
                 "Name every column; a value with a delimiter in it is quoted.",
             ) from None
         except pd.errors.EmptyDataError:
-            raise no_rows(reading) from None
+            raise no_rows(options) from None
         except pd.errors.ParserError as error:
-            raise _broken_csv(reading, str(error), len(header)) from None
+            raise _broken_csv(options, str(error), len(header)) from None
 
 
-def _broken_csv(reading: ReadOptions, told: str, width: int) -> Exception:
+def _broken_csv(options: ReadOptions, told: str, width: int) -> Exception:
     """What pandas told of a file that it could not parse, in words that name the line."""
     if found := re.search(r"Expected \d+ fields in line (\d+), saw (\d+)", told):
         return bad(
-            reading,
+            options,
             f"line {found[1]} has {found[2]} values, but the header names {width}",
             "Mend that line; a value with a delimiter in it is quoted.",
         )
     if found := re.search(r"EOF inside string starting at row (\d+)", told):
         where = f"row {found[1]}" if found[1] != "0" else "its header"
         return bad(
-            reading, f"has a quote in {where} that is never closed", 'Close it; a quote within a value is written "".'
+            options, f"has a quote in {where} that is never closed", 'Close it; a quote within a value is written "".'
         )
     told = told.replace("Error tokenizing data. C error: ", "").strip().removesuffix(".")
-    return bad(reading, f"cannot be read: {told}", "Mend that line; a value with a delimiter in it is quoted.")
+    return bad(options, f"cannot be read: {told}", "Mend that line; a value with a delimiter in it is quoted.")
 
 
-def _chunks(frames: Any, reading: ReadOptions) -> Iterator[Rows]:
+def _chunks(frames: Any, options: ReadOptions) -> Iterator[Rows]:
     found = False
     for frame in frames:
         if len(frame):
             found = True
-            yield _rows_of(frame, reading)
+            yield _rows_of(frame, options)
     if not found:
-        raise no_rows(reading)
+        raise no_rows(options)
 
 
-def _rows_of(frame: pd.DataFrame, reading: ReadOptions) -> Rows:
+def _rows_of(frame: pd.DataFrame, options: ReadOptions) -> Rows:
     made = {}
     for name in frame.columns:
-        if name not in reading.ignore:
+        if name not in options.ignore:
             try:
-                made[str(name)] = part(frame[name], is_guess=not reading.is_text(name))
+                made[str(name)] = part(frame[name], is_guess=not options.is_text(name))
             except ValueError as error:
-                raise UnreadableColumnError(reading, str(name), error) from None
-    return Rows(len(frame), made, reading.ignore & set(frame.columns))
+                raise UnreadableColumnError(options, str(name), error) from None
+    return Rows(len(frame), made, options.ignore & set(frame.columns))
 
 
-def _header(reading: ReadOptions, head: str, delimiter: str) -> list[str]:
+def _header(options: ReadOptions, head: str, delimiter: str) -> list[str]:
     # Lines may end as on any system.
     text = io.StringIO(head.lstrip("\ufeff\r\n"), newline=None)
     likely = delimiter_of(head)
     try:
         names = [name.strip() for name in next(csv.reader(text, delimiter=delimiter, skipinitialspace=True), [])]
     except csv.Error as error:
-        raise bad(reading, f"has a header that cannot be read: {error}", "Mend the first line.") from None
+        raise bad(options, f"has a header that cannot be read: {error}", "Mend the first line.") from None
     if len(names) == 1 and likely != delimiter and likely in names[0]:
         spelled = "\\t" if likely == "\t" else likely
         raise bad(
-            reading,
+            options,
             f"looks separated by {_NAMED[likely]}, not by {_NAMED.get(delimiter, repr(delimiter))}",
             f'Set [data] delimiter = "{spelled}" in mlctl.toml.',
         )
     # What `DataFrame.to_csv` writes for an index has no name.
     names = [name or f"column_{at}" for at, name in enumerate(names, start=1)]
-    _refuse_duplicates(reading, names)
+    _refuse_duplicates(options, names)
     return names
 
 
-def _refuse_duplicates(reading: ReadOptions, names: Sequence[str]) -> None:
+def _refuse_duplicates(options: ReadOptions, names: Sequence[str]) -> None:
     # A set first: a table may have tens of thousands of columns.
     if len(set(names)) < len(names):
         twice = min(name for name in names if names.count(name) > 1)
-        raise bad(reading, f"has more than one column named '{twice}'", "Rename one: a column is known by its name.")
+        raise bad(options, f"has more than one column named '{twice}'", "Rename one: a column is known by its name.")
 
 
-def _json(path: Path, reading: ReadOptions, head: str, advance: Advance) -> Iterator[Rows]:
+def _json(path: Path, options: ReadOptions, head: str, advance: Advance) -> Iterator[Rows]:
     """JSON lines; a file that is one list of objects will do too."""
     names: dict[str, None] = {}
     found: list[tuple[int, Any]] = []
     is_list = head.lstrip("\ufeff \r\n\t")[0] == "["
     unit = "item" if is_list else "line"
-    with opened(path, reading, advance) as file:
-        text = io.TextIOWrapper(file, encoding=reading.encoding)
-        for number, row in _listed(text, reading) if is_list else _lines(text, reading):
+    with opened(path, options, advance) as file:
+        text = io.TextIOWrapper(file, encoding=options.encoding)
+        for number, row in _listed(text, options) if is_list else _lines(text, options):
             found.append((number, row))
             if len(found) >= _PART_ROWS // 4:
-                yield _records(found, unit, reading, names)
+                yield _records(found, unit, options, names)
                 found = []
         if found:
-            yield _records(found, unit, reading, names)
+            yield _records(found, unit, options, names)
         elif not names:
-            raise no_rows(reading)
+            raise no_rows(options)
 
 
 class _Twice(dict[str, Any]):
@@ -220,49 +220,49 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return twice
 
 
-def _lines(text: io.TextIOWrapper, reading: ReadOptions) -> Iterator[tuple[int, Any]]:
+def _lines(text: io.TextIOWrapper, options: ReadOptions) -> Iterator[tuple[int, Any]]:
     for number, line in enumerate(text, start=1):
         if line.strip():
             try:
                 yield number, json.loads(line, object_pairs_hook=_object)
             except (ValueError, RecursionError) as error:
                 why = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
-                raise bad(reading, f"line {number} is not valid JSON: {why.removesuffix('.')}", _OBJECTS) from None
+                raise bad(options, f"line {number} is not valid JSON: {why.removesuffix('.')}", _OBJECTS) from None
 
 
-def _listed(text: io.TextIOWrapper, reading: ReadOptions) -> Iterator[tuple[int, Any]]:
+def _listed(text: io.TextIOWrapper, options: ReadOptions) -> Iterator[tuple[int, Any]]:
     try:
         yield from enumerate(json.load(text, object_pairs_hook=_object), start=1)
     except UnicodeDecodeError:
         raise
     except (ValueError, RecursionError) as error:
-        raise bad(reading, f"is not valid JSON: {str(error).removesuffix('.')}", _OBJECTS) from None
+        raise bad(options, f"is not valid JSON: {str(error).removesuffix('.')}", _OBJECTS) from None
 
 
-def _records(rows: list[tuple[int, Any]], unit: str, reading: ReadOptions, names: dict[str, None]) -> Rows:
+def _records(rows: list[tuple[int, Any]], unit: str, options: ReadOptions, names: dict[str, None]) -> Rows:
     """``names``: the columns met so far, in order; it grows."""
     for number, row in rows:
         if not isinstance(row, dict):
-            raise bad(reading, f"{unit} {number} is no JSON object", _OBJECTS)
+            raise bad(options, f"{unit} {number} is no JSON object", _OBJECTS)
         if isinstance(row, _Twice):
-            raise bad(reading, f"{unit} {number} names {row.name!r} twice", "Keep one of the two values.")
+            raise bad(options, f"{unit} {number} names {row.name!r} twice", "Keep one of the two values.")
         names.update(dict.fromkeys(row))
     made = {}
     for name in names:
-        if name in reading.ignore:
+        if name in options.ignore:
             continue
         if not _is_text(name):
-            raise bad(reading, f"names a column {name!a}, which is no text", "Rename it.")
-        values = without([row.get(name) for _, row in rows], reading.missing)
+            raise bad(options, f"names a column {name!a}, which is no text", "Rename it.")
+        values = without([row.get(name) for _, row in rows], options.missing)
         try:
-            if reading.is_text(name):
+            if options.is_text(name):
                 values = [written(each) for each in values]
             made[name] = part(pd.Series(values, dtype=object))
         except ValueError as error:
             nested = (number for number, row in rows if isinstance(row.get(name), list | dict))
             where = next((f"{unit} {number}" for number in nested), None)
-            raise UnreadableColumnError(reading, name, error, where) from None
-    return Rows(len(rows), made, reading.ignore & names.keys())
+            raise UnreadableColumnError(options, name, error, where) from None
+    return Rows(len(rows), made, options.ignore & names.keys())
 
 
 def _is_text(name: str) -> bool:
@@ -275,7 +275,7 @@ def _is_text(name: str) -> bool:
 
 
 @contextmanager
-def _unzipped(path: Path, reading: ReadOptions, advance: Advance) -> Iterator[Path]:
+def _unzipped(path: Path, options: ReadOptions, advance: Advance) -> Iterator[Path]:
     """Parquet is read from its end: one that is gzipped is unzipped to the disk first."""
     with path.open("rb") as file:
         is_plain = file.read(4) == b"PAR1"
@@ -284,23 +284,23 @@ def _unzipped(path: Path, reading: ReadOptions, advance: Advance) -> Iterator[Pa
         return
     with scratch_folder() as scratch:
         unzipped = scratch / "table"
-        with opened(path, reading, advance) as file, unzipped.open("wb") as plain:
+        with opened(path, options, advance) as file, unzipped.open("wb") as plain:
             shutil.copyfileobj(file, plain)
         yield unzipped
 
 
-def _parquet(path: Path, reading: ReadOptions, advance: Advance) -> Iterator[Rows]:
+def _parquet(path: Path, options: ReadOptions, advance: Advance) -> Iterator[Rows]:
     try:
         file = pq.ParquetFile(path)
         names = [name for name in file.schema_arrow.names if not name.startswith("__index_level_")]
-        _refuse_duplicates(reading, names)
-        wanted = [name for name in names if name not in reading.ignore]
-        ignored = reading.ignore & set(names)
+        _refuse_duplicates(options, names)
+        wanted = [name for name in names if name not in options.ignore]
+        ignored = options.ignore & set(names)
         if file.metadata.num_rows == 0:
-            raise no_rows(reading)
+            raise no_rows(options)
         size, total, done = path.stat().st_size, file.metadata.num_rows, 0
         for batch in file.iter_batches(_PART_ROWS, columns=wanted):
-            columns = {name: _arrow_part(batch.column(name), name, reading) for name in wanted}
+            columns = {name: _arrow_part(batch.column(name), name, options) for name in wanted}
             yield Rows(batch.num_rows, columns, ignored)
             done += batch.num_rows
             advance(size * done // total)
@@ -308,11 +308,11 @@ def _parquet(path: Path, reading: ReadOptions, advance: Advance) -> Iterator[Row
         if isinstance(error, OSError) and error.errno is not None:
             raise  # of the disk, not of what is in the file
         why = str(error).strip().splitlines()[0].rstrip(".: ")
-        raise bad(reading, f"is not valid Parquet: {why}", "It may be cut off or damaged; write it again.") from None
+        raise bad(options, f"is not valid Parquet: {why}", "It may be cut off or damaged; write it again.") from None
 
 
-def _arrow_part(values: pa.Array, name: str, reading: ReadOptions) -> Part:
+def _arrow_part(values: pa.Array, name: str, options: ReadOptions) -> Part:
     try:
-        return arrow_part(values, reading.missing, as_text=reading.is_text(name))
+        return arrow_part(values, options.missing, as_text=options.is_text(name))
     except (ValueError, pa.ArrowException) as error:
-        raise UnreadableColumnError(reading, name, error) from None
+        raise UnreadableColumnError(options, name, error) from None

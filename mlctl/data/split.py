@@ -23,11 +23,11 @@ from mlctl.settings import DataSettings
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Row numbers of the training and the test part, each in ascending order; ``way`` is how they were chosen."""
+    """Row numbers of the training and the test part, each in ascending order; ``strategy`` is how they were chosen."""
 
     train: Integers
     test: Integers
-    way: str
+    strategy: str
 
 
 def hold_out(dataset: Dataset, settings: DataSettings) -> Split:
@@ -36,20 +36,22 @@ def hold_out(dataset: Dataset, settings: DataSettings) -> Split:
     ``stratified`` keeps the balance of the classes, ``group`` keeps the rows of a group together,
     ``time`` holds out the latest rows. Raises MlctlError (exit 3) where the rows do not allow it.
     """
-    way = way_of(dataset, settings)
+    strategy = strategy_of(dataset, settings)
     rows = np.arange(dataset.rows)
     shuffled: dict[str, Any] = {"test_size": settings.test_size, "random_state": settings.seed}
     try:
-        if way == "time":
+        if strategy == "time":
             order = np.argsort(_times(dataset), kind="stable")
             count = max(int(np.ceil(dataset.rows * settings.test_size)), 1)
             train, test = order[:-count], order[-count:]
             if len(train) == 0:
                 raise ValueError(f"{dataset.rows} rows leave none for training")
-        elif way == "group":
+        elif strategy == "group":
             train, test = next(GroupShuffleSplit(n_splits=1, **shuffled).split(rows, groups=_groups(dataset)))
         else:
-            train, test = train_test_split(rows, stratify=dataset.classes if way == "stratified" else None, **shuffled)
+            train, test = train_test_split(
+                rows, stratify=dataset.classes if strategy == "stratified" else None, **shuffled
+            )
     except ValueError as error:
         raise MlctlError(
             f"The rows cannot be split into training and test: {error}",
@@ -57,8 +59,8 @@ def hold_out(dataset: Dataset, settings: DataSettings) -> Split:
             exit_code=ExitCode.BAD_INPUT,
             hint="Give [data] a test_size that leaves enough rows in each part, or more rows.",
         ) from None
-    _refuse_one_class(dataset, train, f"the training part of a {way} split")
-    return Split(train=np.sort(train), test=np.sort(test), way=way)
+    _refuse_one_class(dataset, train, f"the training part of a {strategy} split")
+    return Split(train=np.sort(train), test=np.sort(test), strategy=strategy)
 
 
 def folds(dataset: Dataset, split: Split, settings: DataSettings, count: int) -> Iterator[tuple[Integers, Integers]]:
@@ -68,11 +70,11 @@ def folds(dataset: Dataset, split: Split, settings: DataSettings, count: int) ->
     (exit 3) where the training part is too small for so many.
     """
     rows = split.train
-    if split.way == "time":
+    if split.strategy == "time":
         rows = rows[np.argsort(_times(dataset)[rows], kind="stable")]
         _refuse_fewer(dataset, len(rows), "rows", count + 1, count)
         found = TimeSeriesSplit(n_splits=count).split(rows)
-    elif split.way == "group":
+    elif split.strategy == "group":
         groups = _groups(dataset)[rows]
         _refuse_fewer(dataset, len(np.unique(groups)), "groups", count, count)
         if dataset.is_regression:
@@ -81,7 +83,7 @@ def folds(dataset: Dataset, split: Split, settings: DataSettings, count: int) ->
             _refuse_rare(dataset, rows, count)
             chosen = StratifiedGroupKFold(n_splits=count, shuffle=True, random_state=settings.seed)
             found = chosen.split(rows, dataset.classes[rows], groups)
-    elif split.way == "stratified":
+    elif split.strategy == "stratified":
         _refuse_rare(dataset, rows, count)
         found = StratifiedKFold(n_splits=count, shuffle=True, random_state=settings.seed).split(
             rows, dataset.classes[rows]
@@ -138,8 +140,8 @@ def _refuse_fewer(dataset: Dataset, there: int, what: str, needed: int, folds: i
         )
 
 
-def way_of(dataset: Dataset, settings: DataSettings) -> str:
-    """The way that the settings ask for; ``auto`` is stratified for classes and plain for a regression."""
+def strategy_of(dataset: Dataset, settings: DataSettings) -> str:
+    """The strategy that the settings select; ``auto`` is stratified for classes and plain for a regression."""
     if settings.split == "auto":
         return "plain" if dataset.is_regression else "stratified"
     if settings.split == "stratified" and dataset.is_regression:

@@ -15,7 +15,7 @@ from mlctl.data import source, target
 from mlctl.data.chunks import arrow_part
 from mlctl.data.columns import NO_DATE, Column, compact, numbers
 from mlctl.data.source import Table
-from mlctl.data.values import FIRST_MS, LAST_MS, MS_A_DAY, iso_text, milliseconds
+from mlctl.data.values import FIRST_MS, LAST_MS, MISSING_TEXTS, MS_A_DAY, iso_text, milliseconds
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.settings import DataSettings, Settings
 
@@ -288,3 +288,10 @@ def test_a_view_of_strings_is_text() -> None:
     part = arrow_part(pa.array(["a", None], pa.string_view()))
     assert (part.form, part.values.to_pylist()) == ("text", ["a", None])
     assert arrow_part(pa.nulls(2)).form == "empty"
+
+
+def test_texts_for_missing_values_are_those_of_the_installed_pandas() -> None:
+    # pandas documents the list, but exports it under a private name only.
+    from pandas._libs.parsers import STR_NA_VALUES  # type: ignore[import-not-found]
+
+    assert MISSING_TEXTS == STR_NA_VALUES

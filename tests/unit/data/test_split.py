@@ -57,7 +57,7 @@ def assert_whole(dataset: Dataset, settings: DataSettings, found: split.Split) -
         assert set(fit) | set(check) <= set(found.train)
     checked = [row for _, check in pairs for row in check]
     assert len(checked) == len(set(checked))
-    if found.way != "time":
+    if found.strategy != "time":
         assert sorted(checked) == found.train.tolist()
 
 
@@ -66,7 +66,7 @@ def test_stratified() -> None:
     for choice in ("auto", "stratified"):
         _, settings = settled(split=choice)
         found = split.hold_out(dataset, settings)
-        assert found.way == "stratified"
+        assert found.strategy == "stratified"
         assert Counter(dataset.classes[found.test].tolist()) == {0: 32, 1: 8}
         assert_whole(dataset, settings, found)
         for _, check in folds(dataset, settings):
@@ -79,11 +79,11 @@ def test_plain() -> None:
     for choice in ("auto", "plain"):
         _, settings = settled(split=choice, test_size=0.25)
         found = split.hold_out(dataset, settings)
-        assert (found.way, len(found.test)) == ("plain", 50)
+        assert (found.strategy, len(found.test)) == ("plain", 50)
         assert_whole(dataset, settings, found)
     classes, settled = make()
     _, settings = settled(split="plain")
-    assert split.hold_out(classes, settings).way == "plain"
+    assert split.hold_out(classes, settings).strategy == "plain"
 
 
 @pytest.mark.parametrize("y", [CLASSES, NUMBERS], ids=["classes", "regression"])
@@ -95,7 +95,7 @@ def test_groups_stay_together(y: Any, kind: str) -> None:
     dataset, settings = settled(split="group", split_by="who")
     assert dataset.feature_names == ("a",)
     found = split.hold_out(dataset, settings)
-    assert found.way == "group"
+    assert found.strategy == "group"
     assert len(set(GROUPS[found.test])) == 5
     assert not set(GROUPS[found.train]) & set(GROUPS[found.test])
     assert_whole(dataset, settings, found)
@@ -112,7 +112,7 @@ def test_the_latest_rows_are_held_out(y: Any, kind: str) -> None:
     dataset, settings = settled(split="time", split_by="at", test_size=0.1)
     assert dataset.feature_names == ("a", "at")
     found = split.hold_out(dataset, settings)
-    assert (found.way, len(found.test)) == ("time", 20)
+    assert (found.strategy, len(found.test)) == ("time", 20)
     assert TIMES[found.train].max() < TIMES[found.test].min()
     assert_whole(dataset, settings, found)
     for fit, check in folds(dataset, settings):
