@@ -250,8 +250,8 @@ def _difference(portable: Probe, sklearn: Probe, labels: Sequence[Label], parity
     for number, (one, other) in enumerate(zip(portable.answers, sklearn.answers, strict=True)):
         expected = _answer(other["body"], labels)
         if not answers.agrees(one["body"], expected, labels, parity):
-            told = answers.told(_answer(one["body"], labels), labels)
-            return f"row {number}: scikit-learn says {answers.told(expected, labels)}, the portable engine {told}"
+            told = answers.describe(_answer(one["body"], labels), labels)
+            return f"row {number}: scikit-learn says {answers.describe(expected, labels)}, the portable engine {told}"
     return ""
 
 

@@ -70,7 +70,9 @@ def validate(project_folder: Path, settings: Settings, report: Report = silent) 
     # Folds may be refused where the split is not.
     next(splitting.folds(dataset, parts, settings.data, settings.model.cv))
     return Validation(
-        source=dataset.name, rows=dataset.rows, warnings=(*findings.warnings, *splitting.lacking(dataset, parts))
+        source=dataset.name,
+        rows=dataset.rows,
+        warnings=(*findings.warnings, *splitting.missing_classes(dataset, parts)),
     )
 
 

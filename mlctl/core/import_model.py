@@ -35,7 +35,7 @@ def run(
     examples, the metrics and the parity come from all of them. Raises MlctlError (exit 3) for a file that
     holds no fitted classifier or regressor, and for data that does not fit it.
     """
-    gates.refuse_impossible(settings.gates)
+    gates.check_bounds(settings.gates)
     with project_modules(project_folder) if trusted and examined.names_unknown else stdout_apart():
         model = model_file.opened(examined, project_folder, trusted=trusted, report=report)
         fitted = model if isinstance(model, Pipeline) else Pipeline([(ESTIMATOR_STEP, model)])

@@ -117,7 +117,7 @@ def _warn(found: _Found, ignored: Mapping[str, str], report: Report) -> None:
     for name, reason in found.unreadable.items():
         report(Event("warning", "init", f"{name} {reason}: it is left out."))
     for name, column in found.table.columns.items():
-        if name not in ignored and name not in found.codes and (misread := checks.misread(column)):
+        if name not in ignored and name not in found.codes and (misread := checks.notation_warning(column)):
             report(Event("warning", "init", misread))
 
 
@@ -240,7 +240,7 @@ def _likely_target(table: Table, useless: dict[str, str]) -> str:
     possible = [
         name
         for name, column in table.columns.items()
-        if name not in useless and column.kind != "date" and not column.missing and not checks.misread(column)
+        if name not in useless and column.kind != "date" and not column.missing and not checks.notation_warning(column)
     ]
     if not possible:
         raise MlctlError(

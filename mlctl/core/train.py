@@ -37,21 +37,21 @@ def run(
     values that cannot be trained on. An interruption leaves no trace of the version.
     """
     # A gate that cannot be is refused now, not after an hour of training.
-    gates.refuse_impossible(settings.gates)
+    gates.check_bounds(settings.gates)
     # Nor does a folder that cannot be written to wait until then.
     refuse_unwritable(Registry(project_folder, settings.project).folder)
     files = fingerprints(settings, project_folder)
     dataset = loading.load(settings, project_folder, report)
-    gates.refuse_impossible(settings.gates, gates.of_task(dataset.task))
+    gates.check_bounds(settings.gates, gates.of_task(dataset.task))
     findings = checks.check(dataset, settings)
     checks.refuse(dataset, findings)
     parts = split.hold_out(dataset, settings.data)
-    for sentence in (*findings.warnings, *split.lacking(dataset, parts)):
+    for sentence in (*findings.warnings, *split.missing_classes(dataset, parts)):
         report(Event("warning", "data", sentence))
     with pipeline.own_modules(settings.model, project_folder):
         unfitted = pipeline.make_pipeline(settings.model, dataset, settings.data.seed, project_folder)
         # Nor is one on a metric that this estimator does not give, or a pipeline that cannot be written down.
-        gates.refuse_impossible(settings.gates, metrics.possible(unfitted, dataset, parts.test))
+        gates.check_bounds(settings.gates, metrics.possible(unfitted, dataset, parts.test))
         model_version.pickled(unfitted)
         _tell_preprocessing(settings, dataset, report)
         # Told before hours of training, not after.

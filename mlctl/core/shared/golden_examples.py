@@ -59,7 +59,7 @@ class Golden:
         answered = (answered if isinstance(answered, str) else json.dumps(answered))[:_SHOWN]
         return MlctlError(
             f"Release {release} answers golden example {number + 1} of {len(self.examples)} wrongly: "
-            f"expected {answers.told(self.examples[number].answer, self.labels)}, got {answered}.",
+            f"expected {answers.describe(self.examples[number].answer, self.labels)}, got {answered}.",
             details=invocation.log_lines,
             code="verification_failed",
             exit_code=ExitCode.VERIFICATION,
