@@ -117,7 +117,7 @@ def split(ctx: typer.Context, source: SourceFlag = None, target: TargetFlag = No
         "source": summary.source,
         "seed": summary.seed,
         "test_size": summary.test_size,
-        "split": summary.way,
+        "split": summary.strategy,
         "train": summary.train,
         "test": summary.test,
         "test_rows": list(summary.test_rows),
@@ -208,7 +208,7 @@ def _render_split(console: "Console", summary: "SplitSummary") -> None:
     from mlctl.cli.views import tables
 
     console.print(
-        f"[bold]{escape(summary.source)}[/], {summary.way} split, seed {summary.seed}, "
+        f"[bold]{escape(summary.source)}[/], {summary.strategy} split, seed {summary.seed}, "
         f"{summary.test_size:.0%} held out\n"
     )
     headers = ("training", "test")

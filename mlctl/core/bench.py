@@ -259,8 +259,8 @@ def _difference(portable: Probe, sklearn: Probe, labels: Sequence[Label], parity
     for number, (portable_answer, sklearn_answer) in enumerate(pairs):
         expected = _answer(sklearn_answer["body"], labels)
         if not answers.agrees(portable_answer["body"], expected, labels, parity):
-            actual = answers.told(_answer(portable_answer["body"], labels), labels)
-            return f"row {number}: scikit-learn says {answers.told(expected, labels)}, the portable engine {actual}"
+            actual = answers.describe(_answer(portable_answer["body"], labels), labels)
+            return f"row {number}: scikit-learn says {answers.describe(expected, labels)}, the portable engine {actual}"
     return ""
 
 

@@ -41,7 +41,7 @@ class SplitSummary:
     source: str
     seed: int
     test_size: float
-    way: str
+    strategy: str
     train: dict[str, int]
     test: dict[str, int]
     test_rows: tuple[int, ...]
@@ -70,7 +70,9 @@ def validate(project_folder: Path, settings: Settings, report: Report = silent) 
     # Folds can fail even if the split does not.
     next(splitting.folds(dataset, parts, settings.data, settings.model.cv))
     return Validation(
-        source=dataset.name, rows=dataset.rows, warnings=(*findings.warnings, *splitting.lacking(dataset, parts))
+        source=dataset.name,
+        rows=dataset.rows,
+        warnings=(*findings.warnings, *splitting.missing_classes(dataset, parts)),
     )
 
 
@@ -82,7 +84,7 @@ def split(project_folder: Path, settings: Settings, report: Report = silent) -> 
         source=dataset.name,
         seed=settings.data.seed,
         test_size=settings.data.test_size,
-        way=parts.way,
+        strategy=parts.strategy,
         train=_counts(dataset, parts.train),
         test=_counts(dataset, parts.test),
         test_rows=tuple(parts.test.tolist()),

@@ -35,7 +35,7 @@ def run(
 
     Raises MlctlError (exit 3) for a file without a fitted classifier or regressor, and for data that does not fit it.
     """
-    gates.refuse_impossible(settings.gates)
+    gates.check_bounds(settings.gates)
     with project_modules(project_folder) if trusted and examined.names_unknown else stdout_apart():
         model = model_file.open_model(examined, project_folder, trusted=trusted, report=report)
         fitted = model if isinstance(model, Pipeline) else Pipeline([(ESTIMATOR_STEP, model)])

@@ -121,7 +121,7 @@ def _report_warnings(guess: _TableGuess, ignored: Mapping[str, str], report: Rep
     for name, reason in guess.unreadable.items():
         report(Event("warning", "init", f"{name} {reason}: it is left out."))
     for name, column in guess.table.columns.items():
-        if name not in ignored and name not in guess.codes and (misread := checks.misread(column)):
+        if name not in ignored and name not in guess.codes and (misread := checks.notation_warning(column)):
             report(Event("warning", "init", misread))
 
 
@@ -244,7 +244,7 @@ def _likely_target(table: Table, useless: dict[str, str]) -> str:
     possible = [
         name
         for name, column in table.columns.items()
-        if name not in useless and column.kind != "date" and not column.missing and not checks.misread(column)
+        if name not in useless and column.kind != "date" and not column.missing and not checks.notation_warning(column)
     ]
     if not possible:
         raise MlctlError(

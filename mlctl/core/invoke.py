@@ -12,6 +12,7 @@ from mlctl.aws.client.errors import translate_errors
 from mlctl.aws.live import resources
 from mlctl.core.shared import api_client
 from mlctl.core.shared.api_response import Invoked
+from mlctl.data.values import MISSING_TEXTS
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.progress import Event, Report, silent
 from mlctl.registry.store import Registry
@@ -20,11 +21,6 @@ from mlctl.stages import open_stage
 
 # The features of a schema in order; empty if unknown. They determine the type of a value on the command line.
 Features = Sequence[dict[str, Any]]
-# Texts that mean a missing value: the same as in training data, which are those of pandas.
-_MISSING = (
-    *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"),
-    *("<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
-)
 _DEFAULT_FORMAT = DataSettings()
 # Makes the body of a request from the schema of the model, which is empty if unknown.
 Payload = Callable[[dict[str, Any]], dict[str, Any]]
@@ -235,7 +231,7 @@ def _value(
     """Convert a word to the kind of its feature. An invalid word stays text, which the API rejects."""
     if feature is None:
         return _number_or_text(word)
-    if feature["nullable"] and word in (*_MISSING, *data.missing) and word not in feature.get("values", ()):
+    if feature["nullable"] and word in (*MISSING_TEXTS, *data.missing) and word not in feature.get("values", ()):
         return None
     if feature["kind"] == "boolean":
         return {"true": True, "false": False}.get(word.lower(), word)

@@ -37,20 +37,20 @@ def run(
     be used for training. An interruption leaves no partial version.
     """
     # Check gates and the folder now, not after an hour of training.
-    gates.refuse_impossible(settings.gates)
+    gates.check_bounds(settings.gates)
     refuse_unwritable(Registry(project_folder, settings.project).folder)
     files = fingerprints(settings, project_folder)
     dataset = loading.load(settings, project_folder, report)
-    gates.refuse_impossible(settings.gates, gates.of_task(dataset.task))
+    gates.check_bounds(settings.gates, gates.of_task(dataset.task))
     findings = checks.check(dataset, settings)
     checks.refuse(dataset, findings)
     parts = split.hold_out(dataset, settings.data)
-    for warning in (*findings.warnings, *split.lacking(dataset, parts)):
+    for warning in (*findings.warnings, *split.missing_classes(dataset, parts)):
         report(Event("warning", "data", warning))
     with pipeline.own_modules(settings.model, project_folder):
         unfitted = pipeline.make_pipeline(settings.model, dataset, settings.data.seed, project_folder)
         # Also fail now for a gate on a metric that this estimator does not have, or a pipeline that cannot be pickled.
-        gates.refuse_impossible(settings.gates, metrics.possible(unfitted, dataset, parts.test))
+        gates.check_bounds(settings.gates, metrics.possible(unfitted, dataset, parts.test))
         model_version.pickled(unfitted)
         _report_preprocessing(settings, dataset, report)
         if reason := support.unsupported(unfitted):

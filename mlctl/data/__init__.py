@@ -1,1 +1,1 @@
-"""Tables: reading them, describing them, holding rows out."""
+"""Datasets: reads tables, checks them and splits their rows."""

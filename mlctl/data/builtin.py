@@ -1,4 +1,4 @@
-"""The sets that come with scikit-learn, under clean column names."""
+"""The built-in datasets, which come with scikit-learn."""
 
 import re
 from collections.abc import Callable
@@ -22,12 +22,12 @@ NAMES = tuple(_LOADERS)
 
 
 def load(source: str, target: str | tuple[str, ...] | None = None) -> Dataset:
-    """The built-in set called ``source``. Raises MlctlError (exit 3) for a ``target`` that is not the set's own."""
+    """The built-in dataset ``source``. Raises MlctlError (exit 3) if ``target`` is not the target of that dataset."""
     loader, target_name = _LOADERS[source]
     if target not in (None, target_name):
-        asked = target if isinstance(target, str) else ", ".join(target or ())
+        requested = target if isinstance(target, str) else ", ".join(target or ())
         raise MlctlError(
-            f"The target of the built-in dataset '{source}' is {target_name}, not '{asked}'.",
+            f"The target of the built-in dataset '{source}' is {target_name}, not '{requested}'.",
             code="target_unknown",
             exit_code=ExitCode.BAD_INPUT,
             hint="Remove [data] target.",
@@ -38,7 +38,7 @@ def load(source: str, target: str | tuple[str, ...] | None = None) -> Dataset:
     classes = np.asarray(bunch.target, dtype=np.int64)
     return Dataset(
         name=source,
-        features=tuple(numbers(name, bunch.data[:, at]) for at, name in enumerate(names)),
+        features=tuple(numbers(name, bunch.data[:, index]) for index, name in enumerate(names)),
         targets=(Column(target_name, "number", compact(classes)),),
         task="binary" if len(class_names) == 2 else "multiclass",
         classes=classes,
@@ -48,12 +48,12 @@ def load(source: str, target: str | tuple[str, ...] | None = None) -> Dataset:
 
 
 def table(source: str) -> Table:
-    """The same as a table."""
-    found = load(source)
-    return Table(source, {column.name: column for column in (*found.features, *found.targets)})
+    """The built-in dataset ``source`` as a table."""
+    dataset = load(source)
+    return Table(source, {column.name: column for column in (*dataset.features, *dataset.targets)})
 
 
 def clean_name(name: str) -> str:
-    """A column name as a JSON key: no unit, lower case, underscores (``sepal length (cm)`` → ``sepal_length``)."""
+    """Turn a column name into a JSON key: no unit, lower case (``sepal length (cm)`` → ``sepal_length``)."""
     without_unit = re.sub(r"\s*\([^)]*\)\s*$", "", name)
     return re.sub(r"[^a-z0-9]+", "_", without_unit.lower()).strip("_")

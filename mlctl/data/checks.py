@@ -1,4 +1,4 @@
-"""What keeps a dataset from being trained on, and what its user should know."""
+"""Checks of a dataset before training: problems that prevent it, and warnings."""
 
 import re
 from collections.abc import Iterator
@@ -16,17 +16,17 @@ from mlctl.errors import ExitCode, MlctlError
 from mlctl.settings import Settings
 from mlctl.toml import toml_text
 
-# A column with a different value in this share of its rows names them rather than tells of them.
+# A column with at least this share of distinct values is an identifier.
 IDENTIFIER_SHARE = 0.9
 _IDENTIFIER_ROWS = 20
 _LEAK_SAMPLE = 10_000
-_CERTAIN = 1 - 1e-9
+_LINEAR_CORRELATION = 1 - 1e-9
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+(,\d+)?")
-# A text column of which this share of the texts is of another notation is one in that notation.
+# A text column uses a notation if at least this share of its texts match it.
 _NOTATION_SHARE = 0.9
 _NOTATION_SAMPLE = 10_000
 _CURRENCY = r"(?:[A-Z]{0,2}[$€£¥₹₽₩₺₴₪₫฿]|USD|EUR|GBP|CHF|JPY|kr|zł)"
-# Plain; by thousands with one separator, or as in India; a fraction after a point or a comma.
+# Digits, optionally grouped by thousands or in the Indian system, and a fraction after a point or a comma.
 _FIGURES = r"(?:\d+|\d{1,3}([ .,'\u2019\u00a0\u202f])\d{3}(?:\1\d{3})*|\d{1,3}(?:,\d\d)*,\d{3})(?:[.,]\d+)?"
 _NUMBER = re.compile(rf"[-+]?\s?{_CURRENCY}?\s?[-+]?{_FIGURES}\s?(?:%|{_CURRENCY})?")
 _PLAIN_NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
@@ -44,20 +44,25 @@ _ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d.*")
 
 @dataclass(frozen=True)
 class Findings:
-    """``problems`` keep a dataset from being trained on; ``warnings`` do not."""
+    """Results of the checks: ``problems`` prevent training, ``warnings`` do not."""
 
     problems: tuple[str, ...]
     warnings: tuple[str, ...]
 
 
 def check(dataset: Dataset, settings: Settings) -> Findings:
-    """All problems and warnings of a dataset that is to be split and cross-validated as the settings say."""
-    warnings = [*_columns(dataset), *_misread(dataset, settings), *_leaks(dataset), *_duplicates(dataset)]
+    """Find all problems and warnings of a dataset, given the split and cross-validation in ``settings``."""
+    warnings = [
+        *_column_warnings(dataset),
+        *_notation_warnings(dataset, settings),
+        *_leaks(dataset),
+        *_duplicates(dataset),
+    ]
     return Findings(tuple(_problems(dataset, settings)), tuple(warnings))
 
 
 def refuse(dataset: Dataset, findings: Findings) -> None:
-    """Raise MlctlError (exit 3) with the first problem, if there is any."""
+    """Raise MlctlError (exit 3) with the first problem, if there is one."""
     if findings.problems:
         more = len(findings.problems) - 1
         raise MlctlError(
@@ -65,7 +70,7 @@ def refuse(dataset: Dataset, findings: Findings) -> None:
             + (f" ({more} more {'problem' if more == 1 else 'problems'}.)" if more else ""),
             code="data_invalid",
             exit_code=ExitCode.BAD_INPUT,
-            hint="Correct the data, or leave a column out with [data] ignore.",
+            hint="Correct the data, or exclude the column with [data] ignore.",
         )
 
 
@@ -80,14 +85,14 @@ def _problems(dataset: Dataset, settings: Settings) -> Iterator[str]:
         elif column.kind == "number" and column.values.dtype.kind == "f":
             infinite = np.flatnonzero(np.isinf(column.values))
             if len(infinite):
-                where = f"row {infinite[0] + 1}" + (f" and {len(infinite) - 1} more" if len(infinite) > 1 else "")
-                yield f"{column.name} is infinite in {where}."
+                rows = f"row {infinite[0] + 1}" + (f" and {len(infinite) - 1} more" if len(infinite) > 1 else "")
+                yield f"{column.name} is infinite in {rows}."
     for target in dataset.targets if dataset.is_regression else ():
         if is_constant(target):
             yield f"the target {target.name} is {target.values[0]:g} in every row: nothing can be learned."
     if dataset.rows < folds:
         yield f"{_rows(dataset.rows)} are fewer than the {folds} folds of cross-validation."
-    elif split.way_of(dataset, settings.data) == "stratified":
+    elif split.strategy_of(dataset, settings.data) == "stratified":
         for name, count in balance(dataset).items():
             if count < folds:
                 yield f"class {name} has {_rows(count)}, fewer than the {folds} folds of cross-validation."
@@ -95,72 +100,72 @@ def _problems(dataset: Dataset, settings: Settings) -> Iterator[str]:
         yield f"{settings.data.split_by} has {groups} groups, too few for {folds} folds and a test part."
 
 
-def _columns(dataset: Dataset) -> Iterator[str]:
+def _column_warnings(dataset: Dataset) -> Iterator[str]:
     for column in dataset.features:
         if column.missing == column.rows:
             continue
         if is_constant(column):
             value = column.for_request(np.flatnonzero(~column.is_missing)[:1])[0]
-            gaps = "every row that has one" if column.missing else "every row"
-            yield f"{column.name} has the same value, {_shown(value)}, in {gaps}: it cannot help."
+            rows = "every row that has one" if column.missing else "every row"
+            yield f"{column.name} has the same value, {_value_text(value)}, in {rows}: it does not help a model."
         elif is_identifier(column):
             yield (
-                f"{column.name} looks like an identifier, a different value in nearly every row: "
-                f"it cannot help. Leave it out with [data] ignore = [{toml_text(column.name)}]."
+                f"{column.name} looks like an identifier, with a different value in nearly every row: "
+                f"it does not help a model. Exclude it with [data] ignore = [{toml_text(column.name)}]."
             )
         if column.kind == "number" and column.values.dtype.kind == "f":
-            beyond = np.flatnonzero(np.abs(column.values) >= FLOAT32_LIMIT)
-            if len(beyond):
+            too_large = np.flatnonzero(np.abs(column.values) >= FLOAT32_LIMIT)
+            if len(too_large):
                 yield (
-                    f"{column.name} has numbers beyond float32 in {_rows(len(beyond))}, the first is row "
-                    f"{beyond[0] + 1}: the API refuses them. Give it in a larger unit."
+                    f"{column.name} has numbers outside the range of float32 in {_rows(len(too_large))} (first: row "
+                    f"{too_large[0] + 1}): the API rejects them. Use a larger unit."
                 )
 
 
-def _misread(dataset: Dataset, settings: Settings) -> Iterator[str]:
+def _notation_warnings(dataset: Dataset, settings: Settings) -> Iterator[str]:
     for column in (*dataset.features, *dataset.targets):
-        # Of a kind that is set, its user knows.
-        if column.name not in settings.data.kinds and not is_constant(column) and (told := misread(column)):
-            yield told
+        # A kind in the settings is deliberate.
+        if column.name not in settings.data.kinds and not is_constant(column) and (warning := notation_warning(column)):
+            yield warning
 
 
-def misread(column: Column) -> str | None:
-    """The warning for a text column whose texts are numbers or dates in another notation than is read; else None.
+def notation_warning(column: Column) -> str | None:
+    """The warning for a text column of numbers or dates in a notation that mlctl does not parse, or None.
 
-    Of many distinct texts the first 10 000 are looked at.
+    The check uses the first 10 000 distinct texts.
     """
     if column.categories is None:
         return None
     texts = column.categories[:_NOTATION_SAMPLE].to_pylist()
-    odd = next((text for text in texts if "," in text and not _THOUSANDS.fullmatch(text)), None)
-    if odd and has_decimal_commas(column):
+    with_comma = next((text for text in texts if "," in text and not _THOUSANDS.fullmatch(text)), None)
+    if with_comma and has_decimal_commas(column):
         return (
-            f"{column.name} looks like numbers written with decimal commas ('{odd}'): it is taken for names. "
+            f"{column.name} looks like numbers written with decimal commas ('{with_comma}'): it is read as categories. "
             'Set [data] decimal = ",", or write plain numbers.'
         )
-    if odd_number := _of_notation(texts, _NUMBER, _PLAIN_NUMBER):
+    if number := _unusual_text(texts, _NUMBER, _PLAIN_NUMBER):
         return (
-            f"{column.name} looks like numbers written with separators or signs ('{odd_number}'): "
-            "it is taken for names. Write plain numbers."
+            f"{column.name} looks like numbers written with separators or signs ('{number}'): "
+            "it is read as categories. Write plain numbers."
         )
-    if odd_date := _of_notation(texts, _DATE, _ISO_DATE):
+    if date := _unusual_text(texts, _DATE, _ISO_DATE):
         return (
-            f"{column.name} looks like dates that are not ISO 8601 ('{odd_date}'): "
-            "it is taken for names. Write dates like 2022-06-07."
+            f"{column.name} looks like dates that are not ISO 8601 ('{date}'): "
+            "it is read as categories. Write dates like 2022-06-07."
         )
     return None
 
 
-def _of_notation(texts: list[str], notation: re.Pattern[str], usual: re.Pattern[str]) -> str | None:
-    """The first text that is not of the usual notation, where nearly all are of ``notation``."""
-    found = [text for text in texts if notation.fullmatch(text.strip())]
-    if len(found) < _NOTATION_SHARE * len(texts):
+def _unusual_text(texts: list[str], notation: re.Pattern[str], usual: re.Pattern[str]) -> str | None:
+    """The first text that is not in the usual notation, if nearly all texts match ``notation``; else None."""
+    matching = [text for text in texts if notation.fullmatch(text.strip())]
+    if len(matching) < _NOTATION_SHARE * len(texts):
         return None
-    return next((text for text in found if not usual.fullmatch(text.strip())), None)
+    return next((text for text in matching if not usual.fullmatch(text.strip())), None)
 
 
 def is_constant(column: Column) -> bool:
-    """Whether all values that are there are the same."""
+    """Whether all values that are not missing are equal."""
     values = column.values
     if column.kind == "number":
         low, high = (np.nanmin(values), np.nanmax(values)) if column.missing < column.rows else (0, 0)
@@ -170,44 +175,48 @@ def is_constant(column: Column) -> bool:
 
 
 def has_decimal_commas(column: Column) -> bool:
-    """Whether the texts of a category are numbers with commas where points would be read."""
+    """Whether the texts of a category are numbers with decimal commas."""
     texts = column.texts()
     return any("," in text for text in texts) and all(_DECIMAL_COMMA.fullmatch(text) for text in texts)
 
 
 def is_identifier(column: Column) -> bool:
-    """Whether a column names its rows: texts, or whole numbers without gaps, that hardly ever repeat."""
+    """Whether a column is an identifier: texts, or consecutive whole numbers, that rarely repeat."""
     if column.rows < _IDENTIFIER_ROWS:
         return False
     if column.kind == "category":
-        # Amounts and dates differ in every row, too, whatever notation they are in.
+        # Amounts and dates in an unusual notation differ in every row too, but are no identifiers.
         return column.categories is not None and (
-            len(column.categories) >= IDENTIFIER_SHARE * column.rows and misread(column) is None
+            len(column.categories) >= IDENTIFIER_SHARE * column.rows and notation_warning(column) is None
         )
     if column.kind != "number" or column.missing or not column.is_whole:
         return False
-    # Numbers of rows lie close together; amounts do not, however different they are.
+    # Row numbers lie close together; amounts do not.
     low, high = float(column.values.min()), float(column.values.max())
     if not column.rows - 1 <= high - low <= 2 * column.rows:
-        return False  # also where one is infinite
+        return False  # also if a value is infinite
     return len(pd.unique(column.values)) == column.rows
 
 
 def _leaks(dataset: Dataset) -> Iterator[str]:
-    """Features that are the target in other words."""
+    """Warn about features that determine a target."""
     for column in dataset.features:
         if column.missing:
             continue
         for target in dataset.targets:
-            if _follows(column, target) if dataset.is_regression else _tells_class(column, dataset.classes, dataset):
+            if (
+                _is_linear_copy(column, target)
+                if dataset.is_regression
+                else _determines_class(column, dataset.classes, dataset)
+            ):
                 yield (
-                    f"{column.name} tells {target.name} exactly: is it known before {target.name} is? "
-                    f"If not, the model is worthless: leave it out with [data] ignore = [{toml_text(column.name)}]."
+                    f"{column.name} determines {target.name} exactly. Is it known before {target.name} is? "
+                    f"If not, the model is useless: exclude it with [data] ignore = [{toml_text(column.name)}]."
                 )
 
 
-def _tells_class(column: Column, classes: Integers, dataset: Dataset) -> bool:
-    """Whether each of its values stands for one class and each class for one value."""
+def _determines_class(column: Column, classes: Integers, dataset: Dataset) -> bool:
+    """Whether values and classes correspond one to one."""
     count = len(dataset.labels)
     if len(pd.unique(column.values[:_LEAK_SAMPLE])) > count:
         return False
@@ -217,29 +226,29 @@ def _tells_class(column: Column, classes: Integers, dataset: Dataset) -> bool:
     return len(pd.unique(codes.astype(np.int64) * count + classes)) == count
 
 
-def _follows(column: Column, target: Column) -> bool:
-    """Whether a number is the target, but for a factor and a constant."""
+def _is_linear_copy(column: Column, target: Column) -> bool:
+    """Whether a number is a linear function of the target."""
     if column.kind == "category" or target.rows < 3 or is_constant(column) or is_constant(target):
         return False
-    return _correlation(column.floats(), target.floats()) >= _CERTAIN
+    return _correlation(column.floats(), target.floats()) >= _LINEAR_CORRELATION
 
 
-def _correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+def _correlation(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
     with np.errstate(all="ignore"):
-        # To one size first: squares of very large or very small numbers leave float64.
-        return float(abs(np.corrcoef(one / np.abs(one).max(), other / np.abs(other).max())[0, 1]))
+        # Scaled, because squares of very large or small numbers overflow or underflow.
+        return float(abs(np.corrcoef(x / np.abs(x).max(), y / np.abs(y).max())[0, 1]))
 
 
 def _duplicates(dataset: Dataset) -> Iterator[str]:
-    seen = np.zeros(dataset.rows, dtype=np.uint64)
+    row_hashes = np.zeros(dataset.rows, dtype=np.uint64)
     for column in (*dataset.features, *dataset.targets):
-        # Each column turns the sum, so that equal values in two columns do not cancel out.
-        seen = (seen ^ _hashes(column)) * np.uint64(0x9E3779B97F4A7C15)
-        seen ^= seen >> np.uint64(29)
-    repeats = dataset.rows - len(pd.unique(seen))
+        # The multiplication after each column keeps equal values in two columns from cancelling out.
+        row_hashes = (row_hashes ^ _hashes(column)) * np.uint64(0x9E3779B97F4A7C15)
+        row_hashes ^= row_hashes >> np.uint64(29)
+    repeats = dataset.rows - len(pd.unique(row_hashes))
     if repeats:
         repeat = "1 row repeats" if repeats == 1 else f"{repeats} rows repeat"
-        yield f"{repeat} another row: one of a pair may be in training, the other in test."
+        yield f"{repeat} another row: copies of a row can be in both the training and the test part."
 
 
 def _hashes(column: Column) -> NDArray[np.uint64]:
@@ -259,5 +268,5 @@ def _rows(count: int) -> str:
     return "1 row" if count == 1 else f"{count} rows"
 
 
-def _shown(value: object) -> str:
+def _value_text(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else f"'{value}'" if isinstance(value, str) else str(value).lower()

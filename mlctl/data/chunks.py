@@ -1,4 +1,4 @@
-"""Some rows of one column, as pandas, JSON or Arrow give them, in one of a few forms."""
+"""Chunks: some rows of one column from pandas, JSON or Arrow, normalised to a few forms."""
 
 import json
 from collections.abc import Sequence
@@ -11,15 +11,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mlctl.data.columns import NO_DATE, NO_TRUTH, compact
+from mlctl.data.columns import NO_BOOLEAN, NO_DATE, compact
 from mlctl.data.values import FIRST_MS, LAST_MS
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Some rows of one column, in one form; ``empty`` ones have no value in any row.
+    """Some rows of one column in one form.
 
-    ``mixed`` ones are to be read again as text: numbers among text would not be as they were written.
+    An ``empty`` part has no value in any row. A ``mixed`` part must be read again as text, because numbers among
+    texts have lost their original spelling.
     """
 
     form: Literal["empty", "number", "boolean", "date", "text", "mixed"]
@@ -28,18 +29,18 @@ class Part:
 
 
 def part(values: pd.Series, *, is_guess: bool = False) -> Part:
-    """What pandas read of one column; ``is_guess``: as CSV, of a type that it found by itself.
+    """Convert a pandas Series to a part; ``is_guess``: pandas inferred its type from CSV.
 
-    Raises ValueError for lists, objects and other things that are no value.
+    Raises ValueError for lists, objects and other types that are not values.
     """
     kind = values.dtype.kind
     if isinstance(values.dtype, pd.StringDtype) or kind == "O":
         is_text = isinstance(values.dtype, pd.StringDtype)
-        found = _of_text(pa.array(values, from_pandas=True)) if is_text else _of_objects(values)
-        # pandas forgets which values are missing where it falls back from whole numbers to text.
-        if is_guess and found.form == "text" and _has_long_integers(found.values.dictionary):
-            return Part("mixed", None, found.rows)
-        return found
+        result = _from_text(pa.array(values, from_pandas=True)) if is_text else _from_objects(values)
+        # pandas loses the missing values when it falls back from integers to text.
+        if is_guess and result.form == "text" and _has_long_integers(result.values.dictionary):
+            return Part("mixed", None, result.rows)
+        return result
     if kind == "b":
         return Part("boolean", values.to_numpy().astype(np.int8), len(values))
     if kind in "iu":
@@ -51,31 +52,31 @@ def part(values: pd.Series, *, is_guess: bool = False) -> Part:
 
 
 def _has_long_integers(texts: pa.Array) -> bool:
-    """Whether one of them is a whole number of so many digits that 64 bits may not hold it."""
+    """Whether one of the texts is a whole number that may not fit in 64 bits."""
     return bool(pc.any(pc.match_substring_regex(texts, r"^\s*[+-]?\d{19,}\s*$")).as_py())
 
 
 def empty(rows: int) -> Part:
-    """So many rows without a value."""
+    """A part of ``rows`` rows without values."""
     return Part("empty", np.full(rows, np.nan), rows)
 
 
-def without(values: list[Any], missing: Sequence[str]) -> list[Any]:
-    """The same values, None for those that ``missing`` names: a text as it stands, a number by its value."""
+def replace_missing(values: list[Any], missing: Sequence[str]) -> list[Any]:
+    """Replace the values listed in ``missing`` by None: texts must be equal, numbers are compared by value."""
     if not missing:
         return values
-    texts, figures = frozenset(missing), frozenset(_figures(missing))
+    texts, numbers = frozenset(missing), frozenset(_numeric(missing))
 
     def is_missing(value: Any) -> bool:
         if isinstance(value, str):
             return value in texts
-        return isinstance(value, int | float) and not isinstance(value, bool) and value in figures
+        return isinstance(value, int | float) and not isinstance(value, bool) and value in numbers
 
-    return [None if is_missing(each) else each for each in values]
+    return [None if is_missing(value) else value for value in values]
 
 
-def written(value: Any) -> str | None:
-    """A JSON value as it is written. Raises ValueError for a list or an object."""
+def json_text(value: Any) -> str | None:
+    """A JSON value as text: a string as it is, None for null and NaN. Raises ValueError for a list or an object."""
     if isinstance(value, list | dict):
         raise ValueError("holds lists or objects")
     if value is None or value != value:  # noqa: PLR0124  # NaN
@@ -83,25 +84,25 @@ def written(value: Any) -> str | None:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _figures(missing: Sequence[str]) -> list[float]:
-    """Those of ``missing`` that are numbers."""
-    read = pd.to_numeric(pd.Series(list(missing), dtype=object), errors="coerce").to_numpy(dtype=np.float64)
-    return [float(each) for each in read if not np.isnan(each)]
+def _numeric(missing: Sequence[str]) -> list[float]:
+    """The texts in ``missing`` that are numbers, as numbers."""
+    parsed = pd.to_numeric(pd.Series(list(missing), dtype=object), errors="coerce").to_numpy(dtype=np.float64)
+    return [float(number) for number in parsed if not np.isnan(number)]
 
 
 def arrow_part(values: pa.Array, missing: Sequence[str] = (), *, as_text: bool = False) -> Part:
-    """What Arrow read of one column. Raises ValueError for a type that is no value, and for dates out of range."""
+    """Convert an Arrow array to a part. Raises ValueError for an unsupported type and for dates out of range."""
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
     kind, rows = values.type, len(values)
     if missing:
-        values = _arrow_without(values, missing)
+        values = _replace_missing_in_arrow(values, missing)
     if values.null_count == rows:
         return empty(rows)
     if as_text:
-        return _of_text(values.cast(pa.string()))
+        return _from_text(values.cast(pa.string()))
     if pa.types.is_boolean(kind):
-        return Part("boolean", values.cast(pa.int8()).fill_null(NO_TRUTH).to_numpy(zero_copy_only=False), rows)
+        return Part("boolean", values.cast(pa.int8()).fill_null(NO_BOOLEAN).to_numpy(zero_copy_only=False), rows)
     if pa.types.is_integer(kind) and not values.null_count:
         return Part("number", compact(values.to_numpy(zero_copy_only=False)), rows)
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
@@ -109,7 +110,7 @@ def arrow_part(values: pa.Array, missing: Sequence[str] = (), *, as_text: bool =
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         return Part("date", floor_to_ms(values), rows)
     if _is_arrow_text(kind):
-        return _of_text(values)
+        return _from_text(values)
     raise ValueError(f"holds values of type {kind}")
 
 
@@ -117,18 +118,18 @@ def _is_arrow_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
-def _arrow_without(values: pa.Array, missing: Sequence[str]) -> pa.Array:
+def _replace_missing_in_arrow(values: pa.Array, missing: Sequence[str]) -> pa.Array:
     kind = values.type
     if _is_arrow_text(kind):
-        hit = pc.is_in(values, pa.array(list(missing), kind))
+        is_missing = pc.is_in(values, pa.array(list(missing), kind))
     elif pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        hit = pc.is_in(values.cast(pa.float64(), safe=False), pa.array(_figures(missing), pa.float64()))
+        is_missing = pc.is_in(values.cast(pa.float64(), safe=False), pa.array(_numeric(missing), pa.float64()))
     else:
         return values
-    return pc.if_else(hit, pa.scalar(None, kind), values)
+    return pc.if_else(is_missing, pa.scalar(None, kind), values)
 
 
-def _of_text(values: Any) -> Part:
+def _from_text(values: Any) -> Part:
     if isinstance(values, pa.ChunkedArray):
         values = values.combine_chunks()
     if values.null_count == len(values):
@@ -136,25 +137,25 @@ def _of_text(values: Any) -> Part:
     return Part("text", values.cast(pa.string()).dictionary_encode(), len(values))
 
 
-def _of_objects(values: pd.Series) -> Part:
-    """Python objects: booleans with gaps, or what JSON lines hold."""
-    found = pd.api.types.infer_dtype(values, skipna=True)
-    if found == "string":
+def _from_objects(values: pd.Series) -> Part:
+    """Convert Python objects: booleans with missing values, or values from JSON lines."""
+    inferred = pd.api.types.infer_dtype(values, skipna=True)
+    if inferred == "string":
         try:
-            return _of_text(pa.array(values, pa.string(), from_pandas=True))
+            return _from_text(pa.array(values, pa.string(), from_pandas=True))
         except UnicodeEncodeError:
-            raise ValueError("holds half of a surrogate pair, which is no text") from None
-    if found == "boolean":
+            raise ValueError("holds half of a surrogate pair, which is not valid text") from None
+    if inferred == "boolean":
         filled = values.astype("boolean").fillna(value=False).to_numpy(dtype=np.int8)
-        return Part("boolean", np.where(values.isna(), np.int8(NO_TRUTH), filled), len(values))
-    if found == "integer" and not values.hasnans:
+        return Part("boolean", np.where(values.isna(), np.int8(NO_BOOLEAN), filled), len(values))
+    if inferred == "integer" and not values.hasnans:
         try:
             return Part("number", compact(values.to_numpy(dtype=np.int64)), len(values))
         except OverflowError:
             pass
-    if found in ("integer", "floating", "mixed-integer-float", "empty"):
-        return part(pd.Series([_float(each) for each in values], dtype=np.float64))
-    if any(isinstance(each, list | dict) for each in values):
+    if inferred in ("integer", "floating", "mixed-integer-float", "empty"):
+        return part(pd.Series([_float(value) for value in values], dtype=np.float64))
+    if any(isinstance(value, list | dict) for value in values):
         raise ValueError("holds lists or objects")
     return Part("mixed", None, len(values))
 
@@ -167,12 +168,17 @@ def _float(value: Any) -> float:
 
 
 def floor_to_ms(values: pa.Array) -> NDArray[np.int64]:
-    """Milliseconds since 1970 of dates. Raises ValueError for those that ISO 8601 texts do not reach."""
+    """Convert dates to milliseconds since 1970, rounded down. Raises ValueError outside of the years 1 to 9999."""
     units = {"s": (1000, 1), "ms": (1, 1), "us": (1, 1000), "ns": (1, 1_000_000)}
     if pa.types.is_date(values.type):
         values = values.cast(pa.timestamp("ms"))
-    times, by = units[values.type.unit]
-    counted = values.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
-    if not FIRST_MS <= int(counted.min()) * times // by <= int(counted.max()) * times // by <= LAST_MS:
+    factor, divisor = units[values.type.unit]
+    since_epoch = values.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
+    if (
+        not FIRST_MS
+        <= int(since_epoch.min()) * factor // divisor
+        <= int(since_epoch.max()) * factor // divisor
+        <= LAST_MS
+    ):
         raise ValueError("holds dates outside of the years 1 to 9999")
-    return np.where(values.is_null().to_numpy(zero_copy_only=False), NO_DATE, counted * times // by)
+    return np.where(values.is_null().to_numpy(zero_copy_only=False), NO_DATE, since_epoch * factor // divisor)

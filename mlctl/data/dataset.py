@@ -1,4 +1,4 @@
-"""A dataset: the features, the target, the task; and a digest that changes when any of it does."""
+"""The dataset that a model is trained on: features, targets, task, and a digest of all of them."""
 
 import hashlib
 from collections.abc import Iterator
@@ -23,10 +23,9 @@ ALL = slice(None)
 class Dataset:
     """A table with a task.
 
-    ``classes``: the position of each row's class in ``labels`` (what the API answers) and in
-    ``class_names`` (their text), shape (rows,); all three empty for a regression, whose numbers are in
-    ``targets``: one column or several, of classes always one. ``split_by`` holds the groups or times that
-    rows are split by, where they are.
+    A classification has one target. ``classes`` has shape (rows,): the position of each row's class in ``labels``
+    (the values that the API returns) and in ``class_names`` (their texts). A regression has one target or several,
+    and these three are empty. ``split_by`` holds the groups or times that rows are split by, if any.
     """
 
     name: str
@@ -45,12 +44,12 @@ class Dataset:
 
     @property
     def is_regression(self) -> bool:
-        """Whether numbers are predicted, not a class."""
+        """Whether the task is to predict numbers."""
         return self.task == "regression"
 
     @property
     def target_name(self) -> str:
-        """The name of the target; of several their names in a row."""
+        """The name of the target, or the names of all targets joined by commas."""
         return ", ".join(column.name for column in self.targets)
 
     @property
@@ -59,39 +58,41 @@ class Dataset:
         return tuple(column.name for column in self.features)
 
     def frame(self, rows: Rows = ALL) -> pd.DataFrame:
-        """The features as a pipeline takes them: float64, and object columns of str for categories."""
+        """The features as input of a pipeline: float64 columns, and object columns of str for categories."""
         if any(column.kind == "category" for column in self.features):
-            # As object, or pandas would make a string type of its own of the texts.
+            # dtype=object prevents pandas from choosing its string type.
             return pd.DataFrame(
                 {
-                    each.name: pd.Series(each.for_model(rows), dtype=object if each.kind == "category" else np.float64)
-                    for each in self.features
+                    column.name: pd.Series(
+                        column.for_model(rows), dtype=object if column.kind == "category" else np.float64
+                    )
+                    for column in self.features
                 }
             )
         matrix = np.empty((len(self.targets[0].values[rows]), len(self.features)), dtype=np.float64, order="F")
-        for at, column in enumerate(self.features):
-            matrix[:, at] = column.floats(rows)
+        for index, column in enumerate(self.features):
+            matrix[:, index] = column.floats(rows)
         return pd.DataFrame(matrix, columns=list(self.feature_names), copy=False)
 
     def answers(self, rows: Rows = ALL) -> NDArray[Any]:
-        """The target as an estimator is fitted on it: labels, or float64 for a regression.
+        """The target values as input of ``fit``: labels, or float64 for a regression.
 
-        Of shape (rows,); of several targets (rows, targets).
+        The shape is (rows,), or (rows, targets) with several targets.
         """
         if self.is_regression:
-            found = [column.floats(rows) for column in self.targets]
-            return found[0] if len(found) == 1 else np.column_stack(found)
+            values = [column.floats(rows) for column in self.targets]
+            return values[0] if len(values) == 1 else np.column_stack(values)
         return np.array(self.labels)[self.classes[rows]]
 
     def requests(self, rows: Rows = ALL) -> Iterator[tuple[Value, ...]]:
-        """The features row by row, as requests hold them."""
+        """Yield the features of each row as the values of a request."""
         return zip(*(column.for_request(rows) for column in self.features), strict=True)
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over names, kinds, labels and all values, independent of the machine and of how they are kept."""
+        """SHA-256 of names, kinds, labels and all values, independent of the machine and of the storage types."""
         columns = [*self.features, *self.targets, *([self.split_by] if self.split_by else [])]
-        head = {
+        header = {
             "columns": [[column.name, column.kind] for column in columns],
             "features": len(self.features),
             "labels": list(self.labels),
@@ -99,7 +100,7 @@ class Dataset:
             "rows": self.rows,
             **({"targets": len(self.targets)} if len(self.targets) > 1 else {}),
         }
-        digest = hashlib.sha256(canonical_json(head))
+        digest = hashlib.sha256(canonical_json(header))
         for column in columns:
             for block in _blocks(column):
                 digest.update(block)
@@ -107,7 +108,7 @@ class Dataset:
 
 
 def _blocks(column: Column) -> Iterator[bytes]:
-    """The values of a column in little-endian bytes, a million rows at a time."""
+    """Yield the values of a column as little-endian bytes, a million rows at a time."""
     for text in column.texts():
         encoded = text.encode()
         yield len(encoded).to_bytes(8, "little") + encoded
@@ -117,6 +118,6 @@ def _blocks(column: Column) -> Iterator[bytes]:
             yield np.ascontiguousarray(column.values[rows], dtype="<i8").tobytes()
         else:
             floats: Floats = column.floats(rows)
-            # There are many NaNs and two zeros; they are one value each.
+            # All NaNs count as one value, and so do 0.0 and -0.0.
             floats = np.where(np.isnan(floats), np.nan, floats) + 0.0
             yield np.ascontiguousarray(floats, dtype="<f8").tobytes()

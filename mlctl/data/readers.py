@@ -1,4 +1,4 @@
-"""Files of rows, read a part at a time: CSV, TSV, JSON lines, Parquet, gzipped or not."""
+"""Readers for CSV, TSV, JSON lines and Parquet, compressed or not, in parts of limited size."""
 
 import csv
 import io
@@ -16,196 +16,202 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mlctl.data.chunks import Part, arrow_part, part, without, written
-from mlctl.data.input_files import Advance, ReadOptions, UnreadableColumnError, bad, no_rows, opened, sample
+from mlctl.data.chunks import Part, arrow_part, json_text, part, replace_missing
+from mlctl.data.input_files import Advance, ReadOptions, UnreadableColumnError, no_rows, open_bytes, sample, unreadable
 from mlctl.scratch import scratch_folder
 
 __all__ = ["ReadOptions", "Rows", "delimiter_of", "is_text", "is_tsv", "parts", "sample_of"]
 
-# Bytes of text that are parsed at once, and at most so many rows.
+# The size of a part of a text file in bytes, and the most rows of any part.
 _PART_BYTES = 32_000_000
 _PART_ROWS = 262_144
 _DELIMITERS = (",", ";", "\t", "|")
-_NAMED = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
-_OBJECTS = "Give one JSON object a line, or one list of objects."
+_DELIMITER_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+_OBJECTS = "Use one JSON object per line, or a single list of objects."
 
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """So many rows of a file: a Part a column, and the names of the columns that are ignored."""
+    """``count`` rows of a file: one Part per column, and the names of the ignored columns."""
 
     count: int
     columns: dict[str, Part]
     ignored: frozenset[str]
 
 
-def parts(path: Path, reading: ReadOptions, advance: Advance = lambda done: None) -> Iterator[Rows]:
-    """The rows of a file, a part at a time; at least one part, and no part without rows.
+def parts(path: Path, options: ReadOptions, advance: Advance = lambda done: None) -> Iterator[Rows]:
+    """Yield the rows of a file in parts: at least one part, and no empty part.
 
-    ``advance`` is told how many bytes of the file are through. Raises MlctlError (exit 3) for a file
-    that is empty, that cannot be read, or whose rows do not fit its header.
+    ``advance`` gets the number of bytes read so far. Raises MlctlError (exit 3) for a file that is empty, cannot be
+    read, or has rows that do not match its header.
     """
     if path.stat().st_size == 0:
-        raise bad(reading, "is empty", "A table has a line with the names of its columns, and rows below it.")
+        raise unreadable(options, "is empty", "A table needs a header line with the column names, and rows below it.")
     if not is_text(path):
-        with _unzipped(path, reading, advance) as plain:
-            yield from _parquet(plain, reading, advance)
+        with _unzipped(path, options, advance) as unzipped:
+            yield from _parquet(unzipped, options, advance)
         return
-    head, reading = sample(path, reading)
+    head, options = sample(path, options)
     if head.lstrip("\ufeff \r\n\t")[:1] in ("{", "["):
-        yield from _json(path, reading, head, advance)
+        yield from _json(path, options, head, advance)
     else:
-        yield from _csv(path, reading, head, advance)
+        yield from _csv(path, options, head, advance)
 
 
 def delimiter_of(sample: str) -> str:
-    """The delimiter that the first line of ``sample`` uses most: a comma unless another is more frequent."""
+    """The most frequent delimiter in the first line of ``sample``; a comma if none is more frequent."""
     header = next(iter(sample.lstrip("\ufeff\r\n").splitlines()), "")
     return max(_DELIMITERS, key=header.count)
 
 
 def is_text(path: Path) -> bool:
-    """Whether a file is one of lines, not Parquet. Raises MlctlError (exit 3) where it cannot be unzipped."""
-    with opened(path, ReadOptions(path.name)) as file:
+    """Whether a file is text and not Parquet. Raises MlctlError (exit 3) if it cannot be decompressed."""
+    with open_bytes(path, ReadOptions(path.name)) as file:
         return file.read(4) != b"PAR1"
 
 
 def is_tsv(path: Path) -> bool:
-    """Whether a file is separated by tabs, by its name."""
+    """Whether the name of a file says that it is separated by tabs."""
     return bool({".tsv", ".tab"} & set(path.suffixes))
 
 
 def sample_of(path: Path, encoding: str = "utf-8") -> str:
-    """The first lines of a text file, unzipped."""
+    """The first lines of a text file, decompressed."""
     return sample(path, ReadOptions(path.name, encoding=encoding))[0]
 
 
-def _csv(path: Path, reading: ReadOptions, head: str, advance: Advance) -> Iterator[Rows]:
-    delimiter = reading.delimiter or ("\t" if is_tsv(path) else ",")
-    header = _header(reading, head, delimiter)
-    line = max(sum(map(len, head.splitlines(keepends=True)[:100])) // min(100, head.count("\n") + 1), 1)
-    with opened(path, reading, advance) as file, warnings.catch_warnings():
-        # More values in every row than names in the header: pandas would drop some and only warn.
+def _csv(path: Path, options: ReadOptions, head: str, advance: Advance) -> Iterator[Rows]:
+    delimiter = options.delimiter or ("\t" if is_tsv(path) else ",")
+    header = _header(options, head, delimiter)
+    line_size = max(sum(map(len, head.splitlines(keepends=True)[:100])) // min(100, head.count("\n") + 1), 1)
+    with open_bytes(path, options, advance) as file, warnings.catch_warnings():
+        # If every row has more values than the header has names, pandas drops values with a warning.
         warnings.simplefilter("error", pd.errors.ParserWarning)
-        # Of numbers and text in one part, which are read again as text.
+        # Numbers and text in one part: column_builder asks to read the column again as text.
         warnings.simplefilter("ignore", pd.errors.DtypeWarning)
         try:
-            yield from _chunks(
-                # All columns are parsed, ignored or not: with `usecols`, a row that is too long is cut short.
+            yield from _nonempty(
+                # Not `usecols`, which truncates rows that are too long without an error.
                 pd.read_csv(
                     file,
                     sep=delimiter,
                     header=0,
                     names=header,
                     index_col=False,
-                    dtype={name: str for name in header if reading.is_text(name)},
-                    na_values=list(reading.missing),
+                    dtype={name: str for name in header if options.is_text(name)},
+                    na_values=list(options.missing),
                     skipinitialspace=True,
-                    encoding=reading.encoding,
-                    decimal=reading.decimal,
-                    chunksize=max(min(_PART_BYTES // line, _PART_ROWS), 1),
+                    encoding=options.encoding,
+                    decimal=options.decimal,
+                    chunksize=max(min(_PART_BYTES // line_size, _PART_ROWS), 1),
                 ),
-                reading,
+                options,
             )
         except pd.errors.ParserWarning:
-            raise bad(
-                reading,
-                f"has rows of more than the {len(header)} values that its header names",
-                "Name every column; a value with a delimiter in it is quoted.",
+            raise unreadable(
+                options,
+                f"has rows with more values than the {len(header)} columns in its header",
+                "Name every column, and quote values that contain the delimiter.",
             ) from None
         except pd.errors.EmptyDataError:
-            raise no_rows(reading) from None
+            raise no_rows(options) from None
         except pd.errors.ParserError as error:
-            raise _broken_csv(reading, str(error), len(header)) from None
+            raise _broken_csv(options, str(error), len(header)) from None
 
 
-def _broken_csv(reading: ReadOptions, told: str, width: int) -> Exception:
-    """What pandas told of a file that it could not parse, in words that name the line."""
-    if found := re.search(r"Expected \d+ fields in line (\d+), saw (\d+)", told):
-        return bad(
-            reading,
-            f"line {found[1]} has {found[2]} values, but the header names {width}",
-            "Mend that line; a value with a delimiter in it is quoted.",
+def _broken_csv(options: ReadOptions, message: str, width: int) -> Exception:
+    """Convert a parser error of pandas to an error that names the line."""
+    if match := re.search(r"Expected \d+ fields in line (\d+), saw (\d+)", message):
+        return unreadable(
+            options,
+            f"line {match[1]} has {match[2]} values, but the header has {width} columns",
+            "Correct that line, and quote values that contain the delimiter.",
         )
-    if found := re.search(r"EOF inside string starting at row (\d+)", told):
-        where = f"row {found[1]}" if found[1] != "0" else "its header"
-        return bad(
-            reading, f"has a quote in {where} that is never closed", 'Close it; a quote within a value is written "".'
+    if match := re.search(r"EOF inside string starting at row (\d+)", message):
+        location = f"row {match[1]}" if match[1] != "0" else "its header"
+        return unreadable(
+            options,
+            f"has a quote in {location} that is never closed",
+            'Close it, and write a quote inside a value as "".',
         )
-    told = told.replace("Error tokenizing data. C error: ", "").strip().removesuffix(".")
-    return bad(reading, f"cannot be read: {told}", "Mend that line; a value with a delimiter in it is quoted.")
+    message = message.replace("Error tokenizing data. C error: ", "").strip().removesuffix(".")
+    return unreadable(
+        options, f"cannot be read: {message}", "Correct that line, and quote values that contain the delimiter."
+    )
 
 
-def _chunks(frames: Any, reading: ReadOptions) -> Iterator[Rows]:
-    found = False
+def _nonempty(frames: Any, options: ReadOptions) -> Iterator[Rows]:
+    has_rows = False
     for frame in frames:
         if len(frame):
-            found = True
-            yield _rows_of(frame, reading)
-    if not found:
-        raise no_rows(reading)
+            has_rows = True
+            yield _rows_of(frame, options)
+    if not has_rows:
+        raise no_rows(options)
 
 
-def _rows_of(frame: pd.DataFrame, reading: ReadOptions) -> Rows:
-    made = {}
+def _rows_of(frame: pd.DataFrame, options: ReadOptions) -> Rows:
+    columns = {}
     for name in frame.columns:
-        if name not in reading.ignore:
+        if name not in options.ignore:
             try:
-                made[str(name)] = part(frame[name], is_guess=not reading.is_text(name))
+                columns[str(name)] = part(frame[name], is_guess=not options.is_text(name))
             except ValueError as error:
-                raise UnreadableColumnError(reading, str(name), error) from None
-    return Rows(len(frame), made, reading.ignore & set(frame.columns))
+                raise UnreadableColumnError(options, str(name), error) from None
+    return Rows(len(frame), columns, options.ignore & set(frame.columns))
 
 
-def _header(reading: ReadOptions, head: str, delimiter: str) -> list[str]:
-    # Lines may end as on any system.
+def _header(options: ReadOptions, head: str, delimiter: str) -> list[str]:
+    # newline=None accepts the line endings of any system.
     text = io.StringIO(head.lstrip("\ufeff\r\n"), newline=None)
     likely = delimiter_of(head)
     try:
         names = [name.strip() for name in next(csv.reader(text, delimiter=delimiter, skipinitialspace=True), [])]
     except csv.Error as error:
-        raise bad(reading, f"has a header that cannot be read: {error}", "Mend the first line.") from None
+        raise unreadable(options, f"has a header that cannot be read: {error}", "Correct the first line.") from None
     if len(names) == 1 and likely != delimiter and likely in names[0]:
-        spelled = "\\t" if likely == "\t" else likely
-        raise bad(
-            reading,
-            f"looks separated by {_NAMED[likely]}, not by {_NAMED.get(delimiter, repr(delimiter))}",
-            f'Set [data] delimiter = "{spelled}" in mlctl.toml.',
+        escaped = "\\t" if likely == "\t" else likely
+        raise unreadable(
+            options,
+            f"looks separated by {_DELIMITER_NAMES[likely]}, not by {_DELIMITER_NAMES.get(delimiter, repr(delimiter))}",
+            f'Set [data] delimiter = "{escaped}" in mlctl.toml.',
         )
-    # What `DataFrame.to_csv` writes for an index has no name.
-    names = [name or f"column_{at}" for at, name in enumerate(names, start=1)]
-    _refuse_duplicates(reading, names)
+    # `DataFrame.to_csv` writes the index as a column without a name.
+    names = [name or f"column_{number}" for number, name in enumerate(names, start=1)]
+    _refuse_duplicates(options, names)
     return names
 
 
-def _refuse_duplicates(reading: ReadOptions, names: Sequence[str]) -> None:
-    # A set first: a table may have tens of thousands of columns.
+def _refuse_duplicates(options: ReadOptions, names: Sequence[str]) -> None:
+    # The set comes first, because a table can have tens of thousands of columns.
     if len(set(names)) < len(names):
-        twice = min(name for name in names if names.count(name) > 1)
-        raise bad(reading, f"has more than one column named '{twice}'", "Rename one: a column is known by its name.")
+        duplicate = min(name for name in names if names.count(name) > 1)
+        raise unreadable(
+            options, f"has more than one column named '{duplicate}'", "Rename one: column names must be unique."
+        )
 
 
-def _json(path: Path, reading: ReadOptions, head: str, advance: Advance) -> Iterator[Rows]:
-    """JSON lines; a file that is one list of objects will do too."""
+def _json(path: Path, options: ReadOptions, head: str, advance: Advance) -> Iterator[Rows]:
+    """Read JSON lines, or a file with a single list of objects."""
     names: dict[str, None] = {}
-    found: list[tuple[int, Any]] = []
+    records: list[tuple[int, Any]] = []
     is_list = head.lstrip("\ufeff \r\n\t")[0] == "["
     unit = "item" if is_list else "line"
-    with opened(path, reading, advance) as file:
-        text = io.TextIOWrapper(file, encoding=reading.encoding)
-        for number, row in _listed(text, reading) if is_list else _lines(text, reading):
-            found.append((number, row))
-            if len(found) >= _PART_ROWS // 4:
-                yield _records(found, unit, reading, names)
-                found = []
-        if found:
-            yield _records(found, unit, reading, names)
+    with open_bytes(path, options, advance) as file:
+        text = io.TextIOWrapper(file, encoding=options.encoding)
+        for number, row in _list_items(text, options) if is_list else _lines(text, options):
+            records.append((number, row))
+            if len(records) >= _PART_ROWS // 4:
+                yield _records(records, unit, options, names)
+                records = []
+        if records:
+            yield _records(records, unit, options, names)
         elif not names:
-            raise no_rows(reading)
+            raise no_rows(options)
 
 
-class _Twice(dict[str, Any]):
-    """A JSON object in which ``name`` stands twice; a dict would keep the last value alone."""
+class _DuplicateKey(dict[str, Any]):
+    """A JSON object with the key ``name`` twice; a plain dict would keep the last value silently."""
 
     name: str
 
@@ -214,59 +220,61 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     row = dict(pairs)
     if len(row) == len(pairs):
         return row
-    twice = _Twice(row)
+    duplicate = _DuplicateKey(row)
     names = [name for name, _ in pairs]
-    twice.name = next(name for at, name in enumerate(names) if name in names[:at])
-    return twice
+    duplicate.name = next(name for index, name in enumerate(names) if name in names[:index])
+    return duplicate
 
 
-def _lines(text: io.TextIOWrapper, reading: ReadOptions) -> Iterator[tuple[int, Any]]:
+def _lines(text: io.TextIOWrapper, options: ReadOptions) -> Iterator[tuple[int, Any]]:
     for number, line in enumerate(text, start=1):
         if line.strip():
             try:
                 yield number, json.loads(line, object_pairs_hook=_object)
             except (ValueError, RecursionError) as error:
                 why = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
-                raise bad(reading, f"line {number} is not valid JSON: {why.removesuffix('.')}", _OBJECTS) from None
+                raise unreadable(
+                    options, f"line {number} is not valid JSON: {why.removesuffix('.')}", _OBJECTS
+                ) from None
 
 
-def _listed(text: io.TextIOWrapper, reading: ReadOptions) -> Iterator[tuple[int, Any]]:
+def _list_items(text: io.TextIOWrapper, options: ReadOptions) -> Iterator[tuple[int, Any]]:
     try:
         yield from enumerate(json.load(text, object_pairs_hook=_object), start=1)
     except UnicodeDecodeError:
         raise
     except (ValueError, RecursionError) as error:
-        raise bad(reading, f"is not valid JSON: {str(error).removesuffix('.')}", _OBJECTS) from None
+        raise unreadable(options, f"is not valid JSON: {str(error).removesuffix('.')}", _OBJECTS) from None
 
 
-def _records(rows: list[tuple[int, Any]], unit: str, reading: ReadOptions, names: dict[str, None]) -> Rows:
-    """``names``: the columns met so far, in order; it grows."""
+def _records(rows: list[tuple[int, Any]], unit: str, options: ReadOptions, names: dict[str, None]) -> Rows:
+    """Convert JSON objects to rows. ``names`` collects the columns found so far, in order."""
     for number, row in rows:
         if not isinstance(row, dict):
-            raise bad(reading, f"{unit} {number} is no JSON object", _OBJECTS)
-        if isinstance(row, _Twice):
-            raise bad(reading, f"{unit} {number} names {row.name!r} twice", "Keep one of the two values.")
+            raise unreadable(options, f"{unit} {number} is not a JSON object", _OBJECTS)
+        if isinstance(row, _DuplicateKey):
+            raise unreadable(options, f"{unit} {number} has the key {row.name!r} twice", "Keep one of the two values.")
         names.update(dict.fromkeys(row))
-    made = {}
+    columns = {}
     for name in names:
-        if name in reading.ignore:
+        if name in options.ignore:
             continue
-        if not _is_text(name):
-            raise bad(reading, f"names a column {name!a}, which is no text", "Rename it.")
-        values = without([row.get(name) for _, row in rows], reading.missing)
+        if not _is_valid_unicode(name):
+            raise unreadable(options, f"has a column name that is not valid Unicode: {name!a}", "Rename it.")
+        values = replace_missing([row.get(name) for _, row in rows], options.missing)
         try:
-            if reading.is_text(name):
-                values = [written(each) for each in values]
-            made[name] = part(pd.Series(values, dtype=object))
+            if options.is_text(name):
+                values = [json_text(value) for value in values]
+            columns[name] = part(pd.Series(values, dtype=object))
         except ValueError as error:
             nested = (number for number, row in rows if isinstance(row.get(name), list | dict))
-            where = next((f"{unit} {number}" for number in nested), None)
-            raise UnreadableColumnError(reading, name, error, where) from None
-    return Rows(len(rows), made, reading.ignore & names.keys())
+            location = next((f"{unit} {number}" for number in nested), None)
+            raise UnreadableColumnError(options, name, error, location) from None
+    return Rows(len(rows), columns, options.ignore & names.keys())
 
 
-def _is_text(name: str) -> bool:
-    """Whether a name can be written at all: JSON may hold one half of a surrogate pair."""
+def _is_valid_unicode(name: str) -> bool:
+    """Whether a name is valid Unicode: JSON may contain half of a surrogate pair."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -275,8 +283,8 @@ def _is_text(name: str) -> bool:
 
 
 @contextmanager
-def _unzipped(path: Path, reading: ReadOptions, advance: Advance) -> Iterator[Path]:
-    """Parquet is read from its end: one that is gzipped is unzipped to the disk first."""
+def _unzipped(path: Path, options: ReadOptions, advance: Advance) -> Iterator[Path]:
+    """Parquet needs random access: a compressed file is first decompressed to the disk."""
     with path.open("rb") as file:
         is_plain = file.read(4) == b"PAR1"
     if is_plain:
@@ -284,35 +292,37 @@ def _unzipped(path: Path, reading: ReadOptions, advance: Advance) -> Iterator[Pa
         return
     with scratch_folder() as scratch:
         unzipped = scratch / "table"
-        with opened(path, reading, advance) as file, unzipped.open("wb") as plain:
+        with open_bytes(path, options, advance) as file, unzipped.open("wb") as plain:
             shutil.copyfileobj(file, plain)
         yield unzipped
 
 
-def _parquet(path: Path, reading: ReadOptions, advance: Advance) -> Iterator[Rows]:
+def _parquet(path: Path, options: ReadOptions, advance: Advance) -> Iterator[Rows]:
     try:
         file = pq.ParquetFile(path)
         names = [name for name in file.schema_arrow.names if not name.startswith("__index_level_")]
-        _refuse_duplicates(reading, names)
-        wanted = [name for name in names if name not in reading.ignore]
-        ignored = reading.ignore & set(names)
+        _refuse_duplicates(options, names)
+        selected = [name for name in names if name not in options.ignore]
+        ignored = options.ignore & set(names)
         if file.metadata.num_rows == 0:
-            raise no_rows(reading)
+            raise no_rows(options)
         size, total, done = path.stat().st_size, file.metadata.num_rows, 0
-        for batch in file.iter_batches(_PART_ROWS, columns=wanted):
-            columns = {name: _arrow_part(batch.column(name), name, reading) for name in wanted}
+        for batch in file.iter_batches(_PART_ROWS, columns=selected):
+            columns = {name: _arrow_part(batch.column(name), name, options) for name in selected}
             yield Rows(batch.num_rows, columns, ignored)
             done += batch.num_rows
             advance(size * done // total)
     except (pa.ArrowException, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
-            raise  # of the disk, not of what is in the file
+            raise  # an error of the disk, not of the content
         why = str(error).strip().splitlines()[0].rstrip(".: ")
-        raise bad(reading, f"is not valid Parquet: {why}", "It may be cut off or damaged; write it again.") from None
+        raise unreadable(
+            options, f"is not valid Parquet: {why}", "It may be truncated or damaged; write it again."
+        ) from None
 
 
-def _arrow_part(values: pa.Array, name: str, reading: ReadOptions) -> Part:
+def _arrow_part(values: pa.Array, name: str, options: ReadOptions) -> Part:
     try:
-        return arrow_part(values, reading.missing, as_text=reading.is_text(name))
+        return arrow_part(values, options.missing, as_text=options.is_text(name))
     except (ValueError, pa.ArrowException) as error:
-        raise UnreadableColumnError(reading, name, error) from None
+        raise UnreadableColumnError(options, name, error) from None

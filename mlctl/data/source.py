@@ -1,4 +1,4 @@
-"""Where data comes from: a path, ``s3://``, or standard input; and the table that is read there."""
+"""Reads a table from a path, ``s3://`` or standard input."""
 
 import os
 import shutil
@@ -28,7 +28,7 @@ _TEXT: Kind = "category"
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """The columns of a file by name, in its order; ``ignored`` are those that were not read."""
+    """The columns of a file by name, in the order of the file; ``ignored`` names the columns that were not read."""
 
     name: str
     columns: Mapping[str, Column]
@@ -41,20 +41,20 @@ class Table:
 
 
 def name_of(source: str) -> str:
-    """A source without its place: what stands in messages and in a manifest."""
+    """The name of a source, without its folder, for messages and manifests."""
     return "standard input" if source == STDIN else PurePosixPath(source).name
 
 
 def read(source: str, settings: Settings, folder: Path, report: Report = silent, *, all_text: bool = False) -> Table:
-    """The table at ``source`` (a path is relative to ``folder``), read as ``[data]`` says.
+    """Read the table at ``source`` (a path is relative to ``folder``) with the options in ``[data]``.
 
-    ``all_text``: every value is taken as it is written, whatever it is.
+    ``all_text`` keeps every value as text.
 
-    Raises MlctlError: exit 6 where there is nothing, exit 5 when AWS refuses, exit 3 for a file that
-    cannot be read, and for a value that is not of its column's kind.
+    Raises MlctlError: exit 6 if the source does not exist, exit 5 if AWS denies access, exit 3 if the file cannot
+    be read or a value is not of the kind of its column.
     """
     data = settings.data
-    wanted = ReadOptions(
+    options = ReadOptions(
         name=name_of(source),
         ignore=frozenset(data.ignore) - {*data.target_names(data.ignore), data.split_by or ""},
         missing=data.missing,
@@ -64,66 +64,66 @@ def read(source: str, settings: Settings, folder: Path, report: Report = silent,
         all_text=all_text,
     )
     with _local(source, settings, folder, report) as path:
-        return read_file(path, wanted, data.kinds, report)
+        return read_file(path, options, data.kinds, report)
 
 
-def read_file(path: Path, wanted: ReadOptions, kinds: Mapping[str, Kind], report: Report = silent) -> Table:
-    """The table in a file on this machine; ``kinds`` are those that are not to be guessed."""
+def read_file(path: Path, options: ReadOptions, kinds: Mapping[str, Kind], report: Report = silent) -> Table:
+    """Read the table in a local file; ``kinds`` gives the kinds that are not inferred."""
     size = path.stat().st_size
-    report(Event("start", "read", f"Reading {wanted.name}", total=size // _MB or None, unit="MB"))
+    report(Event("start", "read", f"Reading {options.name}", total=size // _MB or None, unit="MB"))
     as_text = frozenset(name for name, kind in kinds.items() if kind == "category")
     while True:
-        gathered, ignored = _gathered(path, replace(wanted, as_text=as_text), report)
+        parts, ignored = _collect_parts(path, replace(options, as_text=as_text), report)
         try:
-            # Popped, so that a column's parts are gone when the column is made.
+            # pop() frees the parts of a column as soon as the column is built.
             columns = {
                 name: column_builder.column(
-                    name, gathered.pop(name), _TEXT if wanted.all_text else kinds.get(name), wanted.name, wanted.decimal
+                    name, parts.pop(name), _TEXT if options.all_text else kinds.get(name), options.name, options.decimal
                 )
-                for name in [*gathered]
+                for name in [*parts]
             }
             break
         except MixedFormsError as mixed:
             if str(mixed) in as_text:
                 raise
             as_text |= {str(mixed)}
-    table = Table(wanted.name, columns, ignored)
+    table = Table(options.name, columns, ignored)
     report(Event("finish", "read", f"{table.rows:,} rows, {len(columns)} columns"))
     return table
 
 
-def _gathered(path: Path, wanted: ReadOptions, report: Report) -> tuple[dict[str, list[Part]], frozenset[str]]:
-    """The parts of each column, with empty ones where a part of JSON lines does not name it; and what is ignored."""
+def _collect_parts(path: Path, options: ReadOptions, report: Report) -> tuple[dict[str, list[Part]], frozenset[str]]:
+    """The parts of each column, empty where some JSON lines lack the column; and the ignored columns."""
     size = path.stat().st_size
-    told = -1
+    reported = -1
 
     def advance(done: int) -> None:
-        nonlocal told
-        if size >= _MB and done // _MB > told:
-            told = done // _MB
-            report(Event("advance", "read", done=told, total=size // _MB))
+        nonlocal reported
+        if size >= _MB and done // _MB > reported:
+            reported = done // _MB
+            report(Event("advance", "read", done=reported, total=size // _MB))
 
-    gathered: dict[str, list[Part]] = {}
+    parts: dict[str, list[Part]] = {}
     ignored: frozenset[str] = frozenset()
-    before = 0
-    for rows in readers.parts(path, wanted, advance):
+    rows_before = 0
+    for rows in readers.parts(path, options, advance):
         for name in rows.columns:
-            if name not in gathered:
-                gathered[name] = [chunks.empty(before)] if before else []
-        for name, found in gathered.items():
-            found.append(rows.columns[name] if name in rows.columns else chunks.empty(rows.count))
+            if name not in parts:
+                parts[name] = [chunks.empty(rows_before)] if rows_before else []
+        for name, column_parts in parts.items():
+            column_parts.append(rows.columns[name] if name in rows.columns else chunks.empty(rows.count))
         ignored |= rows.ignored
-        before += rows.count
-    if not gathered:
-        raise input_files.bad(
-            wanted, "has no column that is not ignored", "Correct [data] ignore, or give more columns."
+        rows_before += rows.count
+    if not parts:
+        raise input_files.unreadable(
+            options, "has no columns left after [data] ignore", "Remove a column from [data] ignore."
         )
-    return gathered, ignored
+    return parts, ignored
 
 
 @contextmanager
 def _local(source: str, settings: Settings, folder: Path, report: Report) -> Iterator[Path]:
-    """The source as a file on this machine, for as long as the block runs."""
+    """Provide the source as a local file within the block."""
     if source == STDIN:
         if sys.stdin.isatty():
             report(Event("note", "read", "Reading rows from standard input; end with Ctrl-D."))
@@ -141,7 +141,7 @@ def _local(source: str, settings: Settings, folder: Path, report: Report) -> Ite
             def advance(done: int, size: int) -> None:
                 if done == 0:
                     total = size // _MB or None
-                    report(Event("start", "download", f"Fetching {source}", total=total, unit="MB"))
+                    report(Event("start", "download", f"Downloading {source}", total=total, unit="MB"))
                 elif size >= _MB:
                     report(Event("advance", "download", done=done // _MB, total=size // _MB))
 
@@ -152,7 +152,7 @@ def _local(source: str, settings: Settings, folder: Path, report: Report) -> Ite
             yield path
     else:
         path = folder / source
-        # A name that the locale has no bytes for would only seem not to be there. Raises UnicodeEncodeError.
+        # Raises UnicodeEncodeError for a name that the locale cannot encode; is_file() would only be False.
         os.fsencode(path)
         if not path.is_file():
             raise MlctlError(

@@ -1,6 +1,6 @@
-"""Rows with the answers that scikit-learn gave, and when another engine's answers agree with them.
+"""Example rows with the answers of scikit-learn, and the comparison of other answers with them.
 
-Light on purpose: packaging and deploying compare answers without importing scikit-learn.
+This module does not import scikit-learn, because packaging and deploying compare answers without it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,16 +11,17 @@ from mlctl.data.values import Label, Value
 
 FORMAT = 2
 Parity = Literal["exact", "close"]
-# `close`: no number is off by more than this part of the largest number of the answer.
+# `close`: the largest difference, relative to the largest number of the answer.
 CLOSE = 1e-9
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What scikit-learn says of one row.
+    """The answer of scikit-learn for one row.
 
-    Of a class: its position (``index``), and the probabilities, or the scores of a model that knows
-    none. Of a regression: the number, in ``value``; of several targets the number of each by name, in ``values``.
+    A classifier gives the position of the class (``index``) and the probabilities, or the scores if it has no
+    probabilities. A regression gives a number (``value``), or with several targets a number for each by name
+    (``values``).
     """
 
     index: int | None = None
@@ -32,7 +33,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Example:
-    """One row of features, as a request holds them, and its answer."""
+    """One row of features, as in a request, and its answer."""
 
     features: tuple[Value, ...]
     answer: Answer
@@ -42,45 +43,45 @@ def to_document(examples: Iterable[Example]) -> dict[str, Any]:
     """The content of ``golden.json`` and ``heldout.json``."""
     return {
         "format": FORMAT,
-        "examples": [{"features": list(each.features), **_document(each.answer)} for each in examples],
+        "examples": [{"features": list(example.features), **_document(example.answer)} for example in examples],
     }
 
 
 def from_document(document: dict[str, Any]) -> list[Example]:
-    """The examples in a ``golden.json`` or ``heldout.json``."""
-    return [Example(features=tuple(each["features"]), answer=_answer(each)) for each in document["examples"]]
+    """The examples in the content of ``golden.json`` or ``heldout.json``."""
+    return [Example(features=tuple(item["features"]), answer=_answer(item)) for item in document["examples"]]
 
 
 def agrees(body: object, expected: Answer, labels: Sequence[Label], parity: Parity) -> bool:
-    """Whether an answer of ``POST /predict`` is scikit-learn's.
+    """Whether an answer of ``POST /predict`` agrees with the answer of scikit-learn.
 
-    The class must be the same, and the numbers equal to the last bit (``exact``), or off by at most
-    CLOSE times the largest of them (``close``). ``labels``: the classes by position.
+    The class must be the same. The numbers must be equal to the last bit (``exact``), or differ by at most CLOSE
+    times the largest of them (``close``). ``labels``: the classes by position.
     """
     if not isinstance(body, dict):
         return False
-    got, want = body.get("probabilities"), expected.probabilities
-    if want is None:
-        got, want = body.get("scores"), expected.scores
+    actual, required = body.get("probabilities"), expected.probabilities
+    if required is None:
+        actual, required = body.get("scores"), expected.scores
     if expected.value is not None:
-        got, want = [body.get("prediction")], (expected.value,)
+        actual, required = [body.get("prediction")], (expected.value,)
     elif expected.values is not None:
-        numbers = body.get("prediction")
-        if not isinstance(numbers, dict) or numbers.keys() != expected.values.keys():
+        prediction = body.get("prediction")
+        if not isinstance(prediction, dict) or prediction.keys() != expected.values.keys():
             return False
-        got, want = [numbers[name] for name in expected.values], tuple(expected.values.values())
+        actual, required = [prediction[name] for name in expected.values], tuple(expected.values.values())
     elif expected.index is None or not _same_label(body.get("prediction"), labels[expected.index]):
         return False
-    if want is None or not isinstance(got, list) or len(got) != len(want):
+    if required is None or not isinstance(actual, list) or len(actual) != len(required):
         return False
-    if not all(isinstance(each, float | int) for each in got):
+    if not all(isinstance(number, float | int) for number in actual):
         return False
-    bound = 0.0 if parity == "exact" else CLOSE * max(map(abs, want))
-    return all(abs(one - other) <= bound for one, other in zip(got, want, strict=True))
+    tolerance = 0.0 if parity == "exact" else CLOSE * max(map(abs, required))
+    return all(abs(number - reference) <= tolerance for number, reference in zip(actual, required, strict=True))
 
 
-def told(answer: Answer, labels: Sequence[Label]) -> str:
-    """An answer in words."""
+def describe(answer: Answer, labels: Sequence[Label]) -> str:
+    """An answer as text for a message."""
     if answer.values is not None:
         return ", ".join(f"{name} {value!r}" for name, value in answer.values.items())
     if answer.index is None:
@@ -89,7 +90,7 @@ def told(answer: Answer, labels: Sequence[Label]) -> str:
 
 
 def _same_label(answered: object, label: Label) -> bool:
-    # True == 1 in Python, but not for a caller that reads JSON.
+    # In Python True == 1. In JSON they are different values.
     return answered == label and isinstance(answered, bool) == isinstance(label, bool)
 
 

@@ -59,7 +59,7 @@ class GoldenExamples:
         answer = (answer if isinstance(answer, str) else json.dumps(answer))[:_SHOWN_CHARACTERS]
         return MlctlError(
             f"Release {release} answers golden example {index + 1} of {len(self.examples)} wrongly: "
-            f"expected {answers.told(self.examples[index].answer, self.labels)}, got {answer}.",
+            f"expected {answers.describe(self.examples[index].answer, self.labels)}, got {answer}.",
             details=invocation.log_lines,
             code="verification_failed",
             exit_code=ExitCode.VERIFICATION,

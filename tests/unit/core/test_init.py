@@ -232,7 +232,7 @@ def test_texts_that_stand_for_no_value(project: Path, cli: Cli) -> None:
     (project / "t.csv").write_text(table(*lines))
     refused = cli("init", "t.csv")
     assert refused.code == 3
-    assert "t.csv: joined, row 3: '?' is not an ISO 8601 date, as the other values are." in refused.err
+    assert "t.csv: joined, row 3: '?' is not an ISO 8601 date, unlike the other values." in refused.err
     assert "Next:  Correct the row; or give --missing TEXT if that text stands for no value." in refused.err
     assert not (project / "mlctl.toml").exists()
     found = cli("init", "t.csv", "--missing", "?", "--missing", "unknown", "--json").json
@@ -472,11 +472,11 @@ def test_other_notations_are_warned_of_and_kept(project: Path, cli: Cli) -> None
     assert shown.code == 0
     told = _words(shown.err)
     assert (
-        "price looks like numbers written with separators or signs ('10,010.50'): it is taken for names. "
+        "price looks like numbers written with separators or signs ('10,010.50'): it is read as categories. "
         "Write plain numbers."
     ) in told
     assert (
-        "joined looks like dates that are not ISO 8601 ('01.10.2010'): it is taken for names. "
+        "joined looks like dates that are not ISO 8601 ('01.10.2010'): it is read as categories. "
         "Write dates like 2022-06-07."
     ) in told
     assert "ignore" not in written(project)

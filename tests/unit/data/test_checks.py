@@ -55,8 +55,8 @@ def noise(rows: int, seed: int = 0) -> list[float]:
 def test_a_target_that_is_not_set(tmp_path: Path) -> None:
     told = refused(tmp_path, "a,b\n1,2\n", target=None)
     assert told == (
-        "rows.csv: which column is to be predicted is not set.",
-        "Set [data] target to one of: a, b; `mlctl init FILE` guesses it.",
+        "rows.csv: no target column is set.",
+        "Set [data] target to one of: a, b; `mlctl init FILE` suggests one.",
     )
     wide = table({f"c{at}": [1] for at in range(20)})
     assert "c11, … (20 in all);" in refused(tmp_path, wide, target=None)[1]
@@ -70,19 +70,19 @@ def test_a_target_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_a_target_with_gaps(tmp_path: Path) -> None:
-    hint = "A row without a target cannot be learned from: fill it or remove the row."
+    hint = "Training needs a target in every row: fill in the value, or remove the row."
     assert refused(tmp_path, "a,y\n1,0\n2,\n3,1\n4,\n") == (
-        "rows.csv has no value of the target y in 2 of 4 rows, the first is row 2.",
+        "rows.csv has no value of the target y in 2 of 4 rows (first: row 2).",
         hint,
     )
     assert refused(tmp_path, "a,y\n1,\n2,\n") == ("rows.csv has no value of the target y in any row.", hint)
 
 
 def test_one_class_only(tmp_path: Path) -> None:
-    hint = "There is nothing to tell apart; give rows of other classes too."
+    hint = "A classifier needs rows of at least two classes."
     for value, shown in (("yes", "yes"), ("1", "1"), ("true", "true"), ("True", "true")):
         assert refused(tmp_path, table({"a": [1, 2], "y": [value] * 2})) == (
-            f"rows.csv has one class only: y is '{shown}' in every row.",
+            f"rows.csv has only one class: y is '{shown}' in every row.",
             hint,
         )
 
@@ -104,7 +104,7 @@ def test_a_target_that_cannot_be_one(tmp_path: Path) -> None:
     )
     names = table({"a": [1, 2], "y": ["x", "z"]})
     assert refused(tmp_path, names, task="regression") == (
-        "rows.csv has a target y of kind category, which is no number to predict.",
+        "rows.csv has a target y of kind category, but a regression needs a number.",
         'Set [data] task = "multiclass", or choose another target.',
     )
     three = table({"a": [1, 2, 3], "y": ["x", "z", "w"]})
@@ -147,7 +147,7 @@ def test_settings_that_name_columns(tmp_path: Path) -> None:
     assert grouped.split_by is not None
     assert load(tmp_path, content, split="time", split_by="id").feature_names == ("id", "color", "who")
     assert load(tmp_path, content, split="time", split_by="id", ignore=("id",)).feature_names == ("color", "who")
-    assert refused(tmp_path, content, ignore=("y",))[0] == "rows.csv has the target y, which [data] ignore leaves out."
+    assert refused(tmp_path, content, ignore=("y",))[0] == "rows.csv has the target y, but [data] ignore excludes it."
 
 
 # The task and the labels
@@ -255,7 +255,7 @@ def test_the_first_problem_is_raised(tmp_path: Path) -> None:
         with pytest.raises(MlctlError) as raised:
             checks.refuse(dataset, Findings(problems, ()))
         assert raised.value.message == message
-        assert raised.value.hint == "Correct the data, or leave a column out with [data] ignore."
+        assert raised.value.hint == "Correct the data, or exclude the column with [data] ignore."
         assert raised.value.exit_code == ExitCode.BAD_INPUT
     checks.refuse(dataset, Findings((), ("a warning",)))
 
@@ -287,7 +287,7 @@ def warned(folder: Path, feature: list[Any], y: list[Any] | None = None, **data:
     ],
 )
 def test_a_constant_column(tmp_path: Path, feature: list[Any], told: str) -> None:
-    assert warned(tmp_path, feature) == (f"my col has the same value, {told}: it cannot help.",)
+    assert warned(tmp_path, feature) == (f"my col has the same value, {told}: it does not help a model.",)
 
 
 @pytest.mark.parametrize(
@@ -302,8 +302,8 @@ def test_a_constant_column(tmp_path: Path, feature: list[Any], told: str) -> Non
 )
 def test_a_column_that_names_its_rows(tmp_path: Path, feature: list[Any]) -> None:
     assert warned(tmp_path, feature) == (
-        "my col looks like an identifier, a different value in nearly every row: "
-        'it cannot help. Leave it out with [data] ignore = ["my col"].',
+        "my col looks like an identifier, with a different value in nearly every row: "
+        'it does not help a model. Exclude it with [data] ignore = ["my col"].',
     )
 
 
@@ -333,8 +333,8 @@ def test_few_rows_name_nothing(tmp_path: Path) -> None:
 
 def leak(name: str = "my col") -> str:
     return (
-        f"{name} tells y exactly: is it known before y is? "
-        f'If not, the model is worthless: leave it out with [data] ignore = ["{name}"].'
+        f"{name} determines y exactly. Is it known before y is? "
+        f'If not, the model is useless: exclude it with [data] ignore = ["{name}"].'
     )
 
 
@@ -379,7 +379,7 @@ def test_a_number_that_is_the_target(tmp_path: Path, factor: tuple[float, float]
 
 
 def test_rows_that_repeat(tmp_path: Path) -> None:
-    warning = " another row: one of a pair may be in training, the other in test."
+    warning = " another row: copies of a row can be in both the training and the test part."
     content: dict[str, list[Any]] = {
         "a": [1, 1, 1, 2, 2, 3],
         "b": ["x", None, "x", "x", "z", "x"],
@@ -401,7 +401,7 @@ def test_decimal_commas_that_are_not_read(tmp_path: Path) -> None:
     lines = "".join(f"{at % 9},{at % 5};{noise(ROWS)[at]};{LABELS[at]}\n" for at in range(ROWS))
     dataset = load(tmp_path, "price;b;y\n" + lines, delimiter=";")
     assert checks.check(dataset, Settings(data=DataSettings(target="y"), model=ModelSettings(cv=2))).warnings == (
-        "price looks like numbers written with decimal commas ('0,0'): it is taken for names. "
+        "price looks like numbers written with decimal commas ('0,0'): it is read as categories. "
         'Set [data] decimal = ",", or write plain numbers.',
     )
     mended = load(tmp_path, "price;b;y\n" + lines, delimiter=";", decimal=",")
@@ -433,7 +433,7 @@ def test_numbers_in_another_notation(tmp_path: Path, form: str, shown: str) -> N
     quoted = [f'"{text}"' for text in texts]
     warning = (
         f"my col looks like numbers written with separators or signs ('{shown}'): "
-        "it is taken for names. Write plain numbers."
+        "it is read as categories. Write plain numbers."
     )
     assert warned(tmp_path, quoted) == (warning,)
     # A few texts of another kind do not make them names; more do.
@@ -461,7 +461,7 @@ def test_dates_in_another_notation(tmp_path: Path, form: str, shown: str) -> Non
     feature = [f'"{form.format(at=at, day=at % 28 + 1)}"' for at in range(10, 10 + ROWS)]
     assert warned(tmp_path, feature) == (
         f"my col looks like dates that are not ISO 8601 ('{shown}'): "
-        "it is taken for names. Write dates like 2022-06-07.",
+        "it is read as categories. Write dates like 2022-06-07.",
     )
 
 
@@ -498,5 +498,5 @@ def test_a_target_in_another_notation(tmp_path: Path) -> None:
 def test_numbers_that_the_api_will_refuse_are_told(tmp_path: Path) -> None:
     columns = {"a": [1.5, 3.5e38, 2.5, 4e38], "b": [1, 2, 3, 5], "y": ["p", "q", "p", "q"]}
     assert findings(tmp_path, columns).warnings == (
-        "a has numbers beyond float32 in 2 rows, the first is row 2: the API refuses them. Give it in a larger unit.",
+        "a has numbers outside the range of float32 in 2 rows (first: row 2): the API rejects them. Use a larger unit.",
     )

@@ -15,7 +15,7 @@ from mlctl.data import source, target
 from mlctl.data.chunks import arrow_part
 from mlctl.data.columns import NO_DATE, Column, compact, numbers
 from mlctl.data.source import Table
-from mlctl.data.values import FIRST_MS, LAST_MS, MS_A_DAY, iso_text, milliseconds
+from mlctl.data.values import FIRST_MS, LAST_MS, MISSING_TEXTS, MS_A_DAY, iso_text, milliseconds
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.settings import DataSettings, Settings
 
@@ -144,16 +144,16 @@ def test_kinds_that_the_values_cannot_be(tmp_path: Path) -> None:
     assert refused(tmp_path, "1", kind="date") == (told.format("numbers", "date"), hint)
     assert refused(tmp_path, "true", kind="date") == (told.format("booleans", "date"), hint)
     assert refused(tmp_path, "yes", "no", "yes", kind="boolean")[0] == (
-        "rows.csv: a, row 1: 'yes' is not true or false, which [data] kinds asks for (and 2 more rows)."
+        "rows.csv: a, row 1: 'yes' is not true or false, which [data] kinds requires (and 2 more rows)."
     )
     assert refused(tmp_path, "0", "0.5", kind="boolean")[0] == (
-        "rows.csv: a, row 2: '0.5' is not true or false, which [data] kinds asks for."
+        "rows.csv: a, row 2: '0.5' is not true or false, which [data] kinds requires."
     )
     assert refused(tmp_path, "1", "2", "x", kind="number")[0] == (
-        "rows.csv: a, row 3: 'x' is not a number, which [data] kinds asks for."
+        "rows.csv: a, row 3: 'x' is not a number, which [data] kinds requires."
     )
     assert refused(tmp_path, "2024-01-01", "soon", kind="date")[0] == (
-        "rows.csv: a, row 2: 'soon' is not an ISO 8601 date, which [data] kinds asks for."
+        "rows.csv: a, row 2: 'soon' is not an ISO 8601 date, which [data] kinds requires."
     )
 
 
@@ -165,11 +165,11 @@ def test_text_in_a_number_column(tmp_path: Path) -> None:
     with pytest.raises(MlctlError) as raised:
         read(tmp_path, content)
     assert raised.value.message == (
-        "rows.csv: my col, row 10: '?' is not a number, as the other values are (and 1 more row)."
+        "rows.csv: my col, row 10: '?' is not a number, unlike the other values (and 1 more row)."
     )
     assert raised.value.hint == (
-        'Correct the row; or, in mlctl.toml under [data], missing = ["?"] if it stands for no value, '
-        'or kinds = { "my col" = "category" } if the column is one of names.'
+        'Correct the row; or set, under [data] in mlctl.toml, missing = ["?"] if it means a missing value, '
+        'or kinds = { "my col" = "category" } if the column holds categories.'
     )
     assert (raised.value.code, raised.value.exit_code) == ("kind_broken", ExitCode.BAD_INPUT)
     mended = read(tmp_path, content, missing=("?",)).columns["my col"]
@@ -180,10 +180,10 @@ def test_text_in_a_number_column(tmp_path: Path) -> None:
 
 def test_every_kind_has_its_strangers(tmp_path: Path) -> None:
     assert refused(tmp_path, *["2024-01-01"] * 19, "2024-02-30")[0] == (
-        "rows.csv: a, row 20: '2024-02-30' is not an ISO 8601 date, as the other values are."
+        "rows.csv: a, row 20: '2024-02-30' is not an ISO 8601 date, unlike the other values."
     )
     assert refused(tmp_path, *["true"] * 19, "maybe")[0] == (
-        "rows.csv: a, row 20: 'maybe' is not true or false, as the other values are."
+        "rows.csv: a, row 20: 'maybe' is not true or false, unlike the other values."
     )
     # At fewer than nine in ten, a column is one of names.
     assert column(tmp_path, *["1"] * 8, "x").kind == "category"
@@ -200,7 +200,7 @@ def test_a_long_text_is_shortened_and_quotes_are_spelled(tmp_path: Path) -> None
 def test_decimal_commas(tmp_path: Path) -> None:
     assert column(tmp_path, "1,5", "-2", "3,25", decimal=",").for_request() == [1.5, -2.0, 3.25]
     assert refused(tmp_path, *["1,5"] * 19, "x", decimal=",")[0] == (
-        "rows.csv: a, row 20: 'x' is not a number, as the other values are."
+        "rows.csv: a, row 20: 'x' is not a number, unlike the other values."
     )
     assert refused(tmp_path, *["1,5"] * 19, "1.5", decimal=",")[0].startswith("rows.csv: a, row 20: '1.5' is not")
 
@@ -288,3 +288,10 @@ def test_a_view_of_strings_is_text() -> None:
     part = arrow_part(pa.array(["a", None], pa.string_view()))
     assert (part.form, part.values.to_pylist()) == ("text", ["a", None])
     assert arrow_part(pa.nulls(2)).form == "empty"
+
+
+def test_texts_for_missing_values_are_those_of_the_installed_pandas() -> None:
+    # pandas documents the list, but exports it under a private name only.
+    from pandas._libs.parsers import STR_NA_VALUES  # type: ignore[import-not-found]
+
+    assert MISSING_TEXTS == STR_NA_VALUES

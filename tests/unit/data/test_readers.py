@@ -207,7 +207,7 @@ def test_a_type_of_parquet_that_is_no_value_is_named(tmp_path: Path, values: pa.
     content = parquet(pa.table({"my col": values, "b": [1]}))
     assert refused(tmp_path, content, "rows.parquet") == (
         f"rows.parquet: column my col holds values of type {kind}.",
-        'Give one value a cell, or leave it out: [data] ignore = ["my col"].',
+        'Use one value per cell, or exclude the column: [data] ignore = ["my col"].',
     )
     assert held(read(tmp_path, content, "rows.parquet", ignore=("my col",))) == {"b": ("number", [1])}
 
@@ -239,7 +239,7 @@ def test_broken_parquet(tmp_path: Path, damage: str) -> None:
     message, hint = refused(tmp_path, broken_parquet()[damage], "rows.parquet")
     assert message.startswith("rows.parquet is not valid Parquet: ")
     assert "\n" not in message
-    assert hint == "It may be cut off or damaged; write it again."
+    assert hint == "It may be truncated or damaged; write it again."
 
 
 # A value that stands for none
@@ -266,13 +266,13 @@ def test_missing_holds_for_every_format(tmp_path: Path, name: str, content: str 
 
 
 def test_nothing_to_read(tmp_path: Path) -> None:
-    below = "A table has a line with the names of its columns, and rows below it."
+    below = "A table needs a header line with the column names, and rows below it."
     assert refused(tmp_path, "") == ("rows.csv is empty.", below)
     for content in ("a,b\n", "a,b", "\n\n", "[]"):
         assert refused(tmp_path, content) == ("rows.csv has no rows.", below)
     for table in (pa.table({}), pa.table({"a": pa.array([], pa.int64())})):
         assert refused(tmp_path, parquet(table)) == ("rows.csv has no rows.", below)
-    assert refused(tmp_path, "{}\n{}\n")[0] == "rows.csv has no column that is not ignored."
+    assert refused(tmp_path, "{}\n{}\n")[0] == "rows.csv has no columns left after [data] ignore."
 
 
 def test_nothing_is_there(tmp_path: Path) -> None:
@@ -303,7 +303,7 @@ def test_a_word_that_is_neither_a_set_nor_a_file(tmp_path: Path) -> None:
 
 def test_names_of_columns(tmp_path: Path) -> None:
     assert list(read(tmp_path, ' my col , "b, c",\n1,2,3\n').columns) == ["my col", "b, c", "column_3"]
-    named_twice = ("rows.csv has more than one column named 'a'.", "Rename one: a column is known by its name.")
+    named_twice = ("rows.csv has more than one column named 'a'.", "Rename one: column names must be unique.")
     assert refused(tmp_path, "a,b,a\n1,2,3\n") == named_twice
     twins = pa.table([pa.array([1]), pa.array([2])], names=["a", "a"])
     assert refused(tmp_path, parquet(twins)) == named_twice
@@ -366,7 +366,7 @@ def test_a_mark_is_stronger_than_the_settings(tmp_path: Path) -> None:
 @pytest.mark.parametrize("encoding", ["utf-9", "base64"])
 def test_an_encoding_that_is_none(tmp_path: Path, encoding: str) -> None:
     assert refused(tmp_path, "a\n1\n", encoding=encoding) == (
-        f"rows.csv cannot be read: there is no encoding '{encoding}'.",
+        f"rows.csv cannot be read: unknown encoding '{encoding}'.",
         'Correct [data] encoding in mlctl.toml, such as encoding = "latin-1".',
     )
 
@@ -375,7 +375,7 @@ def test_an_encoding_that_is_none(tmp_path: Path, encoding: str) -> None:
 def test_no_text_at_all(tmp_path: Path, content: bytes) -> None:
     assert refused(tmp_path, content) == (
         "rows.csv is not a table: it is neither text nor Parquet.",
-        "Give CSV, TSV, JSON lines or Parquet (of a spreadsheet: save it as CSV). UTF-16 without a mark needs "
+        "Use CSV, TSV, JSON lines or Parquet (save a spreadsheet as CSV). UTF-16 without a byte order mark needs "
         '[data] encoding = "utf-16-le".',
     )
 
@@ -392,14 +392,14 @@ def test_a_row_that_is_too_long(
 ) -> None:
     monkeypatch.setattr(readers, "_PART_ROWS", part_rows)
     assert refused(tmp_path, "a,b\n1,2\n3,4\n5,6,7\n8,9\n", ignore=ignore) == (
-        "rows.csv: line 4 has 3 values, but the header names 2.",
-        "Mend that line; a value with a delimiter in it is quoted.",
+        "rows.csv: line 4 has 3 values, but the header has 2 columns.",
+        "Correct that line, and quote values that contain the delimiter.",
     )
     for content in ("a,b\n1,2,3\n1,2,3\n", "a,b\n1,2,3\n1,2\n"):
         message, _ = refused(tmp_path, content, ignore=ignore)
         assert message in {
-            "rows.csv has rows of more than the 2 values that its header names.",
-            "rows.csv: line 2 has 3 values, but the header names 2.",
+            "rows.csv has rows with more values than the 2 columns in its header.",
+            "rows.csv: line 2 has 3 values, but the header has 2 columns.",
         }
 
 
@@ -410,7 +410,7 @@ def test_values_at_the_end_of_a_row_may_be_left_out(tmp_path: Path) -> None:
 
 
 def test_a_quote_that_is_never_closed(tmp_path: Path) -> None:
-    hint = 'Close it; a quote within a value is written "".'
+    hint = 'Close it, and write a quote inside a value as "".'
     assert refused(tmp_path, 'a,b\n1,2\n3,"4\n5,6\n') == (
         "rows.csv has a quote in row 2 that is never closed.",
         hint,
@@ -436,20 +436,20 @@ def noise() -> bytes:
 )
 def test_a_gzip_that_is_cut_off_or_damaged(tmp_path: Path, content: bytes) -> None:
     message, hint = refused(tmp_path, content, "rows.csv.gz")
-    assert message.startswith("rows.csv.gz cannot be unzipped: ")
-    assert hint == "It may be cut off or damaged; fetch it again."
+    assert message.startswith("rows.csv.gz cannot be decompressed: ")
+    assert hint == "It may be truncated or damaged; download it again."
 
 
-_OBJECTS = "Give one JSON object a line, or one list of objects."
+_OBJECTS = "Use one JSON object per line, or a single list of objects."
 
 
 @pytest.mark.parametrize(
     ("content", "told"),
     [
         ('{"a": 1}\n{"a":\n{"a": 2}\n', "rows.csv: line 2 is not valid JSON: Expecting value."),
-        ('{"a": 1}\n\n[2]\n', "rows.csv: line 3 is no JSON object."),
+        ('{"a": 1}\n\n[2]\n', "rows.csv: line 3 is not a JSON object."),
         ('{"a": 1}{"a": 2}\n', "rows.csv: line 1 is not valid JSON: Extra data."),
-        ('[{"a": 1}, 2]', "rows.csv: item 2 is no JSON object."),
+        ('[{"a": 1}, 2]', "rows.csv: item 2 is not a JSON object."),
         ('[{"a": 1}', "rows.csv is not valid JSON: Expecting ',' delimiter: line 1 column 10 (char 9)."),
     ],
 )
@@ -470,15 +470,15 @@ def test_json_that_is_nested_without_end(tmp_path: Path) -> None:
 def test_json_with_a_list_for_a_value(tmp_path: Path, value: str, kinds: dict[str, str]) -> None:
     assert refused(tmp_path, f'{{"a": 1}}\n{{"a": {value}}}\n', kinds=kinds) == (
         "rows.csv: line 2: column a holds lists or objects.",
-        'Give one value a cell, or leave it out: [data] ignore = ["a"].',
+        'Use one value per cell, or exclude the column: [data] ignore = ["a"].',
     )
 
 
 def test_json_with_half_a_surrogate_pair(tmp_path: Path) -> None:
     assert refused(tmp_path, '{"a": "\\ud800"}')[0] == (
-        "rows.csv: column a holds half of a surrogate pair, which is no text."
+        "rows.csv: column a holds half of a surrogate pair, which is not valid text."
     )
-    assert refused(tmp_path, '{"\\ud800": 1}')[0] == "rows.csv names a column '\\ud800', which is no text."
+    assert refused(tmp_path, '{"\\ud800": 1}')[0] == "rows.csv has a column name that is not valid Unicode: '\\ud800'."
 
 
 def test_json_with_numbers_of_every_size(tmp_path: Path) -> None:
@@ -621,5 +621,5 @@ def test_a_name_that_stands_twice_in_an_object_is_refused_with_its_place(
     tmp_path: Path, content: bytes, place: str
 ) -> None:
     told, hint = refused(tmp_path, content)[:2]
-    assert told == f"rows.csv: {place} names 'a' twice."
+    assert told == f"rows.csv: {place} has the key 'a' twice."
     assert hint == "Keep one of the two values."

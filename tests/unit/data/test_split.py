@@ -57,7 +57,7 @@ def assert_whole(dataset: Dataset, settings: DataSettings, found: split.Split) -
         assert set(fit) | set(check) <= set(found.train)
     checked = [row for _, check in pairs for row in check]
     assert len(checked) == len(set(checked))
-    if found.way != "time":
+    if found.strategy != "time":
         assert sorted(checked) == found.train.tolist()
 
 
@@ -66,7 +66,7 @@ def test_stratified() -> None:
     for choice in ("auto", "stratified"):
         _, settings = settled(split=choice)
         found = split.hold_out(dataset, settings)
-        assert found.way == "stratified"
+        assert found.strategy == "stratified"
         assert Counter(dataset.classes[found.test].tolist()) == {0: 32, 1: 8}
         assert_whole(dataset, settings, found)
         for _, check in folds(dataset, settings):
@@ -79,11 +79,11 @@ def test_plain() -> None:
     for choice in ("auto", "plain"):
         _, settings = settled(split=choice, test_size=0.25)
         found = split.hold_out(dataset, settings)
-        assert (found.way, len(found.test)) == ("plain", 50)
+        assert (found.strategy, len(found.test)) == ("plain", 50)
         assert_whole(dataset, settings, found)
     classes, settled = make()
     _, settings = settled(split="plain")
-    assert split.hold_out(classes, settings).way == "plain"
+    assert split.hold_out(classes, settings).strategy == "plain"
 
 
 @pytest.mark.parametrize("y", [CLASSES, NUMBERS], ids=["classes", "regression"])
@@ -95,7 +95,7 @@ def test_groups_stay_together(y: Any, kind: str) -> None:
     dataset, settings = settled(split="group", split_by="who")
     assert dataset.feature_names == ("a",)
     found = split.hold_out(dataset, settings)
-    assert found.way == "group"
+    assert found.strategy == "group"
     assert len(set(GROUPS[found.test])) == 5
     assert not set(GROUPS[found.train]) & set(GROUPS[found.test])
     assert_whole(dataset, settings, found)
@@ -112,7 +112,7 @@ def test_the_latest_rows_are_held_out(y: Any, kind: str) -> None:
     dataset, settings = settled(split="time", split_by="at", test_size=0.1)
     assert dataset.feature_names == ("a", "at")
     found = split.hold_out(dataset, settings)
-    assert (found.way, len(found.test)) == ("time", 20)
+    assert (found.strategy, len(found.test)) == ("time", 20)
     assert TIMES[found.train].max() < TIMES[found.test].min()
     assert_whole(dataset, settings, found)
     for fit, check in folds(dataset, settings):
@@ -142,15 +142,15 @@ def test_a_split_that_the_data_does_not_allow() -> None:
     regression, settled = make(y=NUMBERS)
     _, settings = settled(split="stratified")
     assert refused(lambda: split.hold_out(regression, settings)) == (
-        "A stratified split needs classes, but y is a number to predict.",
+        "A stratified split needs classes, but y is numeric.",
         'Set [data] split = "plain".',
     )
     names = Column("who", "category", GROUPS.astype(np.int8), pa.array([f"g{at}" for at in range(25)]))
     _, settled = make(who=names)
     dataset, settings = settled(split="time", split_by="who")
     assert refused(lambda: split.hold_out(dataset, settings)) == (
-        "rows: rows cannot be put in order by who, whose values are of kind category.",
-        "Give [data] split_by a column of ISO 8601 dates or of numbers.",
+        "rows: rows cannot be ordered by who, which is of kind category.",
+        "Set [data] split_by to a column of ISO 8601 dates or numbers.",
     )
     gaps = GROUPS.astype(float)
     gaps[[4, 7]] = np.nan
@@ -158,14 +158,14 @@ def test_a_split_that_the_data_does_not_allow() -> None:
     for way in ("group", "time"):
         dataset, settings = settled(split=way, split_by="who")
         assert refused(lambda: split.hold_out(dataset, settings)) == (  # noqa: B023  # called at once
-            "rows: who, which rows are split by, has no value in 2 rows, the first is row 5.",
-            "Fill it, or split by another column.",
+            "rows: the split_by column who has no value in 2 rows (first: row 5).",
+            "Fill in the values, or split by another column.",
         )
     plain, settled = make()
     settings = DataSettings(split="time", split_by="at")
     assert refused(lambda: split.hold_out(plain, settings)) == (
         "The dataset 'rows' has no column to split by.",
-        "A built-in set has neither groups nor times; remove [data] split and split_by.",
+        "Built-in datasets have neither groups nor times; remove [data] split and split_by.",
     )
 
 
@@ -184,7 +184,7 @@ def test_too_few_rows_to_hold_some_out(rows: int, data: dict[str, Any]) -> None:
     dataset, settings = settled(**data)
     message, hint = refused(lambda: split.hold_out(dataset, settings))
     assert message.startswith("The rows cannot be split into training and test: ")
-    assert hint == "Give [data] a test_size that leaves enough rows in each part, or more rows."
+    assert hint == "Set a [data] test_size that leaves enough rows in each part, or add rows."
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_too_few_rows_for_the_folds(rows: int, data: dict[str, Any], told: str) 
     dataset, settings = settled(**data)
     assert refused(lambda: folds(dataset, settings, 5)) == (
         f"rows: the training part has {told}, too few for 5 folds of cross-validation.",
-        "Give more rows, a smaller [data] test_size, or a smaller [model] cv.",
+        "Add rows, or lower [data] test_size or [model] cv.",
     )
 
 
@@ -222,16 +222,16 @@ def test_a_part_of_one_class_is_refused_and_a_class_that_a_part_lacks_is_told() 
     _, settled = make(y=np.repeat([0, 1], [170, 30]), t=t)
     dataset, settings = settled(split="time", split_by="t")
     message, _ = refused(lambda: split.hold_out(dataset, settings))
-    assert message == "rows: the training part of a time split has one class only, 0."
+    assert message == "rows: the training part of a time split has only one class, 0."
     # The classes meet late: the first folds would be fitted on one of them.
     _, settled = make(y=np.repeat([0, 1, 2], [100, 70, 30]), t=t)
     dataset, settings = settled(split="time", split_by="t")
     parts = split.hold_out(dataset, settings)
     message, _ = refused(lambda: list(split.folds(dataset, parts, settings, 4)))
-    assert message == "rows: what fold 1 of cross-validation is fitted on has one class only, 0."
-    assert list(split.lacking(dataset, parts)) == [
+    assert message == "rows: the training part of cross-validation fold 1 has only one class, 0."
+    assert list(split.missing_classes(dataset, parts)) == [
         "The training part has no row of class 2: the model cannot predict it.",
-        "The test part has no row of class 0: the metrics say nothing of it.",
+        "The test part has no row of class 0: the metrics do not cover it.",
     ]
     regression, settled = make(y=NUMBERS)
-    assert list(split.lacking(regression, split.hold_out(*settled()))) == []
+    assert list(split.missing_classes(regression, split.hold_out(*settled()))) == []

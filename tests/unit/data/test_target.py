@@ -120,7 +120,7 @@ class TestDataset:
     @pytest.mark.parametrize(
         ("column", "values", "data", "said"),
         [
-            ("waist", None, "", "has no value of the target waist in 1 of 60 rows, the first is row 8"),
+            ("waist", None, "", "has no value of the target waist in 1 of 60 rows (first: row 8)"),
             ("weight", float("inf"), "", "has an infinite target weight in row 8"),
         ],
     )
@@ -143,12 +143,13 @@ class TestDataset:
     @pytest.mark.parametrize("task", ["binary", "multiclass"])
     def test_several_targets_are_no_classes(self, project: Path, cli: Cli, task: str) -> None:
         write(project, data=f'task = "{task}"')
-        assert "has 2 targets, which [data] task makes classes: several targets must be numbers." in refused(cli)
+        problem = f'has 2 targets, but [data] task = "{task}" allows one: several targets must be numbers.'
+        assert problem in refused(cli)
 
     def test_what_is_not_there_or_left_out_is_refused(self, project: Path, cli: Cli) -> None:
         write(project, data='ignore = ["weight"]')
-        assert "has the target weight, which [data] ignore leaves out." in refused(cli)
-        assert "has the target weight, which [data] ignore leaves out." in refused(cli, "--target", "waist,weight")
+        assert "has the target weight, but [data] ignore excludes it." in refused(cli)
+        assert "has the target weight, but [data] ignore excludes it." in refused(cli, "--target", "waist,weight")
         said = refused(cli, "--target", "waist,wieght")
         assert "has no column 'wieght', which [data] target names." in said
         assert "Did you mean" in refused(cli, "--target", "waits")
@@ -166,7 +167,7 @@ class TestDataset:
     def test_each_target_is_looked_at(self, project: Path, cli: Cli) -> None:
         write(project, body().assign(twice=lambda frame: frame.weight * 2))
         warned = cli("data", "validate", "--json").json["warnings"]
-        assert any(each.startswith("twice tells weight exactly: is it known before weight is?") for each in warned)
+        assert any(each.startswith("twice determines weight exactly. Is it known before weight is?") for each in warned)
         assert not any("tells waist" in each for each in warned)
         write(project, body().assign(weight=70.5))
         assert "the target weight is 70.5 in every row: nothing can be learned." in refused(cli)
@@ -196,7 +197,7 @@ class TestDataset:
         assert cli("data", "split", "--json").json["split"] == way
         assert cli("train", "--json").code == 0
         write(project, data='split = "stratified"')
-        assert "needs classes, but waist, weight are numbers to predict." in refused(cli)
+        assert "needs classes, but waist, weight are numeric." in refused(cli)
 
     def test_init_writes_them_down(self, project: Path, cli: Cli) -> None:
         body().assign(constant=1).to_csv(project / "body.csv", index=False)

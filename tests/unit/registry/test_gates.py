@@ -63,19 +63,19 @@ def test_large_errors_are_told_in_full() -> None:
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [
-        ({"accuracy": 95}, "95 cannot be a gate of accuracy, which is a share between 0 and 1."),
-        ({"brier": 1.1}, "1.1 cannot be a gate of brier, which is a share between 0 and 1."),
-        ({"r2": 1.5}, "1.5 cannot be a gate of r2, which is never above 1."),
-        ({"rmse": -1}, "-1 cannot be a gate of rmse, which is never negative."),
-        ({"rsme": 1}, "There is no metric 'rsme' to set a gate for. Did you mean 'rmse'?"),
+        ({"accuracy": 95}, "The gate accuracy = 95 is impossible: accuracy is between 0 and 1."),
+        ({"brier": 1.1}, "The gate brier = 1.1 is impossible: brier is between 0 and 1."),
+        ({"r2": 1.5}, "The gate r2 = 1.5 is impossible: r2 is never above 1."),
+        ({"rmse": -1}, "The gate rmse = -1 is impossible: rmse is never negative."),
+        ({"rsme": 1}, "Unknown metric 'rsme'. Did you mean 'rmse'?"),
     ],
 )
 def test_gates_that_nothing_could_pass_or_miss(wanted: Mapping[str, float], message: str) -> None:
     with pytest.raises(MlctlError) as refused:
-        gates.refuse_impossible(wanted)
+        gates.check_bounds(wanted)
     assert (refused.value.message, refused.value.exit_code) == (message, 2)
     # Where they can be: a negative R² is a bad model, but a model.
-    gates.refuse_impossible({"r2": -1, "rmse": 1e9, "log_loss": 5, "accuracy": 0, "brier": 1})
+    gates.check_bounds({"r2": -1, "rmse": 1e9, "log_loss": 5, "accuracy": 0, "brier": 1})
 
 
 @pytest.mark.parametrize(

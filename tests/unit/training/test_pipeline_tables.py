@@ -323,9 +323,9 @@ def test_warnings_are_told_and_do_not_stop_it(shop: Path, cli: Cli) -> None:
     done = cli("train")
     assert done.code == 0
     for sentence in (
-        "same has the same value, 'x', in every row: it cannot help.",
-        "leak tells churned exactly: is it known before churned is?",
-        "1 row repeats another row: one of a pair may be in training, the other in test.",
+        "same has the same value, 'x', in every row: it does not help a model.",
+        "leak determines churned exactly. Is it known before churned is?",
+        "1 row repeats another row: copies of a row can be in both the training and the test part.",
     ):
         assert any(sentence in line for line in done.err.splitlines()), done.err
 
@@ -392,8 +392,8 @@ def test_a_list_of_transformers_that_cannot_take_texts_says_which_setting_can(sh
             lambda text: text.replace(",no\n", ",\n", 1),
             "has no value of the target churned in 1 of 60 rows, the first is row",
         ),
-        (lambda text: text.replace(",no\n", ",yes\n"), "has one class only: churned is 'yes' in every row"),
-        (lambda text: "\n".join(text.splitlines()[:2]) + "\n", "has one class only"),
+        (lambda text: text.replace(",no\n", ",yes\n"), "has only one class: churned is 'yes' in every row"),
+        (lambda text: "\n".join(text.splitlines()[:2]) + "\n", "has only one class"),
         (lambda text: text.replace("churned", "gone"), "has no column 'churned', which [data] target names"),
         (lambda text: text.replace(",true,", ",maybe,", 1), ": active, row "),
         (lambda text: text.replace("2024-0", "soon-", 1), "joined, row 1: 'soon-1-10' is not an ISO 8601 date"),
