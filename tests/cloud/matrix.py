@@ -266,7 +266,7 @@ def hurry() -> Iterator[None]:
         now += seconds
 
     with (
-        mock.patch("mlctl.packaging.build.build", side_effect=once),
+        mock.patch("mlctl.packaging.build.build_package", side_effect=once),
         mock.patch("mlctl.core.deploy.Run", partial(DeployContext, sleep=sleep, clock=lambda: now)),
     ):
         yield

@@ -202,7 +202,7 @@ def test_who_may_not_ask_who_they_are_is_told_the_permission_all_the_same(
     def denied(aws: Any) -> None:
         raise MlctlError("AWS refused GetCallerIdentity", code="aws_refused", exit_code=5)  # type: ignore[arg-type]  # as its code
 
-    monkeypatch.setattr("mlctl.core.shared.api_client.read.identity", denied)
+    monkeypatch.setattr("mlctl.core.shared.api_client.resources.identity", denied)
     code, _, hint = error_of(ask(cli, "--json"))
     api_id = api.sent[0].path.split("/")[1]
     assert (code, hint) == (
