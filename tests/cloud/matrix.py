@@ -267,7 +267,7 @@ def hurry() -> Iterator[None]:
 
     with (
         mock.patch("mlctl.packaging.build.build_package", side_effect=once),
-        mock.patch("mlctl.core.deploy.Run", partial(DeployContext, sleep=sleep, clock=lambda: now)),
+        mock.patch("mlctl.core.deploy.DeployContext", partial(DeployContext, sleep=sleep, clock=lambda: now)),
     ):
         yield
 
