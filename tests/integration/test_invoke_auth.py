@@ -221,9 +221,7 @@ def test_a_token_that_is_refused_is_explained_in_the_words_of_aws(api: Listener,
     assert hint.startswith("Give a token of https://issuer.example for mlctl that has not expired: --token TOKEN")
     # Without a description its message has to do.
     refused(api, 401, "Unauthorized")
-    assert error_of(ask(cli, "--json", "--token", TOKEN))[1] == (
-        "The API denied access (401): Unauthorized."
-    )
+    assert error_of(ask(cli, "--json", "--token", TOKEN))[1] == ("The API denied access (401): Unauthorized.")
 
 
 @pytest.mark.parametrize(("kind", "status"), [("none", 401), ("none", 403), ("iam", 401), ("jwt", 403)])

@@ -40,7 +40,9 @@ def test_a_rollback_is_one_change_and_serves_the_previous_release(two: Cloud, cl
     assert two.live() == {"1": 1.0}
     assert two.request("GET", "/health").release == "1"
     assert "is live again on stage prod. It replaces release 2." in result.out
-    assert "Not rolled back, because all releases share them: auth, CORS, throttling, the role's permissions" in result.out
+    assert (
+        "Not rolled back, because all releases share them: auth, CORS, throttling, the role's permissions" in result.out
+    )
 
 
 def test_a_rollback_that_is_run_twice_goes_no_further(two: Cloud, cli: Cli) -> None:

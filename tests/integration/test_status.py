@@ -363,9 +363,7 @@ def test_without_a_token_the_release_is_asked_by_lambda_itself(
     cloud.begin()
     result = status(cli, "--json")
     assert (result.code, result.json["healthy"], result.json["auth"]) == (0, True, "jwt")
-    assert result.json["detail"].endswith(
-        "invoked directly: the API needs a token (--token TOKEN, or MLCTL_TOKEN)"
-    )
+    assert result.json["detail"].endswith("invoked directly: the API needs a token (--token TOKEN, or MLCTL_TOKEN)")
     assert api.sent == []
     assert cloud.calls.params("Invoke")["Qualifier"] == "live"
     cloud.crash_release("1")

@@ -126,9 +126,7 @@ class TestTraining:
     def test_an_estimator_of_one_target_is_refused_with_the_way_round(self, gym: Path, cli: Cli) -> None:
         write(gym, model='estimator = "sklearn.ensemble.GradientBoostingRegressor"')
         said = cli("train").err
-        assert (
-            "scikit-learn cannot train sklearn.ensemble.GradientBoostingRegressor: y should be a 1d array" in said
-        )
+        assert "scikit-learn cannot train sklearn.ensemble.GradientBoostingRegressor: y should be a 1d array" in said
         assert "[model] pipeline" in said
         assert "sklearn.multioutput.MultiOutputRegressor" in said
 

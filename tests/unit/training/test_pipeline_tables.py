@@ -381,9 +381,7 @@ def test_a_list_of_transformers_that_cannot_take_texts_says_which_setting_can(sh
     write_settings(shop, model='preprocess = ["sklearn.preprocessing.StandardScaler"]')
     refused = cli("train")
     assert refused.code == 3
-    assert (
-        "scikit-learn cannot train sklearn.ensemble.RandomForestClassifier: could not convert string" in refused.err
-    )
+    assert "scikit-learn cannot train sklearn.ensemble.RandomForestClassifier: could not convert string" in refused.err
     assert 'preprocess = "auto"' in refused.err
 
 
