@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     cls=FullHelp,
     rich_markup_mode=None,
-    help="List, show, verify, trust, prune, export and import model versions.",
+    help="List, show, verify, trust, prune, export and import model versions; list supported classes.",
 )
 
 

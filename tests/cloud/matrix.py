@@ -266,8 +266,8 @@ def hurry() -> Iterator[None]:
         now += seconds
 
     with (
-        mock.patch("mlctl.packaging.build.build", side_effect=once),
-        mock.patch("mlctl.core.deploy.Run", partial(DeployContext, sleep=sleep, clock=lambda: now)),
+        mock.patch("mlctl.packaging.build.build_package", side_effect=once),
+        mock.patch("mlctl.core.deploy.DeployContext", partial(DeployContext, sleep=sleep, clock=lambda: now)),
     ):
         yield
 

@@ -76,7 +76,7 @@ class Account:
 @pytest.fixture
 def account(cloud: Cloud, trained: Path, iris_package: Package, monkeypatch: pytest.MonkeyPatch) -> Account:
     """An account that lets everything, and a project with a model version whose package is built already."""
-    monkeypatch.setattr("mlctl.packaging.build.build", lambda *_, **__: iris_package)
+    monkeypatch.setattr("mlctl.packaging.build.build_package", lambda *_, **__: iris_package)
     return Account(cloud)
 
 
@@ -505,7 +505,7 @@ def test_a_stage_that_the_settings_do_not_know(account: Account, cli: Cli, train
 
 def test_no_region(trained: Path, cli: Cli, iris_package: Package, monkeypatch: pytest.MonkeyPatch) -> None:
     no_account(monkeypatch)
-    monkeypatch.setattr("mlctl.packaging.build.build", lambda *_, **__: iris_package)
+    monkeypatch.setattr("mlctl.packaging.build.build_package", lambda *_, **__: iris_package)
     (trained / "mlctl.toml").write_text(DOMAIN, encoding="utf-8")
     result = cli("doctor", *PROD, "--json")
     assert (result.code, result.json["error"]["code"]) == (5, "aws_no_region")
@@ -515,7 +515,7 @@ def test_no_region(trained: Path, cli: Cli, iris_package: Package, monkeypatch: 
 
 def test_no_credentials(trained: Path, cli: Cli, iris_package: Package, monkeypatch: pytest.MonkeyPatch) -> None:
     no_account(monkeypatch)
-    monkeypatch.setattr("mlctl.packaging.build.build", lambda *_, **__: iris_package)
+    monkeypatch.setattr("mlctl.packaging.build.build_package", lambda *_, **__: iris_package)
     monkeypatch.setenv("MLCTL_DEPLOY__REGION", "eu-west-1")
     result = cli("doctor", *PROD, "--json")
     assert (result.code, result.json["error"]["code"]) == (5, "aws_no_credentials")

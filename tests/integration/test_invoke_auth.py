@@ -170,7 +170,7 @@ def test_a_token_that_no_header_can_hold_is_refused_and_not_shown(
     auth("jwt")
     result = ask(cli, "--token", token)
     assert (result.code, api.sent) == (2, [])
-    assert "The token is none" in result.err
+    assert "Invalid token: " in result.err
     assert token not in result.err
 
 
@@ -202,12 +202,12 @@ def test_who_may_not_ask_who_they_are_is_told_the_permission_all_the_same(
     def denied(aws: Any) -> None:
         raise MlctlError("AWS refused GetCallerIdentity", code="aws_refused", exit_code=5)  # type: ignore[arg-type]  # as its code
 
-    monkeypatch.setattr("mlctl.core.shared.api_client.read.identity", denied)
+    monkeypatch.setattr("mlctl.core.shared.api_client.resources.identity", denied)
     code, _, hint = error_of(ask(cli, "--json"))
     api_id = api.sent[0].path.split("/")[1]
     assert (code, hint) == (
         5,
-        f"Whoever asks needs execute-api:Invoke on the API {api_id}, and credentials that have not expired.",
+        f"The caller needs execute-api:Invoke on the API {api_id}, and credentials that have not expired.",
     )
 
 
@@ -245,21 +245,21 @@ def test_an_api_that_is_closed_otherwise_than_the_settings_say(
             429,
             "Too Many Requests",
             5,
-            "API Gateway lets no more requests through (429): Too Many Requests.",
-            "[deploy] throttle: 50 a second, 100 at once",
+            "API Gateway throttled the request (429): Too Many Requests.",
+            "[deploy] throttle allows 50 requests per second, and bursts of 100.",
         ),
         (
             413,
             "Request Entity Too Large",
             3,
-            "API Gateway takes no request as large as this (413): Request Entity Too Large.",
+            "The request is too large for API Gateway (413): Request Entity Too Large.",
             "Split the file",
         ),
         (
             503,
             "Service Unavailable",
             5,
-            "API Gateway got no answer from the function (503): Service Unavailable.",
+            "API Gateway got no response from the function (503): Service Unavailable.",
             "`mlctl logs --stage prod`",
         ),
     ],
@@ -289,7 +289,7 @@ def test_what_api_gateway_says_of_a_broken_function_is_told_in_its_words(api: Li
     assert error_of(ask(cli, "--json")) == (
         5,
         "API Gateway answered 500: Internal Server Error.",
-        "`mlctl logs --stage prod` may tell why.",
+        "`mlctl logs --stage prod` may show the reason.",
     )
     # What is no JSON at all, from whatever stands between.
     api.answers = lambda sent: Answer(502, b"<html>Bad Gateway</html>")

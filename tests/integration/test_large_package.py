@@ -84,7 +84,7 @@ def test_one_that_lambda_would_refuse_is_refused_before_any_call(
     monkeypatch.setattr("mlctl.core.shared.release_package.UNZIPPED_BYTES", 100_000)
     result = cli("deploy", *PROD)
     assert result.code == 3
-    assert "MB unzipped; Lambda takes 0 MB." in result.err
+    assert "MB unzipped; the limit of Lambda is 0 MB." in result.err
     assert cloud.calls.names == []
 
 

@@ -67,7 +67,7 @@ def test_where_there_is_nothing_to_go_back_to(cloud: Cloud, trained: Path, cli: 
     deploy(cli, trained, 256)
     for words, told in (
         ((), "no release is recorded as live before 1"),
-        (("1",), "Release 1 is live on stage 'prod' already."),
+        (("1",), "Release 1 is already live on stage 'prod'."),
         (("7",), "Stage 'prod' has no release 7."),
     ):
         result = cli("rollback", *words, *PROD)
@@ -191,4 +191,4 @@ def test_environments_that_stay_with_the_release_left_are_told(cloud: Cloud, tra
     assert cli("deploy", *PROD).code == 0
     result = cli("rollback", *PROD)
     assert (result.code, cloud.live()) == (0, {"1": 1.0})
-    assert "! Release 2 keeps its 2 provisioned environments, which cost on; the next deploy gives" in result.err
+    assert "! Release 2 keeps its 2 provisioned environments, which cost money. The next deploy removes" in result.err

@@ -194,8 +194,8 @@ def test_a_release_that_does_not_answer_is_exit_5(api: Listener, cloud: Cloud, c
     assert result.json["detail"] == "API Gateway answered 500: Internal Server Error"
     assert result.json["error"] == {
         "code": "not_healthy",
-        "message": "Stage 'prod' does not answer as it should: API Gateway answered 500: Internal Server Error.",
-        "hint": "`mlctl logs --stage prod` may tell why; `mlctl deploy --stage prod` restores the settings.",
+        "message": "Stage 'prod' is not healthy: API Gateway answered 500: Internal Server Error.",
+        "hint": "`mlctl logs --stage prod` may show the reason; `mlctl deploy --stage prod` restores the settings.",
     }
     assert "not healthy: API Gateway answered 500: Internal Server Error" in status(cli).out
 
@@ -363,9 +363,7 @@ def test_without_a_token_the_release_is_asked_by_lambda_itself(
     cloud.begin()
     result = status(cli, "--json")
     assert (result.code, result.json["healthy"], result.json["auth"]) == (0, True, "jwt")
-    assert result.json["detail"].endswith(
-        "by Lambda itself; the API was not asked, it wants a token (--token TOKEN, or MLCTL_TOKEN)"
-    )
+    assert result.json["detail"].endswith("invoked directly: the API needs a token (--token TOKEN, or MLCTL_TOKEN)")
     assert api.sent == []
     assert cloud.calls.params("Invoke")["Qualifier"] == "live"
     cloud.crash_release("1")

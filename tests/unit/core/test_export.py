@@ -95,7 +95,7 @@ def test_variables_in_plain_text_are_told_of(trained: Path, cli: Cli) -> None:
     (trained / "mlctl.toml").write_text('[deploy]\nenvironment = { TOKEN = "abc" }\n')
     cli("export", "-s", "prod", "-o", "out")
     written = (trained / "out" / "template.yaml").read_text()
-    assert "# The values of the function's environment stand below as plain text.\n" in written
+    assert "# This file contains the values of the function's environment as plain text.\n" in written
     assert "          TOKEN: abc\n" in written
 
 

@@ -233,7 +233,7 @@ def test_texts_that_stand_for_no_value(project: Path, cli: Cli) -> None:
     refused = cli("init", "t.csv")
     assert refused.code == 3
     assert "t.csv: joined, row 3: '?' is not an ISO 8601 date, unlike the other values." in refused.err
-    assert "Next:  Correct the row; or give --missing TEXT if that text stands for no value." in refused.err
+    assert "Next:  Correct the row, or give --missing TEXT if that text means a missing value." in refused.err
     assert not (project / "mlctl.toml").exists()
     found = cli("init", "t.csv", "--missing", "?", "--missing", "unknown", "--json").json
     assert {each["name"]: each["missing"] for each in found["columns"]}["plan"] == 24
@@ -331,8 +331,8 @@ def test_a_built_in_set(project: Path, cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        ((), 2, "Give a file, or --dataset with a built-in set."),
-        (("t.csv", "--dataset", "wine"), 2, "Give a file, or --dataset with a built-in set."),
+        ((), 2, "Give a file, or --dataset with a built-in dataset."),
+        (("t.csv", "--dataset", "wine"), 2, "Give a file, or --dataset with a built-in dataset."),
         (
             ("--dataset", "wien"),
             3,
@@ -340,7 +340,7 @@ def test_a_built_in_set(project: Path, cli: Cli) -> None:
         ),
         (("none.csv",), 6, "There is no file none.csv."),
         (("folder",), 6, "folder is a folder, not a file."),
-        (("s3://bucket/t.csv",), 6, "init looks at a file on this machine, which s3://bucket/t.csv is not."),
+        (("s3://bucket/t.csv",), 6, "init reads a file on this machine, which s3://bucket/t.csv is not."),
         (("-",), 6, "Without init: `mlctl train --source - --target COLUMN`."),
         (("empty.csv",), 3, "empty.csv is empty."),
         (("header.csv",), 3, "header.csv has no rows."),

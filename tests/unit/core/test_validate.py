@@ -197,7 +197,7 @@ def test_a_person_sees_a_table_in_the_order_of_the_rows(shop: Path, cli: Cli, ro
         ["row", "column", "warning"],
         ["3", "spend", "99 is outside the training range 0.05 to 49.75"],
     ]
-    assert ": 4 problems.\nNext:  Correct the rows; `mlctl models show` tells of the schema.\n" in shown.err
+    assert ": 4 problems.\nNext:  Correct the rows; `mlctl models show --json` shows the schema.\n" in shown.err
     fits = cli("-C", str(shop), "data", "validate", rows(FITS))
     assert fits.out.startswith("✓ new.csv: 1 row matches the schema of model version ")
 

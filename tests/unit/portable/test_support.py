@@ -116,7 +116,7 @@ def test_training_says_so_before_it_begins(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mlctl.toml").write_text('[model]\nestimator = "sklearn.svm.SVC"\n')
     shown = cli("train")
-    early = "! This model will not be deployable with this release: SVC (step 'model') is not supported: it computes"
+    early = "! You cannot deploy this model with this release: SVC (step 'model') is not supported: it computes"
     assert shown.err.index(early) < shown.err.index("Cross-validating")
 
 

@@ -25,7 +25,7 @@ def test_the_most_rows_are_those_of_the_handler() -> None:
             256,
             10,
             "A request of 10,000 rows takes about 14 s at 256 MB, more than the timeout of 10 s: about 7,200 rows fit. "
-            "Otherwise send fewer rows at once, or set [deploy] memory = 384, or set [deploy] timeout = 14.",
+            "For more, send fewer rows per request, or set [deploy] memory = 384, or set [deploy] timeout = 14.",
         ),
         (0.0002, 384, 10, None),
         (
@@ -33,7 +33,7 @@ def test_the_most_rows_are_those_of_the_handler() -> None:
             1769,
             5,
             "A request of 10,000 rows takes about 9.0 s at 1769 MB, more than the timeout of 5 s: about 5,500 rows "
-            "fit. Otherwise send fewer rows at once, or set [deploy] timeout = 9.",
+            "fit. For more, send fewer rows per request, or set [deploy] timeout = 9.",
         ),
         # More than one CPU helps nobody.
         (0.0009, 10_240, 5, "A request of 10,000 rows takes about 9.0 s at 10240 MB"),
@@ -42,7 +42,7 @@ def test_the_most_rows_are_those_of_the_handler() -> None:
             256,
             10,
             "A request of 10,000 rows takes about 691 s at 256 MB, more than the timeout of 10 s: about 140 rows fit. "
-            "Otherwise send fewer rows at once.",
+            "For more, send fewer rows per request.",
         ),
         (100.0, 256, 10, "about 1 rows fit"),
     ],
