@@ -23,7 +23,7 @@ _STAGE = "$default"
 def api(run: DeployContext, step: Step) -> str:
     """Make the API, or what of it is missing or differs; delete one that was made twice."""
     if step.action == "delete":
-        return _delete(run, step.name)
+        return _delete(run, step.target)
     state = run.actual.api or _found(run) or _create(run)
     integration_id = _integration(run, state)
     authorizer_id = _authorizer(run, state)
@@ -70,7 +70,7 @@ def permission(run: DeployContext, step: Step) -> str:
 def domain(run: DeployContext, step: Step) -> str:
     """Make the domain name and map it to the API; or delete one that the settings name no longer."""
     client = run.aws.api
-    state = next((each for each in run.actual.domains if each.config.name == step.name), None)
+    state = next((each for each in run.actual.domains if each.config.name == step.target), None)
     if step.action == "delete":
         if state:
             delete_domain(run, state)

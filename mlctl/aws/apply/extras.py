@@ -45,7 +45,7 @@ def provisioned_concurrency(run: DeployContext, step: Step) -> str:
     client, target = run.aws.lambda_, {"FunctionName": run.function}
     if step.action == "delete":
         try:
-            client.delete_provisioned_concurrency_config(**target, Qualifier=step.name.rpartition(" ")[2])
+            client.delete_provisioned_concurrency_config(**target, Qualifier=step.target)
         except ClientError as error:
             raise_unless_absent(error)
         return "given back"
@@ -80,9 +80,9 @@ def alarm(run: DeployContext, step: Step) -> str:
     """Make, change or delete one alarm on the alias."""
     client = run.aws.cloudwatch
     if step.action == "delete":
-        client.delete_alarms(AlarmNames=[step.name])
+        client.delete_alarms(AlarmNames=[step.target])
         return "deleted"
-    wanted = next(each for each in run.desired.alarms if each.name == step.name)
+    wanted = next(each for each in run.desired.alarms if each.name == step.target)
     is_percentile = wanted.statistic.startswith("p")
     statistic: dict[str, Any] = {"ExtendedStatistic" if is_percentile else "Statistic": wanted.statistic}
     client.put_metric_alarm(

@@ -20,7 +20,7 @@ _ATTEMPTS = 3
 def release(run: DeployContext, step: Step) -> str:
     """Publish the function as a release, or delete an old one."""
     if step.action == "delete":
-        return _delete(run, step.name)
+        return _delete(run, step.target)
     published = _publish(run)
     known = run.actual.release(published["Version"])
     if ReleaseText.from_description(published.get("Description", "")) is None or (known and known.has_failed):

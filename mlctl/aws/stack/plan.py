@@ -1,7 +1,7 @@
 """Desired and actual state in, steps out: pure, with no AWS at all."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from mlctl.aws.stack.diff import config_changes, differences, field_changes, text_of
@@ -30,9 +30,11 @@ Resource = Literal[
 
 @dataclass(frozen=True)
 class Step:
-    """One thing that a deploy does; ``changes`` are its fields, old → new.
+    """One action of a deploy on one resource.
 
-    ``shared``: it acts on the live release at once, whichever that is, and a rollback does not undo it.
+    ``name`` is for display. ``target`` identifies the resource where a stage can have several: the number of a
+    release, the id of an API, the name of a domain or an alarm. ``changes`` are the fields that change, old → new.
+    A ``shared`` step affects the live release immediately, and a rollback does not undo it.
     """
 
     action: Action
@@ -40,6 +42,7 @@ class Step:
     name: str
     changes: tuple[str, ...] = ()
     shared: bool = False
+    target: str = field(default="", kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ def plan(desired: Desired, actual: Actual) -> Plan:
         *([group] if group.action == "update" else []),
         *_role_policy(desired, actual),
         _api(desired, actual),
-        *(Step("delete", "api", api_id, ("made twice, by a deploy that was cut off",)) for api_id in actual.other_apis),
+        *_duplicate_apis(actual),
         _permission(desired, actual),
         *_domains(desired, actual),
         *_alarms(desired, actual),
@@ -243,7 +246,12 @@ def _no_longer_provisioned(desired: Desired, release: ReleaseState | None, actua
         if other.provisioned is not None and not keeps:
             changes = (f"environments: {other.provisioned} → none",)
             yield Step(
-                "delete", "provisioned concurrency", f"release {other.number}", changes, shared=other.number == target
+                "delete",
+                "provisioned concurrency",
+                f"release {other.number}",
+                changes,
+                shared=other.number == target,
+                target=other.number,
             )
 
 
@@ -288,6 +296,11 @@ def _api(desired: Desired, actual: Actual) -> Step:
     return Step(action, "api", name, changes, shared and actual.live is not None)
 
 
+def _duplicate_apis(actual: Actual) -> Iterator[Step]:
+    for api_id in actual.other_apis:
+        yield Step("delete", "api", api_id, ("duplicate, left by an interrupted deploy",), target=api_id)
+
+
 def wanted_routes(desired: Desired) -> tuple[str, ...]:
     """The keys of the API's routes.
 
@@ -325,29 +338,31 @@ def _domains(desired: Desired, actual: Actual) -> Iterator[Step]:
     if wanted is not None:
         state = there.get(wanted.name)
         if state is None:
-            yield Step("create", "domain", wanted.name, shared=shared)
+            yield Step("create", "domain", wanted.name, shared=shared, target=wanted.name)
         else:
             changes = differences({"certificate": (state.config.certificate, wanted.certificate)})
             if actual.api is None or state.api_id != actual.api.id:
                 changes += (f"mapping: {f'API {state.api_id}' if state.api_id else 'none'} → this API",)
-            yield Step("update" if changes else "unchanged", "domain", wanted.name, changes, bool(changes) and shared)
+            action: Action = "update" if changes else "unchanged"
+            yield Step(action, "domain", wanted.name, changes, bool(changes) and shared, target=wanted.name)
     for name in there:
         if wanted is None or name != wanted.name:
-            yield Step("delete", "domain", name, shared=shared)
+            yield Step("delete", "domain", name, shared=shared, target=name)
 
 
 def _alarms(desired: Desired, actual: Actual) -> Iterator[Step]:
     there, wanted = ({alarm.name: alarm for alarm in alarms} for alarms in (actual.alarms, desired.alarms))
     for name, alarm in wanted.items():
         if name not in there:
-            yield Step("create", "alarm", name, (f"{alarm.metric} {alarm.statistic}: at {alarm.threshold:g}",))
+            changes = (f"{alarm.metric} {alarm.statistic}: at {alarm.threshold:g}",)
+            yield Step("create", "alarm", name, changes, target=name)
         else:
             now = there[name]
             action, changes, _ = _change(field_changes(now, alarm))
-            yield Step(action, "alarm", name, changes)
+            yield Step(action, "alarm", name, changes, target=name)
     for name in there:
         if name not in wanted:
-            yield Step("delete", "alarm", name)
+            yield Step("delete", "alarm", name, target=name)
 
 
 def _tags(desired: Desired, actual: Actual) -> Iterator[Step]:
@@ -367,4 +382,4 @@ def _old_releases(desired: Desired, release: ReleaseState | None, actual: Actual
     previous = actual.live if moves else (actual.alias.text.previous if actual.alias else None)
     for number in ours[: max(len(ours) - kept, 0)]:
         if number not in (actual.live, previous, release.number if release else None):
-            yield Step("delete", "release", number, (f"keep_releases: {desired.keep_releases}",))
+            yield Step("delete", "release", number, (f"keep_releases: {desired.keep_releases}",), target=number)

@@ -191,7 +191,7 @@ def api(**config: Any) -> Actual:
         (api(auth="jwt", jwt=JWT), "api", "jwt: https://issuer.example for iris → none"),
         (api(cors=CORS), "api", "cors: GET POST from https://a.example → none"),
         (api(throttling=Throttling(1, 2)), "api", "throttling: 1 a second, 2 at once → 50 a second, 100 at once"),
-        (replace(DONE, other_apis=("twin",)), "api", "made twice, by a deploy that was cut off"),
+        (replace(DONE, other_apis=("twin",)), "api", "duplicate, left by an interrupted deploy"),
         (
             replace(DONE, function=replace(DONE.function, reserved=5)) if DONE.function else DONE,
             "reserved concurrency",
@@ -209,7 +209,7 @@ def api(**config: Any) -> Actual:
         ),
     ],
 )
-def test_each_field_that_drifted_is_put_right_and_told(actual: Actual, resource: str, told: str) -> None:
+def test_each_drifted_field_is_corrected_and_shown(actual: Actual, resource: str, told: str) -> None:
     changing = [step for step in plan(DESIRED, actual).steps if step.action != "unchanged"]
     assert [step.resource for step in changing] == [resource]
     assert told in changing[0].changes
