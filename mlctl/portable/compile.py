@@ -67,14 +67,14 @@ def _compile(path: tuple[str, ...], part: Any, table: ColumnTypes, *, last: bool
     where = f"{type(part).__name__} (step '{' > '.join(path)}')" if path else top
     takes = getattr(part, "n_features_in_", len(table.columns))
     if takes != len(table.columns):
-        raise NotPortableError(f"{where} takes {takes} columns where {len(table.columns)} reach it")
+        raise NotPortableError(f"{where} expects {takes} columns but gets {len(table.columns)}")
     try:
         entry = ENTRIES.get(type(part))
         if entry is not None:
             if entry.discontinuous and table.close:
                 raise NotPortableError(
-                    "takes numbers that a step before it computes, whose last bits may differ; "
-                    "beside that step, or before it, it compiles"
+                    "takes numbers from a previous step whose last bits may differ; "
+                    "it compiles beside or before that step"
                 )
             compiler = entry.model if last and entry.model else entry.compile
             checks, table = ((), table) if entry.skips_input_checks else checked(table)

@@ -31,7 +31,7 @@ _KINDS: tuple[tuple[type, Kind], ...] = (
     (TransformerMixin, "transformer"),
     (ClusterMixin, "cluster"),
 )
-_JUMPS = "numbers from a step before it that is close"
+_JUMPS = "numbers from a previous step that is close"
 
 
 @dataclass(frozen=True)

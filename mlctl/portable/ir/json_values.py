@@ -25,4 +25,4 @@ def plain(value: Any) -> str | float | None:
             number = float("inf")
         if np.isfinite(number) and number == value:
             return number
-    raise NotPortableError(f"holds the value {value!r}, which is neither text nor a number that float64 holds")
+    raise NotPortableError(f"contains the value {value!r}, which is neither text nor a float64 number")
