@@ -1,4 +1,4 @@
-"""Why a class does not compile: of scikit-learn's each in one reason, which says what the class does."""
+"""The reason why each class of scikit-learn without a compiler does not compile."""
 
 NOT_KNOWN = "is not known to this release of mlctl"
 REASONS: dict[str, tuple[str, ...]] = {
@@ -119,14 +119,14 @@ REASONS: dict[str, tuple[str, ...]] = {
 _BY_NAME = {name: reason for reason, names in REASONS.items() for name in names}
 
 
-def of(found: type) -> str:
-    """Why ``found``, a class without a compiler, has none."""
-    package = found.__module__.partition(".")[0]
+def of(estimator_class: type) -> str:
+    """The reason why a class without a compiler does not compile."""
+    package = estimator_class.__module__.partition(".")[0]
     if package != "sklearn":
         return f"is a class of {package}, and only scikit-learn's own classes compile"
-    return of_name(found.__name__)
+    return of_name(estimator_class.__name__)
 
 
 def of_name(name: str) -> str:
-    """The same of a class of scikit-learn."""
+    """The reason for a class of scikit-learn, by name."""
     return _BY_NAME.get(name, NOT_KNOWN)
