@@ -1,4 +1,4 @@
-"""``compile_pipeline``: a fitted pipeline in, a portable model out, or the reason why not."""
+"""Compiles a fitted pipeline to a portable model, or raises NotPortableError with the reason."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,16 +11,16 @@ from mlctl.portable.ir.columns import ColumnType, ColumnTypes, Compiled
 from mlctl.portable.ir.program import NotPortableError, PortableModel, Step, parity_of
 from mlctl.portable.registry import ENTRIES
 
-# As the handler has it, of all steps together.
+# The handler's limit for all steps together.
 MAX_WORK = 10_000_000
 
 
 def compile_pipeline(pipeline: Pipeline, features: Sequence[Mapping[str, Any]]) -> PortableModel:
-    """The portable model of a fitted pipeline, for rows of ``features``: the schema's entries, in order.
+    """Compile a fitted pipeline to a portable model for rows of ``features``, the entries of the schema in order.
 
-    Of each entry ``name``, ``kind`` and ``nullable`` are read. The pipeline may have been fitted on a
-    table with these names, or on an array. Raises NotPortableError naming the first part that does
-    not compile, by the names of the steps that lead to it, and the reason.
+    Each entry needs ``name``, ``kind`` and ``nullable``. The pipeline may have been fitted on a table with these names,
+    or on an array. Raises NotPortableError with the first part that does not compile, the names of the steps that lead
+    to it, and the reason.
     """
     steps, out = compile_steps(pipeline, features)
     if out is not None:
@@ -31,7 +31,7 @@ def compile_pipeline(pipeline: Pipeline, features: Sequence[Mapping[str, Any]]) 
 
 
 def _work(steps: Sequence[Step]) -> int:
-    """The numbers that a row makes the trees and votes of ``steps`` add up."""
+    """How many numbers the trees and votes of ``steps`` add up for each row."""
     total = 0
     for step in steps:
         if "roots" in step.tensors:
@@ -43,22 +43,24 @@ def _work(steps: Sequence[Step]) -> int:
 
 
 def compile_steps(part: Any, features: Sequence[Mapping[str, Any]]) -> Compiled:
-    """The steps of any fitted part, a transformer or a model, and the table that it hands on (None: a model).
+    """Compile any fitted part to steps and its output columns (None for a model).
 
-    As ``compile_pipeline``, of which it is the first half. What transforms and predicts at once is a model.
+    A part that both transforms and predicts counts as a model. Raises NotPortableError like ``compile_pipeline``.
     """
     names = [feature["name"] for feature in features]
     fitted_names = list(getattr(part, "feature_names_in_", names))
     if fitted_names != names and sorted(map(str, fitted_names)) == sorted(names):
         raise NotPortableError("the pipeline was fitted on the same columns in another order")
-    columns = (ColumnType(text=each["kind"] == "category", missing=bool(each["nullable"])) for each in features)
+    columns = (
+        ColumnType(text=feature["kind"] == "category", missing=bool(feature["nullable"])) for feature in features
+    )
     table = ColumnTypes(columns=tuple(columns))
-    # Without names the rows may be an array, in which text makes objects of all numbers.
+    # Without names the rows may be an array, in which text turns all numbers into objects.
     return _compile((), part, table if hasattr(part, "feature_names_in_") else table.as_array(), last=True)
 
 
 def _compile(path: tuple[str, ...], part: Any, table: ColumnTypes, *, last: bool) -> Compiled:
-    """Compile the part at ``path``, the names of the steps that lead to it; as a model where it stands ``last``."""
+    """Compile the part at ``path``, the names of the steps that lead to it; as a model if it is ``last``."""
 
     def inner(name: str, part: Any, table: ColumnTypes, *, last: bool = False) -> Compiled:
         return _compile((*path, name), part, table, last=last)
@@ -67,14 +69,14 @@ def _compile(path: tuple[str, ...], part: Any, table: ColumnTypes, *, last: bool
     where = f"{type(part).__name__} (step '{' > '.join(path)}')" if path else top
     takes = getattr(part, "n_features_in_", len(table.columns))
     if takes != len(table.columns):
-        raise NotPortableError(f"{where} takes {takes} columns where {len(table.columns)} reach it")
+        raise NotPortableError(f"{where} expects {takes} columns but gets {len(table.columns)}")
     try:
         entry = ENTRIES.get(type(part))
         if entry is not None:
             if entry.discontinuous and table.close:
                 raise NotPortableError(
-                    "takes numbers that a step before it computes, whose last bits may differ; "
-                    "beside that step, or before it, it compiles"
+                    "takes numbers from a previous step whose last bits may differ; "
+                    "it compiles beside or before that step"
                 )
             compiler = entry.model if last and entry.model else entry.compile
             checks, table = ((), table) if entry.skips_input_checks else checked(table)
@@ -85,12 +87,12 @@ def _compile(path: tuple[str, ...], part: Any, table: ColumnTypes, *, last: bool
                 if out is not None and (table.close or parity_of(steps) == "close"):
                     out = out.as_close()
             return (*checks, *steps), out
-    except _Placed:
+    except _NamedPartError:
         raise
     except NotPortableError as reason:
-        raise _Placed(f"{where} {reason}") from None
-    raise _Placed(f"{where} is not supported: it {reasons.of(type(part))}")
+        raise _NamedPartError(f"{where} {reason}") from None
+    raise _NamedPartError(f"{where} is not supported: it {reasons.of(type(part))}")
 
 
-class _Placed(NotPortableError):
+class _NamedPartError(NotPortableError):
     """A reason that already names its part."""

@@ -1,4 +1,4 @@
-"""What the registry knows of each class of scikit-learn that compiles."""
+"""The registry's entry for a class of scikit-learn that compiles."""
 
 import importlib
 from collections.abc import Callable
@@ -12,26 +12,26 @@ class Inner(Protocol):
     """Compiles a part inside another."""
 
     def __call__(self, name: str, part: Any, table: ColumnTypes, *, last: bool = False) -> Compiled:
-        """The part ``name``, reached by ``table``; ``last``: it is to predict, so no transformer follows from it."""
+        """Compile the part ``name`` for the columns ``table``. With ``last``, the part predicts."""
 
 
 @dataclass(frozen=True)
 class Entry:
     """A class that compiles.
 
-    ``compile(part, table)``, or ``compile(part, table, inner)`` where ``holds_parts``, gives the steps
-    of a fitted part and what it hands on; it raises NotPortableError with the reason for what it does
-    not take. ``parity``: what the class promises with its usual parameters ("delegated": what the parts inside it
-    promise); ``otherwise``: what it promises with others, and with which. ``limits``: in a few words, what of the
-    class does not compile; the table of support shows both.
+    ``compile(part, table)``, or ``compile(part, table, inner)`` with ``holds_parts``, returns the steps of a fitted
+    part and its output columns. It raises NotPortableError with the reason if it does not support the part. ``parity``
+    is the promise of the class with its usual parameters ("delegated": it depends on the parts inside). ``otherwise``
+    is another promise with its parameters. ``limits`` lists briefly what does not compile. The table of support shows
+    these.
 
-    ``model``: as ``compile``, and takes its place where the part stands last and so predicts: for a class
-    that is a transformer and a predictor at once. ``skips_input_checks``: the class takes infinite numbers, and
-    numbers of any type, or sees to them itself; before any other the infinite ones are refused, as
-    scikit-learn does, and numbers of float32, in which it would then compute, do not compile.
+    ``model`` replaces ``compile`` if the part is last and predicts, for a class that is both a transformer and a
+    predictor. ``skips_input_checks``: the class accepts infinite numbers and any numeric type, or checks them itself.
+    Before any other class, infinite numbers are refused, as in scikit-learn, and float32 numbers do not compile,
+    because scikit-learn would compute with float32.
 
-    ``discontinuous``: it compares a number with those of the training rows, so that one which misses them by its
-    last bit gets quite another answer. It does not compile behind a step that is ``close``.
+    ``discontinuous``: the class compares numbers with those of the training rows, so a different last bit may change
+    the answer completely. It does not compile after a step that is ``close``.
     """
 
     compile: Callable[..., Compiled]
@@ -45,6 +45,6 @@ class Entry:
 
 
 def where_present(module: str, name: str, entry: Entry) -> dict[type, Entry]:
-    """The entry of a class that not every supported release of scikit-learn has."""
-    found = getattr(importlib.import_module(module), name, None)
-    return {found: entry} if isinstance(found, type) else {}
+    """The entry of a class that only some supported releases of scikit-learn have."""
+    estimator = getattr(importlib.import_module(module), name, None)
+    return {estimator: entry} if isinstance(estimator, type) else {}

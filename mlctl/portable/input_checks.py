@@ -1,4 +1,4 @@
-"""What scikit-learn checks of a row before a part computes with it.
+"""Steps for scikit-learn's checks of a row before a part computes with it.
 
 Source: sklearn/utils/validation.py (``check_array``).
 """
@@ -12,12 +12,12 @@ from mlctl.portable.ir.program import NotPortableError, Step
 
 
 def refuse_missing(table: ColumnTypes) -> tuple[Step, ...]:
-    """A check where a value may be missing, for what in scikit-learn refuses one."""
+    """A check for missing values, if there may be any, for a part that refuses them in scikit-learn."""
     return (_check("present"),) if table.missing else ()
 
 
 def refuse_infinite(table: ColumnTypes) -> tuple[tuple[Step, ...], ColumnTypes]:
-    """A check where a number may be infinite, and the table behind it."""
+    """A check for infinite numbers, if there may be any, and the columns after it."""
     if not table.infinite:
         return (), table
     finite = replace(table, columns=tuple(replace(column, infinite=False) for column in table.columns))
@@ -25,17 +25,16 @@ def refuse_infinite(table: ColumnTypes) -> tuple[tuple[Step, ...], ColumnTypes]:
 
 
 def refuse_both(table: ColumnTypes) -> tuple[tuple[Step, ...], ColumnTypes]:
-    """Both checks where they are needed, and the table behind them."""
+    """Both checks, if they are needed, and the columns after them."""
     infinite, finite = refuse_infinite(table)
     columns = (replace(column, missing=False) for column in finite.columns)
     return (*infinite, *refuse_missing(table)), replace(finite, columns=tuple(columns))
 
 
 def checked(table: ColumnTypes) -> tuple[tuple[Step, ...], ColumnTypes]:
-    """As nearly every part of scikit-learn takes a row: numbers as float64, none of them infinite.
+    """The checks of nearly every part of scikit-learn, and the columns after them: finite float64 numbers.
 
-    Raises NotPortableError where they stand in a narrower type of floating point, which scikit-learn
-    keeps and computes in.
+    Raises NotPortableError for a narrower floating-point type, because scikit-learn keeps it and computes with it.
     """
     dtype = np.dtype(table.dtype)
     if dtype.kind == "f" and dtype != np.float64:

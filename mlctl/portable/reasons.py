@@ -1,8 +1,8 @@
-"""Why a class does not compile: of scikit-learn's each in one reason, which says what the class does."""
+"""The reason why each class of scikit-learn without a compiler does not compile."""
 
 NOT_KNOWN = "is not known to this release of mlctl"
 REASONS: dict[str, tuple[str, ...]] = {
-    "computes with the training rows, or with those of them that it keeps; not built": (
+    "computes with the training rows that it keeps; not implemented": (
         "GaussianProcessClassifier",
         "GaussianProcessRegressor",
         "KNNImputer",
@@ -22,7 +22,7 @@ REASONS: dict[str, tuple[str, ...]] = {
         "SVC",
         "SVR",
     ),
-    "predicts by distances, densities or layers of its own; not built": (
+    "predicts with distances, densities or layers; not implemented": (
         "BernoulliNB",
         "CategoricalNB",
         "ComplementNB",
@@ -33,7 +33,7 @@ REASONS: dict[str, tuple[str, ...]] = {
         "NearestCentroid",
         "QuadraticDiscriminantAnalysis",
     ),
-    "combines other models in a way of its own; not built": (
+    "combines other models; not implemented": (
         "CalibratedClassifierCV",
         "ClassifierChain",
         "OneVsOneClassifier",
@@ -63,7 +63,7 @@ REASONS: dict[str, tuple[str, ...]] = {
         "OneClassSVM",
         "SGDOneClassSVM",
     ),
-    "describes how rows are spread, and predicts nothing of one": (
+    "describes a distribution, and does not predict": (
         "BayesianGaussianMixture",
         "EmpiricalCovariance",
         "GaussianMixture",
@@ -76,14 +76,14 @@ REASONS: dict[str, tuple[str, ...]] = {
         "OAS",
         "ShrunkCovariance",
     ),
-    "places the training rows alone, and no new ones": (
+    "embeds the training rows only, not new rows": (
         "ClassicalMDS",
         "MDS",
         "SpectralEmbedding",
         "TSNE",
     ),
-    "places a new row among the training rows": ("Isomap", "LocallyLinearEmbedding"),
-    "solves a problem of optimisation for each row": (
+    "embeds a new row among the training rows": ("Isomap", "LocallyLinearEmbedding"),
+    "solves an optimisation problem for each row": (
         "DictionaryLearning",
         "LatentDirichletAllocation",
         "MiniBatchDictionaryLearning",
@@ -102,8 +102,8 @@ REASONS: dict[str, tuple[str, ...]] = {
         "TfidfTransformer",
         "TfidfVectorizer",
     ),
-    "encodes the target, which no request holds": ("LabelBinarizer", "LabelEncoder", "MultiLabelBinarizer"),
-    "transforms by features at random, components or a kernel of its own; not built": (
+    "encodes the target, which is not part of a request": ("LabelBinarizer", "LabelEncoder", "MultiLabelBinarizer"),
+    "transforms with random features, components or a kernel; not implemented": (
         "AdditiveChi2Sampler",
         "BernoulliRBM",
         "KernelCenterer",
@@ -119,14 +119,14 @@ REASONS: dict[str, tuple[str, ...]] = {
 _BY_NAME = {name: reason for reason, names in REASONS.items() for name in names}
 
 
-def of(found: type) -> str:
-    """Why ``found``, a class without a compiler, has none."""
-    package = found.__module__.partition(".")[0]
+def of(estimator_class: type) -> str:
+    """The reason why a class without a compiler does not compile."""
+    package = estimator_class.__module__.partition(".")[0]
     if package != "sklearn":
         return f"is a class of {package}, and only scikit-learn's own classes compile"
-    return of_name(found.__name__)
+    return of_name(estimator_class.__name__)
 
 
 def of_name(name: str) -> str:
-    """The same of a class of scikit-learn."""
+    """The reason for a class of scikit-learn, by name."""
     return _BY_NAME.get(name, NOT_KNOWN)

@@ -1,4 +1,4 @@
-"""From a class of scikit-learn to its compiler: exact classes, never subclasses, which may compute differently."""
+"""Maps each class of scikit-learn to its compiler. Subclasses may compute differently and do not compile."""
 
 from mlctl.portable.entry import Entry
 from mlctl.portable.families import (
@@ -27,7 +27,7 @@ from mlctl.portable.families import (
     trees,
 )
 
-# A module a family. Each has ENTRIES; the operations that they write are run by handler/ops/.
+# One module for each family, with its ENTRIES. handler/ops/ runs the operations.
 FAMILIES = (
     composition,
     functions,
@@ -54,4 +54,4 @@ FAMILIES = (
     dummy,
 )
 
-ENTRIES: dict[type, Entry] = {found: entry for family in FAMILIES for found, entry in family.ENTRIES.items()}
+ENTRIES: dict[type, Entry] = {estimator: entry for family in FAMILIES for estimator, entry in family.ENTRIES.items()}

@@ -1,7 +1,6 @@
-"""What of scikit-learn compiles, and of the rest why not: the table of ``mlctl models support``.
+"""The table of ``mlctl models support``: the classes of scikit-learn that compile, and why the others do not.
 
-What compiles is read from the registry, why the rest does not from ``reasons``; a test holds both
-against ``sklearn.utils.all_estimators()``.
+It combines the registry and ``reasons``. A test compares both with ``sklearn.utils.all_estimators()``.
 """
 
 from collections.abc import Sequence
@@ -31,16 +30,16 @@ _KINDS: tuple[tuple[type, Kind], ...] = (
     (TransformerMixin, "transformer"),
     (ClusterMixin, "cluster"),
 )
-_JUMPS = "numbers from a step before it that is close"
+_JUMPS = "numbers from a previous step that is close"
 
 
 @dataclass(frozen=True)
 class Support:
     """One class of the installed scikit-learn.
 
-    ``parity``: with the usual parameters; None for one that does not compile, "delegated" where it is that of the
-    parts inside. ``otherwise``: another parity, and with what parameters. ``note``: of one that compiles what of it
-    does not, else the reason.
+    ``parity`` applies to the usual parameters. It is None for a class that does not compile, and "delegated" if it
+    depends on the parts inside. ``otherwise`` is another parity with its parameters. ``note`` lists what does not
+    compile, or gives the reason.
     """
 
     name: str
@@ -52,11 +51,11 @@ class Support:
 
 
 def table() -> tuple[Support, ...]:
-    """Every class of the installed scikit-learn that can be fitted, by module and name."""
+    """Every estimator of the installed scikit-learn, sorted by module and name."""
     public = dict(all_estimators())
-    # What is public only once an experimental feature is switched on.
-    found = {**{each.__name__: each for each in ENTRIES}, **public}
-    rows = (_support(name, each, ENTRIES.get(each)) for name, each in found.items())
+    # ENTRIES has classes that are public only if an experimental feature is enabled.
+    classes = {**{estimator.__name__: estimator for estimator in ENTRIES}, **public}
+    rows = (_support(name, estimator, ENTRIES.get(estimator)) for name, estimator in classes.items())
     return tuple(sorted(rows, key=lambda row: (row.module, row.name)))
 
 
@@ -64,11 +63,11 @@ def _minor() -> str:
     return ".".join(sklearn.__version__.split(".")[:2])
 
 
-def _support(name: str, found: type, entry: Entry | None) -> Support:
+def _support(name: str, estimator: type, entry: Entry | None) -> Support:
     return Support(
         name=name,
-        module=found.__module__.split("._")[0],
-        kind=_kind(found),
+        module=estimator.__module__.split("._")[0],
+        kind=_kind(estimator),
         parity=entry.parity if entry else None,
         otherwise=entry.otherwise if entry else "",
         note=_limits(entry) if entry else reasons.of_name(name),
@@ -79,48 +78,48 @@ def _limits(entry: Entry) -> str:
     return "; ".join(filter(None, (entry.limits, _JUMPS if entry.discontinuous else "")))
 
 
-def _kind(found: Any) -> Kind:
-    return next((kind for mixin, kind in _KINDS if issubclass(found, mixin)), "other")
+def _kind(estimator: Any) -> Kind:
+    return next((kind for mixin, kind in _KINDS if issubclass(estimator, mixin)), "other")
 
 
 def unsupported(pipeline: Pipeline) -> str:
-    """The first step of a pipeline, fitted or not, whose class does not compile at all, and why; empty for none."""
+    """The first step of a pipeline, fitted or not, whose class never compiles, and the reason; empty if none."""
     for name, part in pipeline.steps:
         if isinstance(part, Pipeline):
-            found = unsupported(part)
-            if found:
-                return found
+            message = unsupported(part)
+            if message:
+                return message
         elif part not in (None, "passthrough") and type(part) not in ENTRIES:
             return f"{type(part).__name__} (step '{name}') is not supported: it {reasons.of(type(part))}"
     return ""
 
 
 def summary() -> str:
-    """How much of scikit-learn compiles, in a sentence."""
+    """A sentence with the number of classes that compile."""
     rows = table()
     return f"Of scikit-learn {_minor()}, {sum(row.parity is not None for row in rows)} of {len(rows)} classes compile."
 
 
 def markdown(rows: Sequence[Support]) -> str:
-    """``rows`` as docs/PORTABLE.md holds them: what compiles, then what does not."""
+    """The tables in docs/PORTABLE.md: the classes that compile, then the others."""
     compiled = [
-        f"| `{row.module}.{row.name}` | {row.kind} | {_told_parity(row)} | {row.note} |" for row in rows if row.parity
+        f"| `{row.module}.{row.name}` | {row.kind} | {_parity_text(row)} | {row.note} |" for row in rows if row.parity
     ]
-    rest = []
+    not_compiled = []
     for reason in dict.fromkeys(row.note for row in rows if not row.parity):
         names = ", ".join(f"`{row.name}`" for row in rows if not row.parity and row.note == reason)
-        rest.append(f"| {reason} | {names} |")
+        not_compiled.append(f"| {reason} | {names} |")
     tables = []
     if compiled:
         tables.append(["| class | kind | parity | does not compile |", "|---|---|---|---|", *compiled])
-    if rest:
-        tables.append(["Not compiled:", "", "| why not | classes |", "|---|---|", *rest])
+    if not_compiled:
+        tables.append(["Not compiled:", "", "| why not | classes |", "|---|---|", *not_compiled])
     return "\n\n".join("\n".join(lines) for lines in tables) + "\n"
 
 
-def _told_parity(row: Support) -> str:
-    told = PARITIES[row.parity or "delegated"]
-    return f"{told}; {row.otherwise}" if row.otherwise else told
+def _parity_text(row: Support) -> str:
+    parity = PARITIES[row.parity or "delegated"]
+    return f"{parity}; {row.otherwise}" if row.otherwise else parity
 
 
 PARITIES = {"exact": "exact", "close": "close", "delegated": "of its parts"}

@@ -53,7 +53,7 @@ def test_an_isotonic_regression_takes_one_column_of_float64() -> None:
     single = IsotonicRegression().fit(x.astype(np.float32), y.astype(np.float32))
     with pytest.raises(NotPortableError, match="IsotonicRegression was fitted on float32"):
         compiled(single, schema_of(x))
-    with pytest.raises(NotPortableError, match="IsotonicRegression takes one column where 2 reach it"):
+    with pytest.raises(NotPortableError, match="IsotonicRegression expects one column but gets 2"):
         compiled(IsotonicRegression().fit(x, y), schema_of(np.column_stack([x, x])))
 
 

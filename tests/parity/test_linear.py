@@ -206,5 +206,5 @@ def test_a_coefficient_that_is_no_number_is_not_compiled(fault: float) -> None:
     x, y = data.numbers()
     model = Ridge().fit(x, y)
     model.coef_[3] = fault
-    with pytest.raises(NotPortableError, match="Ridge holds a coefficient that is not a finite number"):
+    with pytest.raises(NotPortableError, match="Ridge has a coefficient that is not a finite number"):
         compiled(model, schema_of(x))

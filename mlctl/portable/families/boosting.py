@@ -101,7 +101,7 @@ def _codes(model: Any, table: ColumnTypes, inner: Inner) -> tuple[tuple[Step, ..
     encoder = model._preprocessor.named_transformers_["encoder"]
     steps, codes = inner("encoder", encoder, table.pick(taken))
     if codes is None:
-        raise NotPortableError("has a model where its categories become codes")
+        raise NotPortableError("has a model in place of the encoder of its categories")
     numbers = _numbers(table.pick(rest))
     blocks = [Block(columns=tuple(taken), steps=steps)]
     if rest:

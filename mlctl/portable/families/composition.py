@@ -22,7 +22,7 @@ def pipeline(part: Pipeline, table: ColumnTypes, inner: Inner, *, last: bool = F
     out: ColumnTypes | None = table
     for number, (name, each) in enumerate(part.steps, 1):
         if out is None:
-            raise NotPortableError("has a step behind its model")
+            raise NotPortableError("has a step after its model")
         if each is None or _is(each, "passthrough"):
             continue
         added, out = inner(name, each, out, last=last and number == len(part.steps))

@@ -13,7 +13,7 @@ from mlctl.portable.ir.program import NotPortableError, Step
 def dummy_regressor(model: DummyRegressor, table: ColumnTypes) -> Compiled:
     """``constant_``, a number an output."""
     if hasattr(model.constant_, "toarray"):
-        raise NotPortableError("holds its constant as a sparse matrix, which is not supported")
+        raise NotPortableError("has a sparse matrix as its constant, which is not supported")
     values = np.asarray(model.constant_, dtype=np.float64).ravel()
     if len(values) not in (1, model.n_outputs_) or not np.isfinite(values).all():
         raise NotPortableError("has no finite constant for each output")
@@ -25,9 +25,9 @@ def dummy_classifier(model: DummyClassifier, table: ColumnTypes) -> Compiled:
     """The most frequent class or the constant one, with the probabilities that go with the strategy."""
     strategy = model._strategy
     if strategy not in ("most_frequent", "prior", "constant"):
-        raise NotPortableError(f"answers at random, with the strategy {strategy!r}")
+        raise NotPortableError(f"predicts at random with the strategy {strategy!r}")
     if model.sparse_output_:
-        raise NotPortableError("gives its classes as a sparse matrix, which is not supported")
+        raise NotPortableError("returns its classes as a sparse matrix, which is not supported")
     if model.n_outputs_ == 1:
         answer = _answer(strategy, model.classes_, model.class_prior_, model.constant)
         return _step("constant_class", "answer", answer)

@@ -29,7 +29,7 @@ def one_hot(encoder: OneHotEncoder, table: ColumnTypes) -> Compiled:
     asked = _ask(encoder).tocoo()
     widths = _widths(encoder)
     if sum(widths) != asked.shape[1]:
-        raise NotPortableError("gives another number of columns than its categories tell")
+        raise NotPortableError("has another number of columns than its categories imply")
     starts = np.concatenate(([0], np.cumsum(widths)[:-1])).astype(int)
     slots = np.full((asked.shape[0], len(widths)), -1)
     column = np.searchsorted(starts, asked.col, side="right") - 1
@@ -91,7 +91,7 @@ def _dtype(encoder: Any) -> str:
     """The name of the type that an encoder writes, which has to be one of numbers."""
     dtype = np.dtype(encoder.dtype)
     if dtype.kind not in "iufb" or dtype.itemsize > 8:
-        raise NotPortableError(f"writes {dtype}; floating point up to float64, integers and booleans are supported")
+        raise NotPortableError(f"outputs {dtype}; floating point up to float64, integers and booleans are supported")
     return str(dtype.name)
 
 
@@ -100,7 +100,7 @@ def _categories(encoder: Any) -> list[list[str | float | None]]:
     for known in encoder.categories_:
         # NaN is what the pipeline gets for a missing value: it would not find this category.
         if any(category is None for category in known):
-            raise NotPortableError("has None as a category; here a missing value is NaN")
+            raise NotPortableError("has None as a category; mlctl uses NaN for a missing value")
     return [[plain(category) for category in known] for known in encoder.categories_]
 
 
@@ -128,7 +128,7 @@ def _ask(encoder: Any) -> Any:
         try:
             return asked.transform(rows)
         except OverflowError:
-            raise NotPortableError(f"has a code that {np.dtype(encoder.dtype)} does not hold") from None
+            raise NotPortableError(f"has a code that does not fit in {np.dtype(encoder.dtype)}") from None
 
 
 def _unknown(categories: NDArray[Any]) -> str | float:

@@ -105,10 +105,10 @@ def ada_boost_regressor(part: AdaBoostRegressor, table: ColumnTypes, inner: Inne
 def voting(part: Any, table: ColumnTypes, inner: Inner) -> Compiled:
     """The weighted mean of the models; of classifiers only of their probabilities."""
     if is_classifier(part) and part.voting != "soft":
-        raise NotPortableError("votes by class ('hard') and so has no numbers to answer with; 'soft' is supported")
+        raise NotPortableError("votes by class ('hard'), without probabilities or scores; 'soft' is supported")
     models, given = part.estimators_, part._weights_not_none
     if is_classifier(part) and not all(hasattr(each, "predict_proba") for each in models):
-        raise NotPortableError("holds classifiers that know no probabilities")
+        raise NotPortableError("contains classifiers without probabilities")
     weights = [1.0] * len(models) if given is None else [float(weight) for weight in given]
     total = float(np.sum(weights))
     if total == 0.0 or not np.isfinite(weights).all():
@@ -131,7 +131,7 @@ def stacking(part: Any, table: ColumnTypes, inner: Inner) -> Compiled:
         takes.append(take)
         widths.append(width)
     if is_classifier(part) and len(part.final_estimator_.classes_) != len(part.classes_):
-        raise NotPortableError("has a last model that knows other classes")
+        raise NotPortableError("has a final model with other classes")
     blocks = _blocks(models, None, table, inner)
     params = {"take": takes, "widths": widths}
     steps: tuple[Step, ...] = (
@@ -161,11 +161,11 @@ def _taken(part: Any, model: Any, method: str) -> tuple[str | list[float], int]:
         return ("second", 1) if len(part.classes_) == 2 and n_classes == 2 else ("probabilities", n_classes)
     if method == "decision_function":
         if hasattr(model, "predict_proba"):
-            raise NotPortableError(f"stacks scores of {type(model).__name__}, which is compiled to its probabilities")
+            raise NotPortableError(f"stacks scores of {type(model).__name__}, which compiles to its probabilities")
         return "scores", 1 if n_classes == 2 else n_classes
     classes = np.asarray(model.classes_)
     if classes.dtype.kind not in "biuf":
-        raise NotPortableError("stacks classes that are no numbers")
+        raise NotPortableError("stacks classes that are not numbers")
     return classes.astype(np.float64).tolist(), 1
 
 
@@ -191,10 +191,10 @@ def _blocks(
         taken = everything if of_each is None else of_each[number]
         steps, out = inner(f"estimators_[{number}]", model, table.pick(taken), last=True)
         if out is not None:
-            raise NotPortableError(f"holds a {type(model).__name__}, which is no model")
+            raise NotPortableError(f"contains a {type(model).__name__}, which is not a model")
         blocks.append(Block(columns=tuple(taken), steps=steps))
     if sum(_size(block.steps) for block in blocks) > MAX_STEPS:
-        raise NotPortableError(f"holds models of more than {MAX_STEPS} steps in all")
+        raise NotPortableError(f"contains models with more than {MAX_STEPS} steps in total")
     return tuple(blocks)
 
 
@@ -230,7 +230,7 @@ def _weights(part: Any) -> list[float]:
     return [float(weight) for weight in weights]
 
 
-_MANY = f"more than {MAX_STEPS} steps in models that are no trees"
+_MANY = f"more than {MAX_STEPS} steps in models that are not trees"
 
 ENTRIES = {
     BaggingClassifier: Entry(bagging, parity="delegated", holds_parts=True, skips_input_checks=True, limits=_MANY),
@@ -244,7 +244,7 @@ ENTRIES = {
         parity="delegated",
         holds_parts=True,
         skips_input_checks=True,
-        limits="scores of models that know probabilities",
+        limits="scores of models with probabilities",
     ),
     StackingRegressor: Entry(stacking, parity="delegated", holds_parts=True, skips_input_checks=True),
 }

@@ -91,9 +91,9 @@ def function_transformer(part: FunctionTransformer, table: ColumnTypes) -> Compi
         raise NotPortableError(f"calls numpy.{name} with a sparse matrix, which is not supported")
     table.require_numbers()
     if any(column.dtype != "float64" for column in table.columns):
-        raise NotPortableError(f"calls numpy.{name} with numbers other than float64, which it computes in another way")
+        raise NotPortableError(f"calls numpy.{name} with numbers other than float64, which is not supported")
     if name in _JUMPS and table.close:
-        raise NotPortableError(f"calls numpy.{name} with numbers that a step before it may give other last bits")
+        raise NotPortableError(f"calls numpy.{name} with numbers from a previous step whose last bits may differ")
     return (*steps, ufunc(name)), after(name, table)
 
 
@@ -144,6 +144,6 @@ ENTRIES = {
         parity="close",
         skips_input_checks=True,
         limits="functions other than NumPy's of one number; arguments; sparse matrices; numbers other than float64; "
-        "rounding and sign of numbers from a step before it that is close",
+        "rounding and sign of numbers from a previous step that is close",
     )
 }

@@ -16,7 +16,7 @@ Steps = tuple[Step, ...]
 
 
 def simple_imputer(imputer: SimpleImputer, table: ColumnTypes) -> Compiled:
-    """The learned value for each missing one; a column without one value in training goes, as in scikit-learn.
+    """The learned value for each missing one; a column without values in training goes, as in scikit-learn.
 
     ``add_indicator`` adds a column of 1.0 and 0.0 for each that had gaps in training. Where nothing
     can be missing and no column comes or goes there is nothing to do, and no step.
@@ -31,7 +31,7 @@ def simple_imputer(imputer: SimpleImputer, table: ColumnTypes) -> Compiled:
     # As transform does: a float32 model fills in float32 values.
     fill = [plain(value) for value in statistics[keep].astype(fitted_type)]
     if any(value is None for value in fill):
-        raise NotPortableError("fills in a missing value for a missing value")
+        raise NotPortableError("replaces missing values with a missing value")
     indicators = imputer.indicator_.features_.tolist() if imputer.add_indicator else []
     dtype = _dtype_after(imputer, fitted_type, table)
     columns = [
@@ -68,7 +68,7 @@ def _marker(missing: Any) -> str | float | None:
         return None
     if isinstance(missing, str | int | float | np.number):
         return plain(missing)
-    raise NotPortableError(f"takes {missing!r} for missing; NaN, text and numbers are supported")
+    raise NotPortableError(f"uses {missing!r} for missing values; NaN, text and numbers are supported")
 
 
 def _marked(marker: str | float | None) -> dict[str, Any]:

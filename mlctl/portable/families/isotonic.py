@@ -12,18 +12,20 @@ def isotonic(model: IsotonicRegression, table: ColumnTypes) -> Compiled:
     """One column. Beyond its points the value at the end, with ``out_of_bounds="clip"``; else no answer."""
     table.require_numbers()
     if len(table.columns) != 1:
-        raise NotPortableError(f"takes one column where {len(table.columns)} reach it")
+        raise NotPortableError(f"expects one column but gets {len(table.columns)}")
     x, y = np.asarray(model.X_thresholds_), np.asarray(model.y_thresholds_)
     if x.dtype != np.float64 or y.dtype != np.float64:
-        raise NotPortableError("was fitted on float32 numbers, which it rounds to")
+        raise NotPortableError("was fitted on float32 numbers and rounds to them")
     # A single point is the answer to everything.
     clip = model.out_of_bounds == "clip" or len(x) == 1
     if table.close and not clip:
-        raise NotPortableError("refuses numbers outside its range, and a step before it may differ in their last bits")
+        raise NotPortableError(
+            "refuses numbers outside its range, and takes numbers from a previous step whose last bits may differ"
+        )
     tensors = {"x": x.astype("<f8"), "y": y.astype("<f8")}
     return (Step(op="interpolate", parity="close", params={"clip": clip}, tensors=tensors),), None
 
 
-_LIMITS = "fitted on float32; numbers from a step before it that is close, but for out_of_bounds='clip'"
+_LIMITS = "fitted on float32; numbers from a previous step that is close, except with out_of_bounds='clip'"
 
 ENTRIES = {IsotonicRegression: Entry(isotonic, parity="close", limits=_LIMITS)}

@@ -72,7 +72,7 @@ def weighted(op: str, params: dict[str, Any], coef: NDArray[np.float64], interce
     rows = np.atleast_2d(coef)
     biases = np.broadcast_to(np.asarray(intercept, dtype="<f8"), len(rows))
     if not (np.isfinite(rows).all() and np.isfinite(biases).all()):
-        raise NotPortableError("holds a coefficient that is not a finite number")
+        raise NotPortableError("has a coefficient that is not a finite number")
     return Step(op=op, parity="close", params=params, tensors={"coef": rows, "intercept": biases})
 
 

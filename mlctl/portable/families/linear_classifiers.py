@@ -44,7 +44,7 @@ def discriminant(model: LinearDiscriminantAnalysis, table: ColumnTypes) -> Compi
 def discriminant_axes(model: LinearDiscriminantAnalysis, table: ColumnTypes) -> Compiled:
     """As a transformer: the row, centred by the solver ``svd``, on the most discriminative axes."""
     if model.solver not in ("svd", "eigen"):
-        raise NotPortableError(f"transforms nothing with the solver {model.solver!r}")
+        raise NotPortableError(f"does not transform with the solver {model.solver!r}")
     table.require_numbers()
     components = np.ascontiguousarray(model.scalings_[:, : model._max_components].T, dtype="<f8")
     tensors = {"components": components}
@@ -71,7 +71,7 @@ def scorer(model: Any, table: ColumnTypes) -> Compiled:
 def ridge(model: RidgeClassifier | RidgeClassifierCV, table: ColumnTypes) -> Compiled:
     """Scores alone."""
     if model._label_binarizer.y_type_.startswith("multilabel"):
-        raise NotPortableError("gives a row several labels at once, which is not supported")
+        raise NotPortableError("predicts several labels for one row, which is not supported")
     return scorer(model, table)
 
 
@@ -84,11 +84,11 @@ def _classes(model: Any, table: ColumnTypes, one_vs_rest: bool) -> Compiled:
 def _compiled(op: str, model: Any, table: ColumnTypes, params: dict[str, Any], times: float = 1.0) -> Compiled:
     n_classes = len(model.classes_)
     if n_classes < 2:
-        raise NotPortableError("knows a single class, which is not supported")
+        raise NotPortableError("has a single class, which is not supported")
     coef, intercept = dense(model.coef_) * times, np.asarray(model.intercept_, dtype="<f8") * times
     if len(np.atleast_2d(coef)) != (n_classes if n_classes > 2 else 1):
         # LinearSVC inside Bagging, which leaves a class out by giving its rows no weight.
-        raise NotPortableError("knows classes that its training rows had not, since they had no weight")
+        raise NotPortableError("has classes whose training rows have no weight")
     return (weighted(op, {"n_classes": n_classes, **params}, coef, intercept, table),), None
 
 
@@ -116,6 +116,6 @@ ENTRIES = {
     Perceptron: _SCORER,
     **where_present("sklearn.linear_model", "PassiveAggressiveClassifier", _SCORER),
     LinearSVC: _SCORER,
-    RidgeClassifier: Entry(ridge, parity="close", limits="several labels at once"),
-    RidgeClassifierCV: Entry(ridge, parity="close", limits="several labels at once"),
+    RidgeClassifier: Entry(ridge, parity="close", limits="several labels for one row"),
+    RidgeClassifierCV: Entry(ridge, parity="close", limits="several labels for one row"),
 }

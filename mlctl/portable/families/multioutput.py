@@ -16,14 +16,14 @@ from mlctl.portable.ir.program import Block, NotPortableError, Step, parity_of
 def regressors(part: MultiOutputRegressor, table: ColumnTypes, inner: Inner) -> Compiled:
     """The number of each regressor."""
     if not all(is_regressor(each) for each in part.estimators_):
-        raise NotPortableError("holds something other than regressors")
+        raise NotPortableError("contains something other than regressors")
     return (_step("outputs", {}, _blocks(part.estimators_, table, inner)),), None
 
 
 def classifiers(part: MultiOutputClassifier, table: ColumnTypes, inner: Inner) -> Compiled:
     """The class and the probabilities of each classifier."""
     if not all(is_classifier(each) and hasattr(each, "predict_proba") for each in part.estimators_):
-        raise NotPortableError("holds classifiers that know no probabilities")
+        raise NotPortableError("contains classifiers without probabilities")
     return (_step("outputs", {}, _blocks(part.estimators_, table, inner)),), None
 
 
@@ -31,7 +31,7 @@ def chain(part: RegressorChain, table: ColumnTypes, inner: Inner) -> Compiled:
     """Each regressor takes the columns and the numbers of those before it; ``order``: which output each one tells."""
     table.require_numbers()
     if not all(is_regressor(each) for each in part.estimators_):
-        raise NotPortableError("holds something other than regressors")
+        raise NotPortableError("contains something other than regressors")
     checks, table = refuse_both(table)
     blocks = []
     for at, each in enumerate(part.estimators_):

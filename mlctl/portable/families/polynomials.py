@@ -26,7 +26,7 @@ def polynomial_features(part: PolynomialFeatures, table: ColumnTypes) -> Compile
         comb(width, each) if part.interaction_only else comb(width + each - 1, each) for each in range(1, high + 1)
     )
     if sum(terms) > MAX_TERMS:
-        raise NotPortableError(f"makes more than {MAX_TERMS:,} terms on the way")
+        raise NotPortableError(f"computes more than {MAX_TERMS:,} terms")
     params = {
         "degree": [low, high],
         "distinct": bool(part.interaction_only),

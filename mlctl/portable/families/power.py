@@ -16,7 +16,7 @@ def power_transformer(part: PowerTransformer, table: ColumnTypes) -> Compiled:
     """The power transform of each column, then the scaler that ``standardize`` asks for."""
     table.require_numbers()
     if np.asarray(part.lambdas_).dtype == np.float32:
-        raise NotPortableError("was fitted on float32 numbers, in which it computes")
+        raise NotPortableError("was fitted on float32 numbers and computes with them")
     lambdas = np.asarray(part.lambdas_, dtype="<f8")
     if not np.isfinite(lambdas).all():
         raise NotPortableError("learned a lambda that is not finite")

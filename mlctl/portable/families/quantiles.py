@@ -18,9 +18,9 @@ def quantile_transformer(part: QuantileTransformer, table: ColumnTypes) -> Compi
     table.require_numbers()
     learned = np.ascontiguousarray(part.quantiles_.T, dtype="<f8")
     if not np.isfinite(learned).all():
-        raise NotPortableError("has a column without one value in training")
+        raise NotPortableError("has a column without values in training")
     if (np.diff(learned) < 0).any():
-        raise NotPortableError("learned quantiles that fall")
+        raise NotPortableError("has quantiles that are not sorted")
     clip = None
     if part.output_distribution == "normal":
         edge = BOUNDS - float(np.spacing(1))
@@ -30,6 +30,6 @@ def quantile_transformer(part: QuantileTransformer, table: ColumnTypes) -> Compi
     return (Step(op="quantiles", parity="close", params=params, tensors=tensors),), table
 
 
-_LIMITS = "a column without one value in training"
+_LIMITS = "a column without values in training"
 
 ENTRIES = {QuantileTransformer: Entry(quantile_transformer, parity="close", discontinuous=True, limits=_LIMITS)}

@@ -13,7 +13,7 @@ from mlctl.portable.ir.program import Block, NotPortableError, Step, parity_of
 def search(part: Any, table: ColumnTypes, inner: Inner, *, last: bool = False) -> Compiled:
     """The best estimator, fitted again on all rows."""
     if not part.refit:
-        raise NotPortableError("was told not to refit, and so holds no model")
+        raise NotPortableError("has refit=False, so it contains no model")
     return inner("best_estimator_", part.best_estimator_, table, last=last)
 
 
@@ -41,7 +41,7 @@ def _by_probability(part: Any, estimator: Any) -> bool:
     """Whether the threshold is one of the probability; else it is one of the score."""
     known = hasattr(estimator, "predict_proba")
     if known and part.response_method == "decision_function":
-        raise NotPortableError("decides by scores of a model that answers with probabilities, which is not supported")
+        raise NotPortableError("decides by the scores of a model that has probabilities, which is not supported")
     return known
 
 
@@ -68,7 +68,7 @@ _SEARCH = Entry(
     limits="a search without refit",
 )
 _HALVING = "sklearn.model_selection._search_successive_halving"
-_THRESHOLD_LIMITS = "scores of a model that knows probabilities"
+_THRESHOLD_LIMITS = "scores of a model with probabilities"
 
 ENTRIES = {
     GridSearchCV: _SEARCH,

@@ -35,7 +35,7 @@ def selector(part: Any, table: ColumnTypes) -> tuple[tuple[Step, ...], ColumnTyp
     takes_missing = get_tags(part).input_tags.allow_nan
     if frames(part) and (table.infinite or (table.missing and not takes_missing)):
         # It checks an array, and a data frame not; which of them comes is not known here.
-        raise NotPortableError("puts out data frames, and then refuses missing and infinite values or not")
+        raise NotPortableError("outputs data frames, and may refuse missing or infinite values")
     checks, table = refuse_infinite(table) if takes_missing else refuse_both(table)
     steps, out = select(np.flatnonzero(part.get_support()).tolist(), table)
     return (*checks, *steps), out if frames(part) else out.as_array()

@@ -24,15 +24,15 @@ def spline_transformer(part: SplineTransformer, table: ColumnTypes) -> Compiled:
     extrapolation, degree = part.extrapolation, int(part.degree)
     if table.missing and part.sparse_output and missing_zeros and extrapolation not in ("constant", "linear"):
         # Of all columns but the first, and by what the other rows hold.
-        raise NotPortableError("gives missing values other splines than zeros where its output is sparse")
+        raise NotPortableError("does not encode missing values as zeros in its sparse output")
     if degree == 0 and extrapolation == "periodic" and part.sparse_output:
-        raise NotPortableError("repeats splines of degree 0 in a sparse matrix, where scikit-learn takes no row")
+        raise NotPortableError("repeats splines of degree 0 in a sparse matrix, which scikit-learn cannot compute")
     if degree > MAX_DEGREE:
         raise NotPortableError(f"has a degree above {MAX_DEGREE}")
     knots = np.array([spline.t for spline in part.bsplines_], dtype="<f8")
     bounds = knots[:, [degree, -degree - 1]]
     if not np.isfinite(knots).all() or (np.diff(knots) < 0).any():
-        raise NotPortableError("has knots that are not finite, or fall")
+        raise NotPortableError("has knots that are not finite or not sorted")
     periodic = extrapolation == "periodic"
     if periodic and (bounds[:, 0] == bounds[:, 1]).any():
         raise NotPortableError("repeats a column that had a single value in training")
@@ -45,7 +45,7 @@ def spline_transformer(part: SplineTransformer, table: ColumnTypes) -> Compiled:
         if extrapolation == "constant" and degree == 0 and not part.sparse_output and n_splines > 1:
             above = "refuse"  # scikit-learn writes all splines where there is room for none, and breaks off
     if table.close and (degree == 0 or "refuse" in (below, above)):
-        raise NotPortableError("jumps where its knots lie, and a step before it may differ in the last bits")
+        raise NotPortableError("jumps at its knots, and takes numbers from a previous step whose last bits may differ")
     params: dict[str, Any] = {
         "degree": degree,
         "n_splines": n_splines,
@@ -85,7 +85,7 @@ def _lines(part: SplineTransformer, knots: NDArray[Any], n_splines: int) -> tupl
         if straight and degree <= 1:
             degree += 1
         if low > high or degree > n_splines:
-            raise NotPortableError("goes on in straight lines from more knots than it has")
+            raise NotPortableError("extrapolates linearly from more knots than it has")
         first = np.arange(n_splines) < degree
         last = first[::-1] | (degree == 0 and part.sparse_output)
         bounds[at] = low, high
@@ -112,9 +112,7 @@ def _compare(part: SplineTransformer, bounds: NDArray[Any], lines: NDArray[Any])
     kept = lines.shape[2] - (not part.include_bias)
     want = np.stack([each[:, :kept].ravel() for each in (below, above)])
     if not np.allclose(got.toarray() if part.sparse_output else got, want, rtol=1e-9, atol=1e-9):
-        raise NotPortableError(
-            "goes on in straight lines in a way of its release of scikit-learn that is not supported"
-        )
+        raise NotPortableError("extrapolates linearly in a way that is specific to its release of scikit-learn")
 
 
 ENTRIES = {
@@ -123,6 +121,6 @@ ENTRIES = {
         parity="close",
         skips_input_checks=True,
         limits="missing values with sparse_output; extrapolation='linear' or 'periodic' where it has too few knots; "
-        "numbers from a step before it that is close, with degree=0 or extrapolation='error'",
+        "numbers from a previous step that is close, with degree=0 or extrapolation='error'",
     )
 }

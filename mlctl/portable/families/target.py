@@ -30,7 +30,7 @@ def transformed_target(part: TransformedTargetRegressor, table: ColumnTypes, inn
     """The regressor's numbers through the inverse of the target's transformer."""
     outputs = part.transformer_.n_features_in_
     if (part._training_dim == 1) != (outputs == 1):
-        raise NotPortableError("was fitted on a table of one output; a plain column is supported")
+        raise NotPortableError("was fitted on a target table of one column; a one-dimensional target is supported")
     steps, out = inner("regressor_", part.regressor_, table, last=True)
     if out is not None:
         raise NotPortableError("has no model inside")

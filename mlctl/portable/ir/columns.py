@@ -1,4 +1,4 @@
-"""What is known of a row's columns between two parts of a pipeline, while it is compiled."""
+"""The known properties of a row's columns between two parts of a pipeline, during compilation."""
 
 from dataclasses import dataclass, replace
 
@@ -9,10 +9,10 @@ from mlctl.portable.ir.program import NotPortableError, Step
 
 @dataclass(frozen=True)
 class ColumnType:
-    """One column: whether it may hold text, whether a value may be missing, and whether a number may be infinite.
+    """One column: whether it may contain text, missing values and infinite numbers.
 
-    ``close``: a number may differ from scikit-learn's in its last bits. ``dtype``: NumPy's name of the type in
-    which scikit-learn has the numbers. Here they are all float64.
+    ``close``: numbers may differ from scikit-learn's in their last bits. ``dtype``: NumPy's name of the type of the
+    numbers in scikit-learn. In the handler all numbers are float64.
     """
 
     text: bool = False
@@ -26,7 +26,7 @@ class ColumnType:
 class ColumnTypes:
     """The columns in order.
 
-    ``sparse``: scikit-learn has them as a sparse matrix, which some parts compute with in another way.
+    ``sparse``: scikit-learn uses a sparse matrix, with which some parts compute in another way.
     """
 
     columns: tuple[ColumnType, ...]
@@ -49,17 +49,17 @@ class ColumnTypes:
 
     @property
     def dtype(self) -> str:
-        """The type of one array of all columns; ``object`` where text may stand among them."""
+        """The type of one array of all columns; ``object`` if there may be text."""
         names = {"object" if column.text else column.dtype for column in self.columns}
         return str(np.result_type(*sorted(names))) if names else "float64"
 
     def as_array(self) -> "ColumnTypes":
-        """The columns as one array has them: all of one type."""
+        """The columns in one array: all of one type."""
         dtype = self.dtype
         return replace(self, columns=tuple(replace(column, dtype=dtype) for column in self.columns))
 
     def as_close(self) -> "ColumnTypes":
-        """The columns, none of which is exact."""
+        """The columns, marked as ``close``."""
         return replace(self, columns=tuple(replace(column, close=True) for column in self.columns))
 
     def pick(self, positions: list[int]) -> "ColumnTypes":
@@ -67,10 +67,10 @@ class ColumnTypes:
         return replace(self, columns=tuple(self.columns[position] for position in positions))
 
     def require_numbers(self) -> None:
-        """Raise NotPortableError where text may arrive: scikit-learn reads numbers out of it."""
+        """Raise NotPortableError if there may be text, which scikit-learn would parse as numbers."""
         if any(column.text for column in self.columns):
             raise NotPortableError("takes columns of text as numbers, which is not supported")
 
 
-# The steps of a part, and the table that it hands on; None after a model.
+# The steps of a part, and its output columns; None for a model.
 Compiled = tuple[tuple[Step, ...], ColumnTypes | None]

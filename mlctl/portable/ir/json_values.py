@@ -1,4 +1,4 @@
-"""Values that fitted parts hold, as JSON can carry them."""
+"""Converts values of fitted parts to JSON values."""
 
 from typing import Any
 
@@ -8,12 +8,12 @@ from mlctl.portable.ir.program import NotPortableError
 
 
 def is_nan(value: Any) -> bool:
-    """Whether ``value`` is a floating-point NaN; text, None and pandas.NA are none."""
+    """Whether ``value`` is a floating-point NaN. Text, None and pandas.NA are not."""
     return isinstance(value, float | np.floating) and bool(np.isnan(value))
 
 
 def plain(value: Any) -> str | float | None:
-    """Text as it is, a number as a float, NaN as None. Raises NotPortableError for what is none of them."""
+    """Text as it is, a number as a float, NaN as None. Raises NotPortableError for any other value."""
     if isinstance(value, str):
         return str(value)
     if is_nan(value):
@@ -25,4 +25,4 @@ def plain(value: Any) -> str | float | None:
             number = float("inf")
         if np.isfinite(number) and number == value:
             return number
-    raise NotPortableError(f"holds the value {value!r}, which is neither text nor a number that float64 holds")
+    raise NotPortableError(f"contains the value {value!r}, which is neither text nor a float64 number")

@@ -16,10 +16,10 @@ DTYPES = {"<f8": "F64", "<f4": "F32", "<i4": "I32", "<u4": "U32", "<i2": "I16", 
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """One operation: its name and parameters as they stand in the program, its tensors by parameter name.
+    """One operation: its name and parameters in the program, and its tensors by parameter name.
 
-    ``parity`` is what the operation can promise on every machine. ``blocks``: what the operation
-    ``columns`` puts side by side; empty for any other.
+    ``parity`` is the promise of the operation on every machine. ``blocks`` are the inner steps of an operation such as
+    ``columns``; most operations have none.
     """
 
     op: str
@@ -31,14 +31,14 @@ class Step:
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """Steps that take the columns at positions ``columns`` of a row."""
+    """Steps that take the columns of a row at the positions ``columns``."""
 
     columns: tuple[int, ...]
     steps: tuple[Step, ...]
 
 
 class NotPortableError(Exception):
-    """A pipeline that cannot be compiled; the message says which part and why."""
+    """A pipeline that cannot be compiled. The message names the part and the reason."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,26 +50,26 @@ class PortableModel:
 
     @property
     def parity(self) -> Parity:
-        """``exact`` when every step is."""
+        """``exact`` if every step is exact."""
         return parity_of(self.steps)
 
     def to_bytes(self) -> bytes:
-        """The safetensors file; the same model gives the same bytes."""
+        """The bytes of the safetensors file. The same model gives the same bytes."""
         tensors: dict[str, NDArray[Any]] = {}
         program = {"n_features": self.n_features, "steps": _documents(self.steps, "", tensors)}
         return _safetensors(tensors, {"mlctl.format": str(FORMAT), "mlctl.program": json.dumps(program)})
 
 
 def operations_of(model: bytes) -> set[str]:
-    """The operations in a model file that ``PortableModel.to_bytes`` wrote."""
+    """The names of the operations in a model file."""
     program = json.loads(_metadata(model)["mlctl.program"])
-    found: set[str] = set()
-    todo = list(program["steps"])
-    while todo:
-        step = todo.pop()
-        found.add(step["op"])
-        todo += [inner for block in step.get("blocks", ()) for inner in block["steps"]]
-    return found
+    operations: set[str] = set()
+    pending = list(program["steps"])
+    while pending:
+        step = pending.pop()
+        operations.add(step["op"])
+        pending += [inner for block in step.get("blocks", ()) for inner in block["steps"]]
+    return operations
 
 
 def _metadata(model: bytes) -> dict[str, str]:
@@ -79,12 +79,12 @@ def _metadata(model: bytes) -> dict[str, str]:
 
 
 def parity_of(steps: Iterable[Step]) -> Parity:
-    """``exact`` when every step is."""
+    """``exact`` if every step is exact."""
     return "exact" if all(step.parity == "exact" for step in steps) else "close"
 
 
 def _documents(steps: Iterable[Step], prefix: str, tensors: dict[str, NDArray[Any]]) -> list[dict[str, Any]]:
-    """The steps as they stand in the program; their tensors are added under names unique in the file."""
+    """The steps as JSON documents. Adds their tensors to ``tensors`` with names that are unique in the file."""
     documents = []
     for number, step in enumerate(steps):
         path = f"{prefix}{number}."
@@ -92,17 +92,17 @@ def _documents(steps: Iterable[Step], prefix: str, tensors: dict[str, NDArray[An
         tensors.update({path + parameter: tensor for parameter, tensor in step.tensors.items()})
         if step.blocks:
             document["blocks"] = [
-                {"columns": list(block.columns), "steps": _documents(block.steps, f"{path}{at}.", tensors)}
-                for at, block in enumerate(step.blocks)
+                {"columns": list(block.columns), "steps": _documents(block.steps, f"{path}{number_of_block}.", tensors)}
+                for number_of_block, block in enumerate(step.blocks)
             ]
         documents.append(document)
     return documents
 
 
 def _safetensors(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> bytes:
-    """Tensors in the order given, little-endian; each starts at a multiple of its item's size.
+    """The bytes of a file with little-endian tensors, each aligned to the size of its items.
 
-    The format has no room for padding between tensors, so the widest types come first.
+    The format has no padding between tensors, so the widest types come first.
     """
     header: dict[str, Any] = {"__metadata__": metadata}
     chunks = []

@@ -1,7 +1,7 @@
-"""A portable model back from its file, as docs/FORMAT.md describes it: what the file does not say is not guessed.
+"""Reads a portable model from its file, as described in docs/FORMAT.md.
 
-The handler has a reader of its own, which checks each operation. Here it is enough to know the file, the operations and
-the tensors: of these the generated code is made again.
+The handler has another reader, which checks each operation. This one reads only the operations and tensors, from which
+mlctl generates the code again.
 """
 
 import re
@@ -23,17 +23,17 @@ _TOO_MANY = 2**63
 
 
 def format_of(data: bytes) -> int:
-    """The format of a model file. Raises ValueError for one that is not whole, or names none."""
-    return _format(_opened(data)[0])
+    """The format of a model file. Raises ValueError if the file is damaged or names no format."""
+    return _format(_parse(data)[0])
 
 
 def read(data: bytes, parity: Parity) -> PortableModel:
     """The model in the bytes of a safetensors file; its tensors are views of ``data``.
 
-    ``parity``: that of the whole model, which the manifest records and the file does not. Raises ValueError for a file
-    that is not whole, or of another format.
+    ``parity`` is the parity of the whole model, which only the manifest records. Raises ValueError for a damaged file,
+    and for another format.
     """
-    metadata, tensors = _opened(data)
+    metadata, tensors = _parse(data)
     if _format(metadata) != FORMAT:
         raise ValueError(f"format {_format(metadata)} of portable models; this mlctl reads {FORMAT}")
     program = _json(metadata.get("mlctl.program", "").encode(), "the program")
@@ -49,7 +49,7 @@ def read(data: bytes, parity: Parity) -> PortableModel:
 def _format(metadata: Mapping[str, str]) -> int:
     text = metadata.get("mlctl.format", "")
     if not re.fullmatch("[0-9]{1,9}", text):
-        raise ValueError("it names no format of portable models")
+        raise ValueError("the file names no format of portable models")
     return int(text)
 
 
@@ -65,33 +65,33 @@ class _Reader:
         self._count += len(documents)
         if self._count > MAX_STEPS or depth > MAX_DEPTH:
             raise ValueError(f"the program has more than {MAX_STEPS} steps, or is nested more than {MAX_DEPTH} deep")
-        return tuple(self._step(each, f"{prefix}{number}.", depth) for number, each in enumerate(documents))
+        return tuple(self._step(document, f"{prefix}{number}.", depth) for number, document in enumerate(documents))
 
     def _step(self, document: Any, path: str, depth: int) -> Step:
         if type(document) is not dict or type(document.get("op")) is not str:
             raise ValueError("a step is not an object with the name of its operation")
-        rest = {name: value for name, value in document.items() if name not in ("op", "blocks")}
-        # Tensors are named after the parameter that they are for, so no other text can be taken for one.
-        named = {name for name, value in rest.items() if value == path + name and value in self._tensors}
+        params = {name: value for name, value in document.items() if name not in ("op", "blocks")}
+        # The name of a tensor contains the path of its parameter, so no other text matches it.
+        named = {name for name, value in params.items() if value == path + name and value in self._tensors}
         blocks = document.get("blocks", [])
         if type(blocks) is not list:
             raise ValueError("blocks are not a list")
         return Step(
             op=document["op"],
             parity=self._parity,
-            params={name: value for name, value in rest.items() if name not in named},
-            tensors={name: self._tensors[path + name] for name in rest if name in named},
-            blocks=tuple(self._block(each, f"{path}{at}.", depth) for at, each in enumerate(blocks)),
+            params={name: value for name, value in params.items() if name not in named},
+            tensors={name: self._tensors[path + name] for name in params if name in named},
+            blocks=tuple(self._block(block, f"{path}{number}.", depth) for number, block in enumerate(blocks)),
         )
 
     def _block(self, document: Any, path: str, depth: int) -> Block:
         columns = document.get("columns") if type(document) is dict else None
-        if type(columns) is not list or not all(type(each) is int and each >= 0 for each in columns):
+        if type(columns) is not list or not all(type(column) is int and column >= 0 for column in columns):
             raise ValueError("a block has no list of the positions of its columns")
         return Block(columns=tuple(columns), steps=self.steps(document.get("steps"), path, depth + 1))
 
 
-def _opened(data: bytes) -> tuple[dict[str, str], dict[str, NDArray[Any]]]:
+def _parse(data: bytes) -> tuple[dict[str, str], dict[str, NDArray[Any]]]:
     if len(data) < 8:
         raise ValueError("not a safetensors file: shorter than 8 bytes")
     length = int.from_bytes(data[:8], "little")
@@ -113,12 +113,12 @@ def _tensors(header: dict[str, Any], data: memoryview) -> dict[str, NDArray[Any]
         try:
             dtype = np.dtype(_DTYPES[entry["dtype"]])
             shape, (begin, end) = entry["shape"], entry["data_offsets"]
-            whole = type(shape) is type(entry["data_offsets"]) is list and all(
+            valid = type(shape) is type(entry["data_offsets"]) is list and all(
                 type(number) is int and 0 <= number < _TOO_MANY for number in (*shape, begin, end)
             )
         except (KeyError, TypeError, ValueError):
-            raise ValueError(f"tensor {name!r} has a header entry that this mlctl does not know") from None
-        if not whole or end > len(data) or end - begin != _size(shape) * dtype.itemsize:
+            raise ValueError(f"tensor {name!r} has an unknown type or an incomplete header entry") from None
+        if not valid or end > len(data) or end - begin != _size(shape) * dtype.itemsize:
             raise ValueError(f"tensor {name!r} does not fit its bytes")
         tensors[name] = np.frombuffer(data[begin:end], dtype=dtype).reshape(shape)
         spans.append((begin, end))
@@ -138,7 +138,7 @@ def _size(shape: list[int]) -> int:
         product *= length
         if product >= _TOO_MANY:
             raise ValueError("a shape is larger than any file")
-    # NumPy counts to 64 axes.
+    # NumPy supports at most 64 axes.
     if len(shape) > 8:
         raise ValueError("a tensor has more than 8 axes")
     return product

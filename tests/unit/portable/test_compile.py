@@ -299,14 +299,14 @@ def test_what_a_scaler_makes_infinite_is_refused(monkeypatch: pytest.MonkeyPatch
 def test_a_pipeline_that_does_not_compile_names_the_part_and_the_reason() -> None:
     rows, target = load_iris(return_X_y=True)
     four = numbers(4)
-    because = "it computes with the training rows, or with those of them that it keeps; not built"
+    because = "it computes with the training rows that it keeps; not implemented"
     with pytest.raises(NotPortableError, match=rf"SVC \(step 'model'\) is not supported: {because}$"):
         compile_pipeline(fitted(StandardScaler(), SVC(), rows, target), four)
     with pytest.raises(NotPortableError, match=r"KernelPCA \(step 'scaler'\) is not supported"):
         compile_pipeline(fitted(KernelPCA(2), DecisionTreeClassifier(), rows, target), four)
     with pytest.raises(NotPortableError, match="no model at its end"):
         compile_pipeline(Pipeline([("scaler", StandardScaler().fit(rows))]), four)
-    with pytest.raises(NotPortableError, match="the pipeline takes 4 columns where 3 reach it"):
+    with pytest.raises(NotPortableError, match="the pipeline expects 4 columns but gets 3"):
         compile_pipeline(fitted(None, DecisionTreeClassifier(), rows, target), numbers(3))
 
 

@@ -460,7 +460,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     ),
     "missing value": (
         columns(SimpleImputer(missing_values=pd.NA), "drop"),
-        r"SimpleImputer \(step 'prepare > numbers'\) takes <NA> for missing; NaN, text and numbers are supported",
+        r"SimpleImputer \(step 'prepare > numbers'\) uses <NA> for missing values; NaN, text and numbers are supported",
     ),
     "narrow": (
         columns("drop", OneHotEncoder(dtype=np.float32)),

@@ -77,7 +77,7 @@ def test_the_command_gives_json() -> None:
         "note": "",
     }
     assert by_name["TSNE"]["parity"] is None
-    assert by_name["TSNE"]["note"] == "places the training rows alone, and no new ones"
+    assert by_name["TSNE"]["note"] == "embeds the training rows only, not new rows"
 
 
 def test_what_other_parameters_promise_is_told() -> None:
@@ -90,12 +90,11 @@ def test_the_markdown_can_be_of_some_classes() -> None:
     assert shown.stdout == (
         "| class | kind | parity | does not compile |\n|---|---|---|---|\n"
         "| `sklearn.ensemble.HistGradientBoostingRegressor` | regressor | "
-        "exact; close with loss='poisson' or 'gamma' | numbers from a step before it that is close |\n"
+        "exact; close with loss='poisson' or 'gamma' | numbers from a previous step that is close |\n"
     )
     shown = runner.invoke(app, ["models", "support", "TSNE", "--markdown"])
     assert shown.stdout == (
-        "Not compiled:\n\n| why not | classes |\n|---|---|\n"
-        "| places the training rows alone, and no new ones | `TSNE` |\n"
+        "Not compiled:\n\n| why not | classes |\n|---|---|\n| embeds the training rows only, not new rows | `TSNE` |\n"
     )
 
 
@@ -103,7 +102,7 @@ def test_encoders_and_bins_say_what_they_do_not_stand_behind() -> None:
     rows = {row.name: row for row in support.table()}
     for name, entry in {each.__name__: entry for each, entry in ENTRIES.items()}.items():
         if entry.discontinuous:
-            assert rows[name].note.endswith("numbers from a step before it that is close")
+            assert rows[name].note.endswith("numbers from a previous step that is close")
 
 
 def test_a_step_without_a_compiler_is_found_before_it_is_fitted() -> None:

@@ -101,10 +101,10 @@ REFUSED: dict[str, tuple[Any, str]] = {
         ),
         r"StandardScaler \(step 'standardscaler'\) takes numbers of float16",
     ),
-    "a type of no numbers": (OneHotEncoder(dtype=object), "OneHotEncoder writes object; floating point up to"),
+    "a type of no numbers": (OneHotEncoder(dtype=object), "OneHotEncoder outputs object; floating point up to"),
     "a code that does not fit": (
         OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, dtype=np.uint8),
-        "OrdinalEncoder has a code that uint8 does not hold",
+        "OrdinalEncoder has a code that does not fit in uint8",
     ),
     "a weight of one-hot integers": (
         FeatureUnion([("a", OneHotEncoder(dtype=np.int8))], transformer_weights={"a": 2}),
@@ -120,7 +120,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     ),
     "a search without refit": (
         GridSearchCV(TREE, {"max_depth": [2]}, refit=False, cv=2),
-        "GridSearchCV was told not to refit, and so holds no model",
+        "GridSearchCV has refit=False, so it contains no model",
     ),
     "a search of what does not compile": (
         GridSearchCV(make_pipeline(FunctionTransformer(ones), TREE), {}, cv=2),
@@ -128,22 +128,25 @@ REFUSED: dict[str, tuple[Any, str]] = {
     ),
     "scores of probabilities": (
         FixedThresholdClassifier(LogisticRegression(), response_method="decision_function"),
-        "decides by scores of a model that answers with probabilities",
+        "decides by the scores of a model that has probabilities",
     ),
     "an endless threshold": (FixedThresholdClassifier(TREE, threshold=np.inf), "has inf as its threshold"),
-    "pandas.NA": (MissingIndicator(missing_values=pd.NA, features="all"), "takes <NA> for missing; NaN, text and"),
+    "pandas.NA": (
+        MissingIndicator(missing_values=pd.NA, features="all"),
+        "uses <NA> for missing values; NaN, text and",
+    ),
     "filled with a gap": (
         SimpleImputer(missing_values=-1, strategy="constant", fill_value=np.nan, keep_empty_features=True),
-        "fills in a missing value for a missing value",
+        "replaces missing values with a missing value",
     ),
     "a function of the target": (target(func=ones, inverse_func=ones), r"calls .*ones; NumPy's functions of"),
     "arguments of the target": (
         target(FunctionTransformer(np.log1p, inverse_func=np.expm1, inv_kw_args={"where": True})),
         "TransformedTargetRegressor calls numpy.expm1 with arguments",
     ),
-    "a chain of classifiers": (RegressorChain(TREE), "RegressorChain holds something other than regressors"),
-    "outputs of classifiers": (MultiOutputRegressor(TREE), "holds something other than regressors"),
-    "outputs of scores": (MultiOutputClassifier(RidgeClassifier()), "holds classifiers that know no probabilities"),
+    "a chain of classifiers": (RegressorChain(TREE), "RegressorChain contains something other than regressors"),
+    "outputs of classifiers": (MultiOutputRegressor(TREE), "contains something other than regressors"),
+    "outputs of scores": (MultiOutputClassifier(RidgeClassifier()), "contains classifiers without probabilities"),
 }
 MANY = ("a chain of classifiers", "outputs of classifiers", "outputs of scores")
 
@@ -169,7 +172,9 @@ def test_an_unknown_transformer_of_the_target_is_named() -> None:
 
 def test_a_target_in_a_table_of_one_column_is_refused() -> None:
     part = target(StandardScaler()).fit(ROWS, CLASSES.reshape(-1, 1))
-    with pytest.raises(NotPortableError, match="was fitted on a table of one output; a plain column is supported"):
+    with pytest.raises(
+        NotPortableError, match="was fitted on a target table of one column; a one-dimensional target is supported"
+    ):
         compile_steps(part, features())
 
 
@@ -190,7 +195,7 @@ def test_what_holds_a_model_needs_one(part: Any) -> None:
     # As no fit would leave them.
     if hasattr(part, "estimators_"):
         part.estimators_ = [scaler]
-        with pytest.raises(NotPortableError, match="holds something other than regressors"):
+        with pytest.raises(NotPortableError, match="contains something other than regressors"):
             compile_steps(part, features())
         return
     setattr(part, "regressor_" if hasattr(part, "regressor_") else "estimator_", scaler)
@@ -206,7 +211,7 @@ def test_a_selector_that_puts_out_frames_is_refused_where_it_may_not_check(selec
     if isinstance(selector, VarianceThreshold):
         compile_steps(same, features(missing=True))
     else:
-        with pytest.raises(NotPortableError, match="puts out data frames, and then refuses missing"):
+        with pytest.raises(NotPortableError, match="outputs data frames, and may refuse missing"):
             compile_steps(same, features(missing=True))
 
 

@@ -234,7 +234,7 @@ def test_a_stack_of_classes_that_are_text_does_not_compile() -> None:
     last = make_pipeline(OneHotEncoder(), TREE)
     prefit = StackingClassifier([("tree", TREE.fit(X, names))], last, stack_method="predict", cv="prefit")
     prefit.fit(X, Y)
-    with pytest.raises(NotPortableError, match="classes that are no numbers"):
+    with pytest.raises(NotPortableError, match="classes that are not numbers"):
         compile_steps(prefit, schema_of(X))
 
 
@@ -361,7 +361,7 @@ def test_a_package_with_and_without_generated_code_agrees(name: str) -> None:
 def test_a_transformer_in_the_place_of_a_model_does_not_compile() -> None:
     part = VotingRegressor([("line", LinearRegression())]).fit(NUMBERS, TARGET)
     part.estimators_[0] = StandardScaler().fit(NUMBERS)
-    with pytest.raises(NotPortableError, match="StandardScaler, which is no model"):
+    with pytest.raises(NotPortableError, match="StandardScaler, which is not a model"):
         compile_steps(part, schema_of(NUMBERS))
 
 
@@ -380,7 +380,7 @@ def test_ensembles_of_a_single_class_do_not_compile(part: Any) -> None:
 
 def test_a_vote_of_probabilities_takes_classifiers_that_know_them() -> None:
     part = VotingClassifier([("line", Perceptron())], voting="soft").fit(*data.three())
-    with pytest.raises(NotPortableError, match="classifiers that know no probabilities"):
+    with pytest.raises(NotPortableError, match="classifiers without probabilities"):
         compile_steps(part, schema_of(data.three()[0]))
 
 
