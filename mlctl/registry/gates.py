@@ -80,7 +80,8 @@ def check_bounds(bounds: Mapping[str, float], known: Iterable[str] = METRICS) ->
             )
         if (name == "r2" and bound > 1) or (name in ERRORS and bound < 0):
             raise MlctlError(
-                f"The gate {name} = {bound:g} is impossible: {name} is never {'above 1' if name == 'r2' else 'negative'}.",
+                f"The gate {name} = {bound:g} is impossible: "
+                f"{name} is never {'above 1' if name == 'r2' else 'negative'}.",
                 code="gate_invalid",
                 exit_code=ExitCode.USAGE,
                 hint="Correct [gates] in mlctl.toml.",

@@ -218,7 +218,7 @@ class TestAnswers:
         document = answers.to_document([Example((1.0,), self.WANT)])
         assert document["examples"] == [{"features": [1.0], "values": {"waist": 30.0, "weight": 190.0}}]
         assert answers.from_document(json.loads(json.dumps(document))) == [Example((1.0,), self.WANT)]
-        assert answers.told(self.WANT, []) == "waist 30.0, weight 190.0"
+        assert answers.describe(self.WANT, []) == "waist 30.0, weight 190.0"
         assert bench._answer({"prediction": {"waist": 30.0, "weight": 190.0}}, []) == self.WANT
 
     def test_an_answer_is_drawn_with_the_names(self) -> None:
