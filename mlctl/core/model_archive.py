@@ -79,7 +79,7 @@ def import_(project_folder: Path, settings: Settings, path: Path, *, trusted: bo
                     f"belongs to project '{manifest.project}', not '{settings.project}'",
                     f'If it is the same project, set project = "{manifest.project}" in mlctl.toml; nothing was added.',
                 )
-            manifest.check_spelling(data)
+            manifest.check_canonical(data)
             files = _files(path, opened, manifest)
     except OSError as error:
         raise _refused(path, f"cannot be read: {error.strerror}", "Nothing was added.") from None

@@ -1,7 +1,6 @@
-"""``<id>.info.json``: what is known of a version and is no part of its identity.
+"""``<id>.info.json``: facts about a version that are not part of its identity.
 
-It stands outside of the digests, so anything may stand in it: a file that cannot be read costs the times and the
-order, never the version.
+No digest covers this file. If it cannot be read, the times and the order are lost, but the version stays usable.
 """
 
 from dataclasses import asdict, dataclass
@@ -15,16 +14,16 @@ from mlctl.files import canonical_json, read_regular
 from mlctl.registry import strict_json, validation
 
 MAX_BYTES = 1_000_000
-# Far beyond what is ever counted to, and far from where numbers of JSON lose their last digit.
+# Far more versions than anybody trains, and far below 2**53, where JSON numbers lose precision.
 MAX_SEQUENCE = 10**15
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a version came from, as far as is known; no part of its identity.
+    """Where a version came from, as far as is known. It is not part of the identity of the version.
 
-    ``source``: where its data lay; ``base``: the settings it was last trained with, less what flags had
-    changed; ``files``: SHA-256 by path of the files that it was made of.
+    ``source``: the location of the data; ``base``: the settings of the last training without the changes by flags;
+    ``files``: SHA-256 by path of the input files.
     """
 
     source: str | None = None
@@ -37,9 +36,9 @@ UNKNOWN = Origin()
 
 @dataclass(frozen=True)
 class Info:
-    """``created_at`` and ``trained_at``: RFC 3339 times in UTC. ``sequence``: the place in the order of training.
+    """``created_at`` and ``trained_at`` are RFC 3339 times in UTC, ``sequence`` is the position in the training order.
 
-    ``sequence`` is None where an older release wrote the file, or nobody did. ``problem``: why it cannot be read.
+    ``sequence`` is None if there is no file, or an older release wrote it. ``problem``: why the file is unreadable.
     """
 
     created_at: str
@@ -66,22 +65,22 @@ class _Shape(BaseModel):
 
 
 def read(path: Path, folder: Path) -> Info:
-    """What the file at ``path`` says of the version in ``folder``; never raises."""
+    """Read the info file at ``path`` of the version in ``folder``. Never raises."""
     try:
-        found = _Shape.model_validate(strict_json.parsed(read_regular(path, limit=MAX_BYTES)))
-        times = _in_utc(found.created_at), _in_utc(found.trained_at)
+        document = _Shape.model_validate(strict_json.parsed(read_regular(path, limit=MAX_BYTES)))
+        times = _in_utc(document.created_at), _in_utc(document.trained_at)
     except FileNotFoundError:
-        # Copied without it: the folder's own time will do.
+        # The version was copied without its info file: use the time of the folder.
         return Info(_time_of(folder), _time_of(folder))
     except (OSError, ValueError) as error:
-        what = error.strerror if isinstance(error, OSError) else str(error)
-        what = validation.first_problem(error) if isinstance(error, ValidationError) else what
-        return Info(_time_of(folder), _time_of(folder), problem=f"{path.name} cannot be read: {what}.")
-    return Info(*times, found.sequence, Origin(found.source, found.base, found.files))
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        reason = validation.first_problem(error) if isinstance(error, ValidationError) else reason
+        return Info(_time_of(folder), _time_of(folder), problem=f"{path.name} cannot be read: {reason}.")
+    return Info(*times, document.sequence, Origin(document.source, document.base, document.files))
 
 
 def now() -> str:
-    """The time, as these files have it."""
+    """The current time as an RFC 3339 text in UTC."""
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 

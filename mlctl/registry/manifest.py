@@ -1,4 +1,4 @@
-"""``manifest.json``: what a model version is. Its SHA-256 is the version's id."""
+"""``manifest.json``: the content of a model version. Its SHA-256 is the id of the version."""
 
 import platform
 import re
@@ -16,10 +16,10 @@ _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 @dataclass(frozen=True)
 class Manifest:
-    """The facts of a model version. Nothing here tells of a time or a place.
+    """The facts that identify a model version, without times and paths.
 
-    ``files`` maps each file's name to its SHA-256; ``portable`` says whether the pipeline compiled,
-    with ``parity`` (``exact`` or ``close``) or the ``reason`` why not.
+    ``files`` maps the name of each file to its SHA-256. ``portable`` says whether the pipeline compiled, with its
+    ``parity`` (``exact`` or ``close``) or the ``reason`` why it did not.
     """
 
     project: str
@@ -33,44 +33,44 @@ class Manifest:
     files: dict[str, str]
 
     def to_bytes(self) -> bytes:
-        """The canonical JSON whose digest is the id."""
+        """The manifest as canonical JSON; its digest is the id."""
         return canonical_json({"format": FORMAT, **self.__dict__})
 
     @property
     def id(self) -> str:
-        """The version's id: 64 hexadecimal digits."""
+        """The id of the version: 64 hexadecimal digits."""
         return sha256(self.to_bytes())
 
     @classmethod
     def from_document(cls, document: Any) -> "Manifest":
-        """Raises ValueError for a document that is no manifest of this format."""
+        """Convert a JSON document. Raises ValueError if it is not a manifest of this format."""
         if not isinstance(document, dict) or "format" not in document:
             raise ValueError(f"{FILE_NAME} is not an object with a format")
         if document["format"] != FORMAT:
             raise ValueError(f"manifest format {document['format']!r:.40}; this mlctl reads format {FORMAT}")
         names = document.get("files")
-        strange = [name for name in names if not _PLAIN_NAME.fullmatch(name)] if isinstance(names, dict) else []
-        if strange:
-            # A version may come from elsewhere: its names must not lead out of its folder.
-            raise ValueError(f"{strange[0]!r:.100} is not a plain file name")
+        unsafe = [name for name in names if not _PLAIN_NAME.fullmatch(name)] if isinstance(names, dict) else []
+        if unsafe:
+            # A version can come from elsewhere: its file names must not lead out of its folder.
+            raise ValueError(f"{unsafe[0]!r:.100} is not a plain file name")
         validation.check_manifest(document)
         return cls(**{name: document[name] for name in cls.__dataclass_fields__})
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Manifest":
-        """The manifest in a file. Raises ValueError, also for bytes that are not the one spelling of what they say."""
-        found = cls.from_document(strict_json.parsed(data))
-        found.check_spelling(data)
-        return found
+        """Parse the content of ``manifest.json``. Raises ValueError, also for JSON that is not canonical."""
+        manifest = cls.from_document(strict_json.parsed(data))
+        manifest.check_canonical(data)
+        return manifest
 
-    def check_spelling(self, data: bytes) -> None:
-        """Raise ValueError for ``data`` that says the same in other bytes, or more: its digest would not be the id."""
+    def check_canonical(self, data: bytes) -> None:
+        """Raise ValueError if ``data`` is not the canonical form of this manifest: its digest is not the id then."""
         if self.to_bytes() != data:
-            raise ValueError(f"{FILE_NAME} holds more than a manifest, or is not in its canonical form")
+            raise ValueError(f"{FILE_NAME} has additional keys, or is not canonical JSON")
 
 
 def library_versions() -> dict[str, str]:
-    """The versions that a pickled pipeline depends on."""
+    """The installed versions of the libraries that a pickled pipeline depends on."""
     import joblib
     import numpy
     import pandas
@@ -88,5 +88,5 @@ def library_versions() -> dict[str, str]:
 
 
 def platform_tag() -> str:
-    """Operating system and processor: floating-point libraries differ between them."""
+    """Operating system and processor, because floating-point results differ between them."""
     return f"{sys.platform}-{platform.machine()}"

@@ -1,4 +1,4 @@
-"""The files that a model version was made of, so that a change in one is seen without training again."""
+"""Digests of the input files of a model version, which show a change without training again."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,15 +6,15 @@ from pathlib import Path
 from mlctl.files import sha256_of_file
 from mlctl.settings import Settings
 
-_ELSEWHERE = ("-", "s3://")
+_NOT_LOCAL = ("-", "s3://")
 
 
 def fingerprints(settings: Settings, folder: Path) -> dict[str, str] | None:
-    """SHA-256 by path of the data and of the user's own pipeline module, as they are now.
+    """The current SHA-256 by path of the data file and of the user's pipeline module.
 
-    None where the data is neither a file here nor a built-in set: then only reading it would tell.
+    None if the data is neither a local file nor a built-in dataset: only reading it can show a change.
     """
-    if settings.data.source.startswith(_ELSEWHERE):
+    if settings.data.source.startswith(_NOT_LOCAL):
         return None
     candidates = [settings.data.source]
     if settings.model.pipeline:
@@ -23,7 +23,7 @@ def fingerprints(settings: Settings, folder: Path) -> dict[str, str] | None:
 
 
 def changed_code(recorded: Mapping[str, str] | None, folder: Path) -> list[str]:
-    """The modules of the project among ``recorded`` that are not what they were: a version runs them as they are."""
+    """The recorded modules of the project that have changed since; a version runs their current code."""
     return [
         name
         for name, digest in (recorded or {}).items()

@@ -1,9 +1,9 @@
 """The registry: the only reader and writer of ``artifacts/<project>/``.
 
-A version is a folder named by its id. It is written under a temporary name and renamed, so it is
-whole or absent. What is not part of the identity (times, the order of training) stands beside it in
-``<id>.info.json``. The folder may come from elsewhere: no symbolic link
-below ``artifacts`` is followed, and none out of the project.
+A version is a folder named after its id. It is written under a temporary name and then renamed, so it is either
+complete or absent. ``<id>.info.json`` beside it holds what is not part of the identity: times and the training
+order. The folder can come from elsewhere, so the registry follows no symbolic link below ``artifacts``, and none
+that leads out of the project.
 """
 
 import os
@@ -35,14 +35,14 @@ LATEST = "latest"
 PREVIOUS = "previous"
 _TEMPORARY = ".new-"
 _LOCK = ".lock"
-# A version is written in a second.
+# Writing a version takes about a second.
 _LOCK_SECONDS = 60.0
 _INFO = ".info.json"
 _ID = re.compile("[0-9a-f]{64}")
 
 
 class Registry:
-    """The versions of one project. ``report`` gets a warning where ``latest`` or ``previous`` passes over a version."""
+    """The versions of one project. ``report`` gets a warning if ``latest`` or ``previous`` skips a version."""
 
     def __init__(self, project_folder: Path, project: str, report: Report = silent) -> None:
         self.folder = project_folder / FOLDER / project
@@ -50,23 +50,23 @@ class Registry:
         self._report = report
 
     def versions(self) -> list[ModelVersion]:
-        """All versions, readable or not, the newest first; one that was trained again counts as new.
+        """All versions, readable or not, the newest first. Training a version again makes it the newest.
 
-        The order is the recorded one; versions of releases that recorded none come last, by time. Raises MlctlError
-        (exit 3) where the folder is a symbolic link that is not followed.
+        The order is the recorded training order. Versions without a record come last, ordered by time. Raises
+        MlctlError (exit 3) if the folder is a symbolic link that mlctl does not follow.
         """
         self._refuse_links()
         try:
-            names = [each.name for each in self.folder.iterdir() if _ID.fullmatch(each.name)]
+            names = [path.name for path in self.folder.iterdir() if _ID.fullmatch(path.name)]
         except FileNotFoundError:
             return []
-        found = [self._version(name) for name in names]
-        return sorted(found, key=lambda each: (each.sequence or 0, each.trained_at, each.id), reverse=True)
+        versions = [self._version(name) for name in names]
+        return sorted(versions, key=lambda item: (item.sequence or 0, item.trained_at, item.id), reverse=True)
 
     def get(self, reference: str = LATEST) -> ModelVersion:
-        """The version that an id, the beginning of one, ``latest`` or ``previous`` names.
+        """The version for an id, the beginning of an id, ``latest`` or ``previous``.
 
-        ``latest`` is the newest that is readable, ``previous`` the one before it. Raises MlctlError (exit 6).
+        ``latest`` is the newest readable version, ``previous`` the readable one before it. Raises MlctlError (exit 6).
         """
         versions = self.versions()
         if not versions:
@@ -81,30 +81,30 @@ class Registry:
         matching = [version for version in versions if reference and version.id.startswith(reference.lower())]
         if len(matching) == 1:
             return matching[0]
-        what = f"{len(matching)} model versions begin" if matching else "No model version begins"
+        matches = f"{len(matching)} model versions begin" if matching else "No model version begins"
         raise MlctlError(
-            f"{what} with '{reference}'.",
+            f"{matches} with '{reference}'.",
             code="version_ambiguous" if matching else "version_not_found",
             exit_code=ExitCode.NOT_FOUND,
-            hint="Give more characters of the id." if matching else "`mlctl models` lists what there is.",
+            hint="Use more characters of the id." if matching else "`mlctl models` lists the versions.",
         )
 
     def _newest(self, versions: list[ModelVersion], reference: str) -> ModelVersion:
-        wanted = 1 if reference == LATEST else 2
+        position = 1 if reference == LATEST else 2
         readable: list[ModelVersion] = []
         for version in versions:
             problem = version.unreadable
             if problem is None:
                 readable.append(version)
-                if len(readable) == wanted:
+                if len(readable) == position:
                     return version
             else:
                 self._report(Event("warning", "models", f"{reference} skips a version: {problem}"))
         if not readable:
-            # What reads it tells what is wrong with it.
+            # Reading this version raises the error that explains its problem.
             return versions[0]
         raise MlctlError(
-            f"There is only one model version, {readable[0].id[:12]}, and none before it.",
+            f"There is only one model version, {readable[0].id[:12]}, so there is no previous one.",
             code="version_not_found",
             exit_code=ExitCode.NOT_FOUND,
             hint="Train another, such as `mlctl train -p n_estimators=300`.",
@@ -116,37 +116,37 @@ class Registry:
         files: Mapping[str, bytes],
         origin: Origin = UNKNOWN,
     ) -> tuple[ModelVersion, bool]:
-        """Add a version, which is the latest then; ``(version, False)`` when it was there already, byte for byte.
+        """Add a version as the latest one. Returns ``(version, False)`` if the same version already exists.
 
-        One that is there but damaged is replaced. ``files`` are its files without the manifest. Raises OSError when
-        the disk refuses; then nothing is left of it.
+        A damaged version with the same id is replaced. ``files`` are the files without the manifest. Raises OSError if
+        the disk write fails; the incomplete version is removed.
         """
         self._refuse_links()
         self.folder.mkdir(parents=True, exist_ok=True)
         with self._lock():
             self._sweep()
-            there = self._version(manifest.id)
-            sequence = min(1 + max((each.sequence or 0 for each in self.versions()), default=0), MAX_SEQUENCE)
+            existing = self._version(manifest.id)
+            sequence = min(1 + max((version.sequence or 0 for version in self.versions()), default=0), MAX_SEQUENCE)
             now = infos.now()
-            intact = there.path.is_dir() and not there.problems()
-            created_at = there.created_at if intact else now
+            intact = existing.path.is_dir() and not existing.problems()
+            created_at = existing.created_at if intact else now
             path = self._info_path(manifest.id)
             if path.is_dir() and not path.is_symlink():
                 self._move_away(path)
-            # Before the version: of a writer that is killed between the two, a note without a version is left.
+            # Written before the version: a writer killed in between leaves only an info file, which _sweep removes.
             write_atomic(path, Info(created_at, now, sequence, origin).to_bytes())
             if not intact:
                 try:
                     with errors_named(self.folder):
-                        self._write_folder(there.path, {**files, manifests.FILE_NAME: manifest.to_bytes()})
+                        self._write_folder(existing.path, {**files, manifests.FILE_NAME: manifest.to_bytes()})
                 except BaseException:
-                    if not os.path.lexists(there.path):
+                    if not os.path.lexists(existing.path):
                         path.unlink(missing_ok=True)
                     raise
         return self._version(manifest.id), not intact
 
     def delete(self, version: ModelVersion) -> None:
-        """Remove a version: it is renamed away first, so that at no moment half of it is there."""
+        """Delete a version. It is renamed first, so that no reader sees a part of it."""
         self._refuse_links()
         with self._lock():
             self._sweep()
@@ -171,19 +171,19 @@ class Registry:
             raise
 
     def _remove(self, path: Path) -> None:
-        """Remove what may be there, of whatever kind."""
+        """Remove a file, link or folder, if it exists."""
         if path.is_dir() and not path.is_symlink():
             self._move_away(path)
         else:
             path.unlink(missing_ok=True)
 
     def _move_away(self, path: Path) -> None:
-        doomed = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=self.folder))
-        path.rename(doomed / path.name)
-        shutil.rmtree(doomed, ignore_errors=True)
+        trash = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=self.folder))
+        path.rename(trash / path.name)
+        shutil.rmtree(trash, ignore_errors=True)
 
     def _sweep(self) -> None:
-        """Remove what killed writers left. Every writer holds the lock, so none of it belongs to a live one."""
+        """Remove leftovers of killed writers. Every writer holds the lock, so no leftover belongs to a running one."""
         for leftover in self.folder.glob(f"{_TEMPORARY}*"):
             if leftover.is_symlink() or not leftover.is_dir():
                 leftover.unlink(missing_ok=True)
@@ -196,15 +196,15 @@ class Registry:
                 self._remove(path)
 
     def _lock(self) -> AbstractContextManager[None]:
-        """The lock of whoever writes or deletes. Raises MlctlError (exit 1, ``lock_timeout``) after a minute.
+        """The lock for writing and deleting. Raises MlctlError (exit 1, ``lock_timeout``) after a minute.
 
-        At once where the process that holds it is stopped.
+        If the process that holds the lock is stopped, it raises immediately.
         """
-        # Only here: what reads versions, completion for one, is to be quick.
+        # Imported here to keep readers, such as shell completion, fast.
         from mlctl.stages.locking import holding
 
         def waiting(holder: str) -> None:
-            text = f"The model versions are being changed by {holder}: waiting for it to end, at most a minute."
+            text = f"Waiting at most a minute for {holder}, which is changing the model versions."
             self._report(Event("note", "lock", text))
 
         path = self.folder / _LOCK
@@ -213,10 +213,10 @@ class Registry:
         return holding(FileLock(path), _LOCK_SECONDS, waiting=waiting)
 
     def _refuse_links(self) -> None:
-        """Below ``artifacts`` nothing may be a link, and no link at ``artifacts`` may lead out of the project.
+        """Refuse links below ``artifacts``, and a link at ``artifacts`` that leads out of the project.
 
-        In a folder from elsewhere it could lead to the versions of another project: those would be pruned, and what is
-        trained here would be the latest there. Who owns the link tells nothing: whoever unpacks an archive owns it.
+        In a folder from elsewhere, a link could lead to the versions of another project: `prune` would delete them,
+        and `train` would add to them. The owner of a link proves nothing: whoever unpacks an archive owns its links.
         """
         refuse_links_out(self.folder.parents[1], self.folder, "Remove the link, or move the whole project.")
         if self.folder.is_symlink():
@@ -227,14 +227,14 @@ class Registry:
 
     def _version(self, version_id: str) -> ModelVersion:
         path = self.folder / version_id
-        found = infos.read(self._info_path(version_id), path)
-        version = ModelVersion(version_id, path, found.created_at, found.trained_at)
-        return replace(version, origin=found.origin, sequence=found.sequence, info_problem=found.problem)
+        info = infos.read(self._info_path(version_id), path)
+        version = ModelVersion(version_id, path, info.created_at, info.trained_at)
+        return replace(version, origin=info.origin, sequence=info.sequence, info_problem=info.problem)
 
 
 def _refused(path: Path, why: str) -> MlctlError:
     return MlctlError(
-        f"{path} {why}; it is not followed.",
+        f"{path} {why}; mlctl does not follow it.",
         code="link_refused",
         exit_code=ExitCode.BAD_INPUT,
         hint="Remove it.",

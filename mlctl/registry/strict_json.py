@@ -1,4 +1,4 @@
-"""JSON from elsewhere, read strictly: what passes can be written, compared and shown by any command."""
+"""Strict JSON parser for files that can come from elsewhere, with limits."""
 
 import json
 import math
@@ -6,28 +6,32 @@ import re
 from typing import Any, NoReturn
 
 MAX_DEPTH = 40
-# In memory a value takes many times the bytes of its text, and an archive packs millions of them into kilobytes.
+# A value takes far more memory than its text, and an archive compresses millions of values into kilobytes.
 MAX_VALUES = 10_000_000
 MAX_NAMES = 1_000_000
-# A whole number with more digits is not a float64 either.
+# A whole number with more digits does not fit in a float64.
 _MAX_DIGITS = 308
-# Also the last one, if it does not end: else the search would begin again at each quote in it.
+# Matches an unterminated last string too; otherwise the search would restart at each quote in it.
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def parsed(data: bytes, max_depth: int = MAX_DEPTH) -> Any:
-    """The JSON document in ``data``.
+    """Parse the JSON document in ``data``.
 
-    Raises ValueError for what is not JSON in UTF-8, NaN, numbers that are no float64, a name that stands twice in an
-    object, text that is no Unicode, more than ``max_depth`` levels, and more values than a version can need.
+    Raises ValueError for anything that is not JSON in UTF-8, for NaN, numbers outside of float64, duplicate names in
+    an object, invalid Unicode, more than ``max_depth`` levels, and more values than MAX_VALUES or MAX_NAMES.
     """
-    # Within strings these characters count for nothing, but most documents are too small for that to matter.
+    # Characters within strings do not count. Most documents are small enough without removing the strings.
     if _is_large(data) and _is_large(_STRING.sub(b"", data)):
         raise ValueError(f"it holds more than {MAX_VALUES:,} values, or {MAX_NAMES:,} names, objects and lists")
     try:
         document = json.loads(
-            data.decode(), object_pairs_hook=_unique, parse_constant=_refuse, parse_int=_whole, parse_float=_finite
+            data.decode(),
+            object_pairs_hook=_reject_duplicates,
+            parse_constant=_reject_constant,
+            parse_int=_parse_int,
+            parse_float=_parse_float,
         )
     except RecursionError:
         raise ValueError(f"it is nested more than {max_depth} levels deep") from None
@@ -51,35 +55,35 @@ def _is_large(data: bytes) -> bool:
 def _check_depth(document: Any, max_depth: int) -> None:
     level = [document] if isinstance(document, dict | list) else []
     for _ in range(max_depth):
-        inner: list[Any] = []
+        next_level: list[Any] = []
         for container in level:
             children = container.values() if isinstance(container, dict) else container
-            inner += [each for each in children if isinstance(each, dict | list)]
-        level = inner
+            next_level += [child for child in children if isinstance(child, dict | list)]
+        level = next_level
         if not level:
             return
     raise ValueError(f"it is nested more than {max_depth} levels deep")
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+def _reject_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) != len(pairs):
         raise ValueError("a name appears twice in an object")
-    return found
+    return document
 
 
-def _whole(text: str) -> int:
+def _parse_int(text: str) -> int:
     if len(text) > _MAX_DIGITS:
         raise ValueError(f"a number has {len(text)} digits")
     return int(text)
 
 
-def _finite(text: str) -> float:
+def _parse_float(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
         raise ValueError("a number does not fit in a float64")
     return number
 
 
-def _refuse(text: str) -> NoReturn:
+def _reject_constant(text: str) -> NoReturn:
     raise ValueError(f"{text} is not a JSON number")

@@ -1,9 +1,8 @@
-"""Which pickles may be opened: those of versions that this user made or trusted on this machine.
+"""Records which versions this user made or trusted on this machine; mlctl opens no other pickle.
 
-A pickle is a program, and a version whose digests all agree may still come from anybody. The records are kept in the
-user's own state folder, never in the project's, and keyed by the version's id, which pins every byte. A pickle made by
-a pipeline of the user's own also runs modules of the project's folder, which the id does not pin: their digests stand
-in the record.
+A pickle is a program, and matching digests do not show who made a version. The records are in the state folder of the
+user, never in the project. Their key is the version id, which fixes every byte of the version. The pickle of a custom
+pipeline also runs modules of the project folder, which the id does not cover, so the record has their digests.
 """
 
 import io
@@ -36,7 +35,7 @@ _MAX_BYTES = 16_000_000
 
 @dataclass(frozen=True)
 class Trusted:
-    """A record: the dotted ``names`` that a pickle imports, SHA-256 by path of the project's ``modules`` for them."""
+    """A record: the dotted ``names`` that a pickle imports, and SHA-256 by path of its project ``modules``."""
 
     names: tuple[str, ...]
     modules: Mapping[str, str]
@@ -51,16 +50,16 @@ class _Shape(BaseModel):
 
 
 def record(version_id: str, pickled: bytes, project_folder: Path) -> Trusted:
-    """Record that the user trusts a version, whose ``model.joblib`` is ``pickled``, with the project's modules of now.
+    """Record that the user trusts a version with its ``model.joblib`` (``pickled``) and the current project modules.
 
-    Raises MlctlError (exit 1) where the user's state folder cannot be written, or a module cannot be read.
+    Raises MlctlError (exit 1) if the state folder is not writable, or a module is not readable.
     """
     try:
-        # A module that training imported by other means than a statement is known now, and never again.
+        # Only now are the modules known that training imported dynamically.
         names = (*_imported_names(pickled, project_folder), *module_digests.imported(project_folder))
-        made = Trusted(names, module_digests.fingerprints(names, project_folder))
+        trusted = Trusted(names, module_digests.fingerprints(names, project_folder))
         folder = private_folder(state_folder() / FOLDER)
-        document = {"format": FORMAT, "names": list(made.names), "modules": dict(made.modules)}
+        document = {"format": FORMAT, "names": list(trusted.names), "modules": dict(trusted.modules)}
         write_atomic(folder / f"{version_id}.json", canonical_json(document), mode=0o600)
     except OSError as error:
         raise MlctlError(
@@ -70,34 +69,34 @@ def record(version_id: str, pickled: bytes, project_folder: Path) -> Trusted:
             exit_code=ExitCode.UNEXPECTED,
             hint=f"Set {STATE_VARIABLE} to a folder that only you can write to.",
         ) from error
-    if _read(version_id) != made:
+    if _read(version_id) != trusted:
         raise MlctlError(
-            f"mlctl cannot record that you trust model version {version_id[:12]}: the record in {folder} does not "
-            "count, because it is too large, or a symbolic link leads to it.",
+            f"mlctl cannot record that you trust model version {version_id[:12]}: the record in {folder} is "
+            "invalid, because it is too large, or a symbolic link leads to it.",
             code="trust_not_recorded",
             exit_code=ExitCode.UNEXPECTED,
             hint=f"Remove the link, or set {STATE_VARIABLE} to a folder that only you can write to.",
         )
-    return made
+    return trusted
 
 
 def remember(version_id: str, pickled: bytes, project_folder: Path, report: Report) -> None:
-    """The same of a version that was just made: where it cannot be recorded, there is a warning, and the version."""
+    """Record trust in a version that was just trained. Reports a warning instead of raising an error."""
     try:
         record(version_id, pickled, project_folder)
     except MlctlError as error:
-        words = f"{error.message} Before `mlctl evaluate` can open it, run `mlctl models trust {version_id[:12]}`."
-        report(Event("warning", "models", words))
+        text = f"{error.message} Before `mlctl evaluate` can open it, run `mlctl models trust {version_id[:12]}`."
+        report(Event("warning", "models", text))
 
 
 def check(version_id: str, project_folder: Path) -> Trusted:
-    """The record of a version whose pickle may be opened.
+    """The record of a version whose pickle mlctl may open.
 
-    Raises MlctlError (exit 4): ``version_not_trusted`` where there is none, ``code_changed`` where a module of the
-    project that it would import is not what it was.
+    Raises MlctlError (exit 4): ``version_not_trusted`` if there is no record, ``code_changed`` if a project module that
+    the pickle imports has changed.
     """
-    found = _read(version_id)
-    if found is None:
+    trusted = _read(version_id)
+    if trusted is None:
         raise MlctlError(
             f"Model version {version_id[:12]} was neither trained nor trusted by you on this machine, and its "
             "model.joblib is a pickle: opening it runs the code in it.",
@@ -106,7 +105,7 @@ def check(version_id: str, project_folder: Path) -> Trusted:
             hint=f"If you trust its source, run `mlctl models trust {version_id[:12]}`. Otherwise train it again here.",
         )
     try:
-        now = module_digests.fingerprints(found.names, project_folder)
+        now = module_digests.fingerprints(trusted.names, project_folder)
     except OSError as error:
         raise MlctlError(
             f"{error.filename}, which model version {version_id[:12]} runs, cannot be read: {error.strerror}.",
@@ -114,8 +113,8 @@ def check(version_id: str, project_folder: Path) -> Trusted:
             exit_code=ExitCode.VERIFICATION,
             hint="Restore the file, or its permissions.",
         ) from None
-    # One that is gone runs nothing: opening the pickle will tell that it is missing.
-    changed = sorted(path for path, digest in now.items() if found.modules.get(path) != digest)
+    # A missing module runs nothing: opening the pickle reports it.
+    changed = sorted(path for path, digest in now.items() if trusted.modules.get(path) != digest)
     if changed:
         raise MlctlError(
             f"{changed[0]}, which model version {version_id[:12]} runs when it is opened, has changed since "
@@ -124,13 +123,13 @@ def check(version_id: str, project_folder: Path) -> Trusted:
             exit_code=ExitCode.VERIFICATION,
             hint=f"Run `mlctl train` again, or `mlctl models trust {version_id[:12]}` if you accept the change.",
         )
-    return found
+    return trusted
 
 
-def opened(version_id: str, pickled: bytes, project_folder: Path) -> Any:
-    """What the pickle of a version holds, which must be trusted: see ``check``, whose errors it raises too.
+def load_pickle(version_id: str, pickled: bytes, project_folder: Path) -> Any:
+    """Load the pickle of a trusted version.
 
-    Raises MlctlError (exit 4), ``code_missing``, where it cannot be opened.
+    Raises the errors of ``check``, and MlctlError (exit 4, ``code_missing``) if the pickle cannot be loaded.
     """
     trusted = check(version_id, project_folder)
     import joblib
@@ -139,30 +138,30 @@ def opened(version_id: str, pickled: bytes, project_folder: Path) -> Any:
         try:
             return joblib.load(io.BytesIO(pickled))
         except (Exception, SystemExit) as error:
-            # The project's own module runs now, and may raise anything.
+            # The code of the project runs here, and can raise any exception.
             raise MlctlError(
                 f"Model version {version_id[:12]} cannot be opened, because its code is missing or fails: "
                 f"{type(error).__name__}: {first_line(error)}.",
                 code="code_missing",
                 exit_code=ExitCode.VERIFICATION,
-                hint="Its pipeline comes from a module of the project. Restore that module in the project folder.",
+                hint="Its pipeline uses a module of the project. Restore that module in the project folder.",
             ) from error
 
 
 def unrecognised(pickled: bytes) -> tuple[str, ...] | None:
-    """What a pickle names beyond what a fitted model of scikit-learn consists of; None where it cannot be audited."""
-    found = _audited(pickled)
-    return None if found is None else (*found.dangerous, *found.unknown)
+    """The names in a pickle that are no part of a scikit-learn model; None if the pickle cannot be audited."""
+    audit = _audit(pickled)
+    return None if audit is None else (*audit.dangerous, *audit.unknown)
 
 
 def _read(version_id: str) -> Trusted | None:
-    """The record of a version; None where there is none, or one that is not this user's alone."""
+    """The record of a version; None if there is none, or others than this user can write to it."""
     folder = state_folder() / FOLDER
     path = folder / f"{version_id}.json"
     try:
-        for each in (folder, path):
-            found = each.lstat()
-            if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o022:
+        for location in (folder, path):
+            status = location.lstat()
+            if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o022:
                 return None
         document = _Shape.model_validate(strict_json.parsed(read_regular(path, limit=_MAX_BYTES)))
     except (OSError, ValueError):
@@ -171,12 +170,12 @@ def _read(version_id: str) -> Trusted | None:
 
 
 def _imported_names(pickled: bytes, project_folder: Path) -> tuple[str, ...]:
-    """The dotted names that opening a pickle imports; of one that cannot be audited, all modules of the project."""
-    found = _audited(pickled)
-    return tuple(module_digests.importable(project_folder)) if found is None else found.types
+    """The dotted names that a pickle imports; if it cannot be audited, all modules of the project."""
+    audit = _audit(pickled)
+    return tuple(module_digests.importable(project_folder)) if audit is None else audit.types
 
 
-def _audited(pickled: bytes) -> "Audit | None":
+def _audit(pickled: bytes) -> "Audit | None":
     from mlctl import pickle_audit
 
     with scratch_folder() as folder:
@@ -189,16 +188,16 @@ def _audited(pickled: bytes) -> "Audit | None":
 
 
 def recorded_modules(version_id: str) -> Mapping[str, str]:
-    """SHA-256 by path of the project's modules that a version may import; none for one without a record."""
-    found = _read(version_id)
-    return found.modules if found else {}
+    """SHA-256 by path of the project modules that a version may import; empty without a record."""
+    trusted = _read(version_id)
+    return trusted.modules if trusted else {}
 
 
 @contextmanager
 def modules_of(version_id: str, project_folder: Path) -> Iterator[None]:
-    """Within it, the modules of the project can be imported that a version needs, as they were; for most it has none.
+    """Make the project modules in the record of a version importable within the block.
 
-    A version without a record has none either.
+    Most versions need none. A version without a record gets none.
     """
     with _modules(recorded_modules(version_id), project_folder):
         yield

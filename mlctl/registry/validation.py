@@ -1,6 +1,7 @@
-"""The shapes of a version's JSON documents: a version may come from elsewhere, and digests say nothing of types.
+"""Pydantic models that validate the JSON documents of a version.
 
-Each rule is one that some command relies on; docs/FORMAT.md has the meanings. Keys that are not named here pass.
+A version can come from elsewhere, and digests do not check types. Some command relies on each rule here;
+docs/FORMAT.md describes the keys. Unknown keys are allowed.
 """
 
 import math
@@ -13,7 +14,7 @@ from mlctl.registry.gates import METRICS
 from mlctl.settings import Name
 
 REQUIRED_FILES = ("model.joblib", "schema.json", "metrics.json", "split.json", "golden.json", "heldout.json")
-# Those of a version that compiles; the second one only where the model is small.
+# The files of a version that compiles. Only small models have the second one.
 COMPILED_FILES = ("model.safetensors", "generated.py")
 DOCUMENTS = tuple(name for name in REQUIRED_FILES if name.endswith(".json"))
 
@@ -22,7 +23,7 @@ Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 Label = bool | int | Number | str
-# Only the first thing wrong is told: pydantic would keep a record of hundreds of bytes for each of millions.
+# fail_fast: pydantic would otherwise keep hundreds of bytes for each error in a list of millions.
 _Item = TypeVar("_Item")
 Items = Annotated[list[_Item], Field(fail_fast=True)]
 Value = bool | int | Number | str | None
@@ -83,14 +84,14 @@ class ManifestShape(_Shape):
         required = (*REQUIRED_FILES, *(COMPILED_FILES[:1] if self.portable.compiled else ()))
         known = (*REQUIRED_FILES, *(COMPILED_FILES if self.portable.compiled else ()))
         missing = [name for name in required if name not in self.files]
-        strange = [name for name in self.files if name not in known]
+        unexpected = [name for name in self.files if name not in known]
         if missing:
             raise ValueError(f"it does not list {missing[0]}")
-        if strange:
-            raise ValueError(f"it lists {strange[0]!r}, which is not a file of such a model version")
+        if unexpected:
+            raise ValueError(f"it lists {unexpected[0]!r}, which is not a file of a model version")
         for library in ("python", "scikit-learn"):
             if library not in self.libraries:
-                raise ValueError(f"it names no version of {library}")
+                raise ValueError(f"it has no version of {library}")
         return self
 
 
@@ -185,12 +186,12 @@ class _Measured(_Shape):
 
     @model_validator(mode="after")
     def _metrics_are_numbers(self) -> "_Measured":
-        found = self.model_extra or {}
+        metrics = self.model_extra or {}
         for name in METRICS:
-            # True is a number in Python alone.
-            if name in found and (type(found[name]) not in (int, float) or not math.isfinite(found[name])):
+            # Not isinstance: True is an int in Python.
+            if name in metrics and (type(metrics[name]) not in (int, float) or not math.isfinite(metrics[name])):
                 raise ValueError(f"{name} is not a finite number")
-        if not any(name in found for name in ("accuracy", "r2", "mae")):
+        if not any(name in metrics for name in ("accuracy", "r2", "mae")):
             raise ValueError("there is neither accuracy nor r2 nor mae")
         for name, fold in (self.cv or {}).items():
             if not isinstance(fold, int) and not _is_summary(fold):
@@ -202,7 +203,7 @@ def _is_summary(fold: object) -> bool:
     if not isinstance(fold, dict):
         return False
     numbers = [fold.get("mean"), fold.get("std"), *(fold["scores"] if isinstance(fold.get("scores"), list) else [None])]
-    return all(type(each) in (int, float) and math.isfinite(each) for each in numbers)
+    return all(type(number) in (int, float) and math.isfinite(number) for number in numbers)
 
 
 class _Split(_Shape):
@@ -226,7 +227,7 @@ class ExamplesShape(_Shape):
     examples: Annotated[Items[_Example], Field(min_length=1)]
 
     def check_against(self, schema: SchemaShape) -> None:
-        """Raise ValueError for an example that is not one of a model with this schema."""
+        """Raise ValueError for an example that does not match the schema."""
         target = schema.target
         for number, example in enumerate(self.examples):
             if len(example.features) != len(schema.features):
@@ -254,30 +255,30 @@ _SHAPES: dict[str, type[_Shape]] = {
 
 
 def check_manifest(document: Any) -> None:
-    """Raise ValueError for a document that is no manifest."""
+    """Raise ValueError for a document that is not a manifest."""
     _validated(ManifestShape, document)
 
 
 def check_document(name: str, document: Any, schema: Callable[[], Any]) -> None:
-    """Raise ValueError for a document that is not what the version's file ``name`` holds.
+    """Raise ValueError if ``document`` is not valid content of the file ``name``.
 
-    ``schema``: gives the version's schema, which examples must fit.
+    ``schema`` returns the schema of the version, which examples must match.
     """
     shape = _SHAPES.get(name)
     if shape is None:
         return
-    found = _validated(shape, document)
-    if isinstance(found, ExamplesShape):
-        found.check_against(SchemaShape.model_validate(schema()))
+    validated = _validated(shape, document)
+    if isinstance(validated, ExamplesShape):
+        validated.check_against(SchemaShape.model_validate(schema()))
 
 
 def first_problem(error: ValidationError) -> str:
-    """The first problem in a line of printable text: keys of the document stand in it."""
+    """The first problem as one line of printable text. Keys of the document can be part of it."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     place = ".".join(str(part) for part in first["loc"])[:100]
     message = first["msg"].removeprefix("Value error, ")
-    told = (f"{place}: {message}" if place else message)[:200]
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in told)
+    text = (f"{place}: {message}" if place else message)[:200]
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 def _validated(shape: type[_Found], document: Any) -> _Found:

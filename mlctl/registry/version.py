@@ -1,4 +1,4 @@
-"""One model version on disk: every byte that is read from it has matched its SHA-256 first."""
+"""One model version on disk. Every file is compared with its SHA-256 before it is used."""
 
 import errno
 import fcntl
@@ -18,11 +18,11 @@ from mlctl.registry import strict_json, trust, validation
 from mlctl.registry.info import UNKNOWN, Origin
 from mlctl.registry.manifest import Manifest
 
-# The largest that a manifest can be; those of mlctl have a few thousand bytes.
+# The size limit of a manifest. Manifests of mlctl have a few thousand bytes.
 MAX_MANIFEST_BYTES = 4_000_000
-# A larger file is no part of a version: a folder from elsewhere may hold terabytes that take no place on disk.
+# The size limit of a file. A folder from elsewhere can have sparse files of terabytes.
 MAX_FILE_BYTES = 16 * 1024**3
-# The other documents: `strict_json` bounds how many values they hold.
+# The size limit of the other documents; `strict_json` limits their number of values.
 MAX_DOCUMENT_BYTES = 256 * 1024**2
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -31,8 +31,8 @@ _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 class ModelVersion:
     """One version on disk. ``created_at`` and ``trained_at`` are RFC 3339 times in UTC.
 
-    ``sequence``: its place in the order of training, where one is recorded. ``info_problem``: why its info file, which
-    tells these, cannot be read.
+    ``sequence``: its position in the training order, if it is recorded. ``info_problem``: why its info file, which has
+    these values, cannot be read.
     """
 
     id: str
@@ -45,13 +45,13 @@ class ModelVersion:
 
     @property
     def project_folder(self) -> Path:
-        """The folder of the project that the version lies in."""
+        """The folder of the project that contains the version."""
         return self.path.parents[2]
 
     @cached_property
     def manifest(self) -> Manifest:
-        """The manifest, after its digest matched the id. Raises MlctlError (exit 4)."""
-        with self._refusals(manifests.FILE_NAME):
+        """The manifest. Raises MlctlError (exit 4) if its digest is not the id, or it is invalid."""
+        with self._read_errors(manifests.FILE_NAME):
             data = read_regular(self.path / manifests.FILE_NAME, limit=MAX_MANIFEST_BYTES)
         if sha256(data) != self.id:
             raise self._changed(manifests.FILE_NAME)
@@ -61,15 +61,15 @@ class ModelVersion:
             raise self._unreadable(str(error)) from None
 
     def read(self, name: str) -> bytes:
-        """The bytes of one file, after their SHA-256 matched the manifest. Raises MlctlError (exit 4)."""
-        # Twice, since a file is held in memory only if it is the one of the version.
+        """The bytes of one file. Raises MlctlError (exit 4) if their SHA-256 is not the one in the manifest."""
+        # Read twice: a file is only loaded into memory after its digest has matched.
         data = self._bytes(name, limit=self._check(name))
         if sha256(data) != self.manifest.files.get(name):
             raise self._changed(name)
         return data
 
     def read_json(self, name: str) -> Any:
-        """The content of one JSON file, verified like ``read``, and in the shape that FORMAT.md gives it."""
+        """The content of one JSON file, verified like ``read`` and validated against docs/FORMAT.md."""
         data = self.read(name)
         try:
             document = strict_json.parsed(data)
@@ -80,7 +80,7 @@ class ModelVersion:
 
     @property
     def unreadable(self) -> str | None:
-        """Why the version is none: its manifest, or a file that is not there. Digests of large files are not taken."""
+        """Why the manifest is unreadable or a file is missing; None if neither. Does not check the digests of files."""
         try:
             names = [*self.manifest.files]
         except MlctlError as error:
@@ -95,7 +95,7 @@ class ModelVersion:
 
     @property
     def trusted(self) -> bool:
-        """Whether ``load_pipeline`` would open the pickle as far as trust goes; never raises."""
+        """Whether this user made or trusted the version on this machine. Never raises."""
         try:
             trust.check(self.id, self.project_folder)
         except MlctlError:
@@ -105,49 +105,50 @@ class ModelVersion:
     def load_pipeline(self) -> Any:
         """The fitted scikit-learn pipeline.
 
-        The pickle is opened only if this user made or trusted the version on this machine, every byte of it matched and
-        the library versions agree: a pickle is a program, and scikit-learn promises nothing across versions. Raises
-        MlctlError (exit 4).
+        A pickle is a program, and scikit-learn does not support pickles of other versions
+        (https://scikit-learn.org/stable/model_persistence.html). The pickle is therefore opened only if this user made
+        or trusted the version on this machine, all digests match, and the library versions agree. Raises MlctlError
+        (exit 4).
         """
         self.check()
         pickled = self.read("model.joblib")
-        here, there = manifests.library_versions(), self.manifest.libraries
-        for name in there:
-            if _series(name, here.get(name, "")) != _series(name, there[name]):
+        installed, required = manifests.library_versions(), self.manifest.libraries
+        for name in required:
+            if _compatible_part(name, installed.get(name, "")) != _compatible_part(name, required[name]):
                 raise MlctlError(
-                    f"Model version {self.id[:12]} was trained with {name} {there[name]}; "
-                    f"installed here is {here.get(name, 'none')}.",
+                    f"Model version {self.id[:12]} was trained with {name} {required[name]}; "
+                    f"the installed version is {installed.get(name, 'none')}.",
                     code="library_mismatch",
                     exit_code=ExitCode.VERIFICATION,
-                    hint=f"Install {name}=={there[name]}, or run `mlctl train` to make a version with those installed.",
+                    hint=f"Install {name}=={required[name]}, or run `mlctl train` again with the installed versions.",
                 )
-        return trust.opened(self.id, pickled, self.project_folder)
+        return trust.load_pickle(self.id, pickled, self.project_folder)
 
     def problems(self) -> list[str]:
-        """Every way in which the folder differs from the manifest, or its documents from their shape; else empty."""
+        """All differences between the folder and the manifest, and all invalid documents; empty if there are none."""
         try:
             expected = self.manifest.files
         except MlctlError as error:
             return [error.message]
-        found = []
+        problems = []
         for name in sorted(expected):
             try:
                 self.read_json(name) if name in validation.DOCUMENTS else self._check(name)
             except MlctlError as error:
-                found.append(error.message)
-        strangers = sorted({each.name for each in self.path.iterdir()} - {*expected, manifests.FILE_NAME})
-        found += [f"{name} does not belong to model version {self.id[:12]}." for name in strangers]
-        return list(dict.fromkeys(found))
+                problems.append(error.message)
+        unexpected = sorted({path.name for path in self.path.iterdir()} - {*expected, manifests.FILE_NAME})
+        problems += [f"{name} does not belong to model version {self.id[:12]}." for name in unexpected]
+        return list(dict.fromkeys(problems))
 
     def check(self) -> None:
-        """Raise MlctlError (exit 4) with all that differs from the manifest, if anything does."""
+        """Raise MlctlError (exit 4) with all ``problems``, if there are any."""
         problems = self.problems()
         if problems:
             raise self._corrupt(*problems)
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Within it, no `mlctl models prune` deletes the version. Raises MlctlError (exit 6) if it is gone already."""
+        """Keep `mlctl models prune` from deleting the version. Raises MlctlError (exit 6) if it no longer exists."""
         handle = self._locked(fcntl.LOCK_SH)
         try:
             yield
@@ -156,9 +157,9 @@ class ModelVersion:
 
     @contextmanager
     def claimed(self) -> Iterator[bool]:
-        """Within it, no other command holds the version; False where one does now."""
+        """Lock the version exclusively. Yields False if another command uses it."""
         if self.path.is_symlink() or not self.path.is_dir():
-            # Nothing that a command could work with.
+            # No command can use such a version.
             yield True
             return
         try:
@@ -182,7 +183,7 @@ class ModelVersion:
             except BlockingIOError:
                 raise
             except OSError as error:
-                # Some file systems of networks know no locks.
+                # Some network file systems have no locks.
                 if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.EBADF, errno.EINVAL):
                     raise
             if not self.path.is_dir() or os.fstat(handle).st_ino != self.path.lstat().st_ino:
@@ -193,37 +194,37 @@ class ModelVersion:
         return handle
 
     def _check(self, name: str) -> int:
-        """The size of one file, after its SHA-256 matched the manifest."""
+        """The size of one file. Raises MlctlError (exit 4) if its SHA-256 is not the one in the manifest."""
         expected = self.manifest.files.get(name)
         limit = MAX_DOCUMENT_BYTES if name in validation.DOCUMENTS else MAX_FILE_BYTES
-        with self._refusals(name):
+        with self._read_errors(name):
             digest, size = sha256_of_regular(self.path / name, limit=limit)
         if digest != expected:
             raise self._changed(name)
         return size
 
     def _bytes(self, name: str, limit: int) -> bytes:
-        with self._refusals(name):
+        with self._read_errors(name):
             return read_regular(self.path / name, limit=limit)
 
     @contextmanager
-    def _refusals(self, name: str) -> Iterator[None]:
+    def _read_errors(self, name: str) -> Iterator[None]:
         try:
             yield
         except FileNotFoundError:
             raise self._unusable(name, "is missing from") from None
         except OSError as error:
             if error.errno in (errno.ELOOP, errno.ENOTDIR, errno.EINVAL, errno.ENXIO):
-                raise self._unusable(name, "is not a regular file in a folder of its own in") from None
+                raise self._unusable(name, "is not a regular file directly in") from None
             raise self._unusable(name, f"cannot be read ({error.strerror}) in") from None
 
     def _changed(self, name: str) -> MlctlError:
         return self._corrupt(
-            f"{name} was changed in model version {self.id[:12]} since it was written; nothing of it was opened."
+            f"{name} in model version {self.id[:12]} has changed since it was written; mlctl did not open it."
         )
 
-    def _unusable(self, name: str, what: str) -> MlctlError:
-        return self._corrupt(f"{name} {what} model version {self.id[:12]}; nothing of it was opened.")
+    def _unusable(self, name: str, problem: str) -> MlctlError:
+        return self._corrupt(f"{name} {problem} model version {self.id[:12]}; mlctl did not open it.")
 
     def _corrupt(self, message: str, *details: str) -> MlctlError:
         return MlctlError(
@@ -251,6 +252,6 @@ class ModelVersion:
         )
 
 
-def _series(name: str, version: str) -> str:
-    """The part of a version that must agree: all of it, but for Python, whose patch releases do not matter."""
+def _compatible_part(name: str, version: str) -> str:
+    """The part of a version that must be equal: major and minor for Python, else the whole version."""
     return ".".join(version.split(".")[:2]) if name == "python" else version

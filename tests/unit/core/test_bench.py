@@ -413,7 +413,7 @@ class TestCommand:
         (model,) = (trained / "artifacts").rglob("model.joblib")
         model.write_bytes(model.read_bytes()[:-1] + b"x")
         refused = cli("bench", *QUICK)
-        assert (refused.code, "was changed in model version" in refused.err) == (4, True)
+        assert (refused.code, "has changed since it was written" in refused.err) == (4, True)
 
 
 OWN = """

@@ -54,7 +54,7 @@ def test_where_a_parameter_was_set_does_not_change_the_id(project: Path, cli: Cl
 def test_previous_is_the_one_before_the_latest(trained: Path, cli: Cli, iris: ModelVersion) -> None:
     refused = cli("models", "show", "previous")
     assert refused.code == 6
-    assert f"There is only one model version, {iris.id[:12]}, and none before it." in refused.err
+    assert f"There is only one model version, {iris.id[:12]}, so there is no previous one." in refused.err
     cli("train", "-p", "n_estimators=10")
     assert cli("models", "show", "previous", "--json").json["version"] == iris.id
 
@@ -109,7 +109,7 @@ def test_a_changed_byte_is_refused_before_anything_is_unpickled(
         assert name in verified.err
         refused = cli("evaluate")
         assert refused.code == 4
-        assert f"{name} was changed in model version {version.id[:12]}" in refused.err
+        assert f"{name} in model version {version.id[:12]} has changed" in refused.err
     path.unlink()
     assert "is missing from" in cli("models", "verify").err
 
@@ -125,7 +125,7 @@ def test_a_file_that_does_not_belong_is_found(trained: Path, cli: Cli) -> None:
 def test_a_changed_version_is_listed_as_such(trained: Path, cli: Cli) -> None:
     (Registry(trained, "iris").get().path / "metrics.json").write_text("{}")
     (listed,) = cli("models", "--json").json
-    assert "was changed in" in listed["problem"]
+    assert "has changed since it was written" in listed["problem"]
     assert "changed on disk" in cli("models").out
 
 
@@ -187,7 +187,7 @@ def test_another_scikit_learn_is_refused_with_both_versions_named(trained: Path,
     refused = cli("evaluate", other.id)
     assert refused.code == 4
     assert "was trained with scikit-learn 1.2.3" in refused.err
-    assert f"installed here is {version.manifest.libraries['scikit-learn']}" in refused.err
+    assert f"the installed version is {version.manifest.libraries['scikit-learn']}" in refused.err
 
 
 def test_a_patch_release_of_python_makes_no_difference(trained: Path) -> None:

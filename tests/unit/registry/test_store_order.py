@@ -287,7 +287,7 @@ def test_a_lock_that_another_process_holds_is_not_waited_for_without_end(
             with pytest.raises(MlctlError, match=rf"\.lock is held by process {os.getpid()}") as refused:
                 change()
             assert (refused.value.code, refused.value.exit_code) == ("lock_timeout", 1)
-    assert told[0].startswith(f"The model versions are being changed by process {os.getpid()}: waiting")
+    assert told[0].startswith(f"Waiting at most a minute for process {os.getpid()}")
     assert [path.name for path in registry.folder.iterdir() if path.is_dir()] == [version]
     waiting.delete(waiting.get())
 
