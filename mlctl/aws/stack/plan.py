@@ -354,7 +354,7 @@ def _alarms(desired: Desired, actual: Actual) -> Iterator[Step]:
     there, wanted = ({alarm.name: alarm for alarm in alarms} for alarms in (actual.alarms, desired.alarms))
     for name, alarm in wanted.items():
         if name not in there:
-            changes = (f"{alarm.metric} {alarm.statistic}: at {alarm.threshold:g}",)
+            changes: tuple[str, ...] = (f"{alarm.metric} {alarm.statistic}: at {alarm.threshold:g}",)
             yield Step("create", "alarm", name, changes, target=name)
         else:
             now = there[name]
