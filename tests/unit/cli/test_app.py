@@ -23,6 +23,16 @@ def test_help_shows_every_command_once(cli: Cli) -> None:
         assert f"\n  {name} " in shown.out
 
 
+@pytest.mark.parametrize("words", [(), ("deploy",)])
+def test_help_uses_the_width_of_the_terminal(cli: Cli, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]) -> None:
+    def longest_line(columns: int) -> int:
+        monkeypatch.setenv("COLUMNS", str(columns))
+        return max(map(len, cli(*words, "--help").out.splitlines()))
+
+    assert longest_line(70) <= 70
+    assert 80 < longest_line(110) <= 110
+
+
 @pytest.mark.parametrize("name", [name for group in GROUPS.values() for name in group])
 def test_every_command_has_help_and_json(cli: Cli, name: str) -> None:
     shown = cli(name, "--help")

@@ -86,8 +86,8 @@ def test_the_command_to_deploy_it_is_told_and_stands_at_its_head(trained: Path, 
     assert shown.out.splitlines()[-1] == command.format("'to deploy/template.yaml'")
     head = (trained / "to deploy" / "template.yaml").read_text().split("\n\n")[0]
     assert f"#   {command.format('template.yaml')}\n" in head
-    assert "it is not asked the model's golden examples before" in head
-    assert "There is no canary" in head
+    assert "a new release gets all traffic at once, without verification" in head
+    assert "# - Canaries.\n" in head
     assert "plain text" not in head
 
 

@@ -346,7 +346,7 @@ def test_a_built_in_set(project: Path, cli: Cli) -> None:
         (("header.csv",), 3, "header.csv has no rows."),
         (("one.csv",), 3, "one.csv has no column but the target a."),
         (("book.xlsx",), 3, "book.xlsx is not a table: it is neither text nor Parquet."),
-        (("same.csv",), 3, "same.csv has no column that could be predicted"),
+        (("same.csv",), 3, "same.csv has no column that can be a target"),
         (("twice.csv",), 3, "twice.csv has more than one column named 'a'."),
     ],
 )

@@ -63,7 +63,7 @@ def test_releases_are_listed_the_newest_first_with_what_they_are(on_aws: Any, cl
     assert [line.split() for line in result.out.splitlines()] == [
         ["release", "model", "published", "(UTC)", "by"],
         ["10", MODEL[:12], "2026-03-01", "09:30", "ci", "live,", "verified"],
-        ["9", "not", "mlctl's", "2026-03-01", "09:30"],
+        ["9", "not", "by", "mlctl", "2026-03-01", "09:30"],
         ["8", MODEL[:12], "2026-03-01", "09:30", "ana", "previous,", "verified"],
     ]
     assert result.err == ""

@@ -213,7 +213,7 @@ def test_a_limit_shortens_the_list_and_not_the_count(shop: Path, cli: Cli, rows:
 def test_of_very_many_problems_it_says_that_there_are_more(shop: Path, cli: Cli, rows: Any) -> None:
     refused = found(cli, shop, rows(*["2024-03-11,x,gold,true,20.15"] * 10_001))
     assert refused.json["problem_count"] == 10_000
-    assert "10000 and more problems." in refused.json["error"]["message"]
+    assert "10000 or more problems." in refused.json["error"]["message"]
 
 
 def test_rows_from_standard_input(shop: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
