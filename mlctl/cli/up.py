@@ -69,6 +69,7 @@ def _document(done: "Up") -> dict[str, Any]:
 
 
 def _render(console: "Console", settings: "Settings", done: "Up") -> None:
+    from mlctl.aws.stack.names import stage_option
     from mlctl.cli.views import tables
 
     deployed, answer = done.deployed, done.invoked.document
@@ -81,7 +82,7 @@ def _render(console: "Console", settings: "Settings", done: "Up") -> None:
     if settings.deploy.auth == "none":
         console.print(f"\n[dim]Ask it yourself:[/]\n{escape(curl_line(deployed))}")
     another = "n_estimators=300" if "Forest" in done.estimator or "ExtraTrees" in done.estimator else "NAME=VALUE"
-    where = "" if deployed.stage == "local" else f" --stage {deployed.stage}"
+    where = stage_option(deployed.stage)
     tables.next_steps(
         console,
         (f"mlctl invoke{where} {features}", "the same, as a table")

@@ -294,7 +294,7 @@ def test_a_name_that_is_taken(account: Account, cli: Cli) -> None:
     trust = json.dumps({"Version": "2012-10-17", "Statement": []})
     account.cloud.aws.iam.create_role(RoleName="iris-prod-lambda", AssumeRolePolicyDocument=trust)
     check = one(cli, "names", 5)
-    assert check["detail"].startswith("There is a role 'iris-prod-lambda' that is not of this project and stage")
+    assert check["detail"].startswith("The role 'iris-prod-lambda' does not belong to this project and stage")
     assert cli("doctor", *PROD, "--json").json["error"]["code"] == "name_taken"
 
 
