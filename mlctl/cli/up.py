@@ -79,6 +79,7 @@ def _document(result: "Up") -> dict[str, Any]:
 
 
 def _render(console: "Console", settings: "Settings", result: "Up") -> None:
+    from mlctl.aws.stack.names import stage_option
     from mlctl.cli.views import tables
     from mlctl.cli.views.deployments import curl_command
 
@@ -93,7 +94,7 @@ def _render(console: "Console", settings: "Settings", result: "Up") -> None:
         console.print(f"\n[dim]Try it yourself:[/]\n{escape(curl_command(deployed))}")
     has_trees = "Forest" in result.estimator or "ExtraTrees" in result.estimator
     param = "n_estimators=300" if has_trees else "NAME=VALUE"
-    stage_flag = "" if deployed.stage == "local" else f" --stage {deployed.stage}"
+    stage_flag = stage_option(deployed.stage)
     tables.next_steps(
         console,
         (f"mlctl invoke{stage_flag} {features}", "the same, as a table")

@@ -14,7 +14,7 @@ from filelock import FileLock
 from mlctl.aws.client.errors import translate_errors
 from mlctl.aws.client.session import Aws
 from mlctl.aws.live import api_resources
-from mlctl.aws.stack.names import Names
+from mlctl.aws.stack.names import LOCAL_STAGE, Names
 from mlctl.errors import ExitCode, MlctlError, did_you_mean
 from mlctl.progress import Event, Report, silent
 from mlctl.settings import Settings
@@ -22,7 +22,7 @@ from mlctl.stages.emulator import LocalEmulator, secret_of
 from mlctl.stages.locking import holding
 from mlctl.user_folders import private_folder, project_state
 
-LOCAL = "local"
+LOCAL = LOCAL_STAGE
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,8 @@ class Stage:
         )
 
     def flag(self) -> str:
-        """What a command needs to mean this stage: empty, or ``" --stage prod"``."""
-        return "" if self.name == LOCAL else f" --stage {self.name}"
+        """The option that selects this stage in a command: empty, or ``" --stage prod"``."""
+        return self.names.stage_option
 
     def lock(self) -> FileLock:
         """A lock between this user's processes on this machine that change this stage."""

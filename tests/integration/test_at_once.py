@@ -57,8 +57,8 @@ def test_of_two_first_deploys_the_one_that_makes_the_function_wins(
         assert (result.code, memory(cloud)) == (0, 256)
     else:
         assert result.code == 5
-        assert "Another command changed stage 'prod' meanwhile: it made the function first." in result.err
-        assert "This one did not change what is live." in result.err
+        assert "Another command changed stage 'prod' at the same time: it made the function first." in result.err
+        assert "This command did not change what is live." in result.err
         assert (cloud.live(), memory(cloud)) == ({"1": 1.0}, 1024)
     assert len(cloud.aws.api.get_apis()["Items"]) == 1
     assert cloud.violations == []

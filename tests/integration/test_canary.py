@@ -262,7 +262,7 @@ def test_a_second_deploy_of_this_project_waits_and_then_says_that_the_stage_has_
     lock.release()
     waiting.join(60)
     assert told[0] == "Another command is changing stage 'prod': waiting for it to end."
-    assert failed == [f"Another command changed stage 'prod' meanwhile: `live` is at release {other} now."]
+    assert failed == [f"Another command changed stage 'prod' at the same time: `live` is at release {other} now."]
     assert next_one.live() == {other: 1.0}
 
 

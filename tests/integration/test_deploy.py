@@ -338,7 +338,7 @@ def test_what_lacks_our_tags_is_never_touched(cloud: Cloud, trained: Path, cli: 
     for words in (("deploy",), ("destroy", "--yes")):
         result = cli(*words, *PROD)
         assert result.code == 5
-        assert "There is a role 'iris-prod-lambda' that is not of this project and stage" in result.err
+        assert "The role 'iris-prod-lambda' does not belong to this project and stage" in result.err
     assert cloud.calls.mutating == []
 
 
@@ -346,14 +346,17 @@ def test_a_log_group_or_an_alarm_of_somebody_else_is_never_touched(cloud: Cloud,
     cloud.aws.logs.create_log_group(logGroupName="/aws/lambda/iris-prod")
     for words in (("deploy",), ("destroy", "--yes")):
         result = cli(*words, *PROD)
-        assert (result.code, "log group '/aws/lambda/iris-prod' that is not of this project" in result.err) == (5, True)
+        assert (result.code, "log group '/aws/lambda/iris-prod' does not belong to this project" in result.err) == (
+            5,
+            True,
+        )
     cloud.aws.logs.delete_log_group(logGroupName="/aws/lambda/iris-prod")
     alarm: Any = {"AlarmName": "iris-prod-errors", "EvaluationPeriods": 1, "Threshold": 1, "MetricName": "Errors"}
     alarm |= {"ComparisonOperator": "GreaterThanThreshold", "Namespace": "AWS/SQS", "Period": 60, "Statistic": "Sum"}
     cloud.aws.cloudwatch.put_metric_alarm(**alarm)
     (trained / "mlctl.toml").write_text("[deploy]\nalarms = { errors = 1 }\n")
     result = cli("deploy", *PROD)
-    assert (result.code, "alarm 'iris-prod-errors' that is not of this project" in result.err) == (5, True)
+    assert (result.code, "alarm 'iris-prod-errors' does not belong to this project" in result.err) == (5, True)
     assert cloud.live() == {}
 
 

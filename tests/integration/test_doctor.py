@@ -131,7 +131,7 @@ def test_it_reads_well(account: Account, cli: Cli, trained: Path) -> None:
     assert lines[0] == "✓ settings        valid for stage prod"
     (at,) = [at for at, line in enumerate(lines) if line.startswith("✗ permissions")]
     assert "actions are lacking: iam:CreateRole." in lines[at]
-    assert lines[at + 1].strip().startswith("Ask whoever manages the account.")
+    assert lines[at + 1].strip().startswith("Ask an administrator of the account.")
     assert "Error: A deploy to stage 'prod' would fail: 1 of " in result.err
 
 
@@ -197,7 +197,7 @@ def test_who_stands_in_the_way_is_told(account: Account, cli: Cli) -> None:
         " actions are lacking: lambda:CreateFunction, iam:PassRole (not allowed by your permissions boundary), "
         "cloudwatch:PutMetricAlarm (denied by the organization), s3:PutObject (denied explicitly)."
     )
-    assert check["hint"] == "Ask whoever manages the account. `mlctl doctor --policy` prints all that is needed."
+    assert check["hint"] == "Ask an administrator of the account. `mlctl doctor --policy` prints the required policy."
 
 
 def test_results_by_resource_count_as_well(account: Account, cli: Cli) -> None:
@@ -294,7 +294,7 @@ def test_a_name_that_is_taken(account: Account, cli: Cli) -> None:
     trust = json.dumps({"Version": "2012-10-17", "Statement": []})
     account.cloud.aws.iam.create_role(RoleName="iris-prod-lambda", AssumeRolePolicyDocument=trust)
     check = one(cli, "names", 5)
-    assert check["detail"].startswith("There is a role 'iris-prod-lambda' that is not of this project and stage")
+    assert check["detail"].startswith("The role 'iris-prod-lambda' does not belong to this project and stage")
     assert cli("doctor", *PROD, "--json").json["error"]["code"] == "name_taken"
 
 

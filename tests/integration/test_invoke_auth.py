@@ -121,7 +121,7 @@ def test_no_credentials_to_sign_with_say_how_to_get_some(
     monkeypatch.setattr("boto3.Session.get_credentials", lambda self: None)
     result = ask(cli)
     assert (result.code, api.sent) == (5, [])
-    assert "There are no AWS credentials." in result.err
+    assert "No AWS credentials were found." in result.err
 
 
 @pytest.mark.parametrize("given", [TOKEN, f"Bearer {TOKEN}", f"  bearer  {TOKEN}\n"])

@@ -120,7 +120,7 @@ def test_a_rollback_beside_another_command_changes_nothing(two: Cloud, cli: Cli)
     two.on_call = move
     result = cli("rollback", *PROD)
     assert result.code == 5
-    assert "Another command changed stage 'prod' meanwhile: `live` is at release 2." in result.err
+    assert "Another command changed stage 'prod' at the same time: `live` is at release 2." in result.err
     assert two.live() == {"2": 1.0}
 
 

@@ -142,7 +142,7 @@ def test_no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     }.items():
         monkeypatch.setenv(name, value)
     error = refused("s3://ours-only/rows.csv", tmp_path)
-    assert error.message == "There are no AWS credentials."
+    assert error.message == "No AWS credentials were found."
     assert error.hint == "Log in (`aws sso login`), or set AWS_PROFILE or [deploy] profile."
     assert error.exit_code == ExitCode.AWS
 

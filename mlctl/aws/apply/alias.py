@@ -166,13 +166,12 @@ def _take_back(run: DeployContext, before: str, text: AliasText) -> None:
         if run.desired.provisioned and not _was_provisioned(run):
             aws.lambda_.delete_provisioned_concurrency_config(FunctionName=names.function, Qualifier=run.release)
     except Exception as error:
-        stage = "" if names.stage == "local" else f" --stage {names.stage}"
         why = refusal(error).message if isinstance(error, ClientError) else first_line(error)
         raise MlctlError(
             f"The canary could not be taken back: release {run.release} keeps its part of the traffic. {why}",
             code="canary_left",
             exit_code=ExitCode.AWS,
-            hint=f"Put that right, then `mlctl rollback{stage}` takes it back.",
+            hint=f"Put that right, then `mlctl rollback{names.stage_option}` takes it back.",
         ) from error
     run.report(Event("warning", "canary", f"Canary taken back: release {before} has all the traffic again."))
 

@@ -9,15 +9,23 @@ from botocore.exceptions import ClientError
 from mlctl.aws.apply.context import DeployContext
 from mlctl.aws.client.errors import code_of, raise_unless_absent
 from mlctl.aws.live import api_resources, resources
+from mlctl.aws.stack.constants import (
+    API_PRINCIPAL,
+    API_STAGE,
+    AUTHORIZATION_TYPES,
+    DEFAULT_ROUTE,
+    DOMAIN_ENDPOINT_TYPE,
+    DOMAIN_SECURITY_POLICY,
+    IDENTITY_SOURCE,
+    INTEGRATION_TIMEOUT_MS,
+    INTEGRATION_TYPE,
+    INVOKE_ACTION,
+    PAYLOAD_FORMAT_VERSION,
+)
 from mlctl.aws.stack.names import ALIAS, STATEMENT
 from mlctl.aws.stack.ownership import overtaken
 from mlctl.aws.stack.plan import Step, wanted_routes
 from mlctl.aws.stack.state import ApiConfig, ApiState, Cors, Domain, DomainState
-
-# The longest that an HTTP API waits: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
-_INTEGRATION_TIMEOUT_MS = 30_000
-_AUTH = {"none": "NONE", "iam": "AWS_IAM", "jwt": "JWT"}
-_STAGE = "$default"
 
 
 def api(run: DeployContext, step: Step) -> str:
@@ -54,8 +62,8 @@ def permission(run: DeployContext, step: Step) -> str:
             FunctionName=run.function,
             Qualifier=ALIAS,
             StatementId=STATEMENT,
-            Action="lambda:InvokeFunction",
-            Principal="apigateway.amazonaws.com",
+            Action=INVOKE_ACTION,
+            Principal=API_PRINCIPAL,
             SourceArn=source,
         )
     except ClientError as error:
@@ -79,14 +87,18 @@ def domain(run: DeployContext, step: Step) -> str:
     if wanted is None:
         raise AssertionError("a plan has no step for a domain that is not wanted")
     configuration: Any = [
-        {"CertificateArn": wanted.certificate, "EndpointType": "REGIONAL", "SecurityPolicy": "TLS_1_2"}
+        {
+            "CertificateArn": wanted.certificate,
+            "EndpointType": DOMAIN_ENDPOINT_TYPE,
+            "SecurityPolicy": DOMAIN_SECURITY_POLICY,
+        }
     ]
     if state is None:
         state = _make_domain(run, wanted, configuration)
     elif state.config != wanted:
         client.update_domain_name(DomainName=wanted.name, DomainNameConfigurations=configuration)
     if state.api_id != run.api_id:
-        mapping: Any = {"ApiId": run.api_id, "DomainName": wanted.name, "Stage": _STAGE}
+        mapping: Any = {"ApiId": run.api_id, "DomainName": wanted.name, "Stage": API_STAGE}
         if state.mapping_id:
             client.update_api_mapping(ApiMappingId=state.mapping_id, **mapping)
         else:
@@ -178,10 +190,10 @@ def _gone(delete: Callable[[], object]) -> None:
 def _integration(run: DeployContext, state: ApiState) -> str:
     wanted: dict[str, Any] = {
         "ApiId": state.id,
-        "IntegrationType": "AWS_PROXY",
+        "IntegrationType": INTEGRATION_TYPE,
         "IntegrationUri": run.desired.api.integration,
-        "PayloadFormatVersion": "2.0",
-        "TimeoutInMillis": _INTEGRATION_TIMEOUT_MS,
+        "PayloadFormatVersion": PAYLOAD_FORMAT_VERSION,
+        "TimeoutInMillis": INTEGRATION_TIMEOUT_MS,
     }
     if state.integration_id is None:
         return run.aws.api_once.create_integration(**wanted)["IntegrationId"]
@@ -197,7 +209,7 @@ def _authorizer(run: DeployContext, state: ApiState) -> str | None:
     wanted: dict[str, Any] = {
         "ApiId": state.id,
         "AuthorizerType": "JWT",
-        "IdentitySource": ["$request.header.Authorization"],
+        "IdentitySource": [IDENTITY_SOURCE],
         "JwtConfiguration": {"Issuer": jwt.issuer, "Audience": list(jwt.audience)},
         "Name": run.function,
     }
@@ -210,7 +222,7 @@ def _authorizer(run: DeployContext, state: ApiState) -> str | None:
 
 def _route(run: DeployContext, state: ApiState, key: str, target: str, authorizer_id: str | None) -> None:
     # What a browser may ask is no secret: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html
-    auth = _AUTH[run.desired.api.auth or "none"] if key == "$default" else "NONE"
+    auth = AUTHORIZATION_TYPES[run.desired.api.auth or "none"] if key == DEFAULT_ROUTE else "NONE"
     guarded_by = authorizer_id if auth == "JWT" else None
     wanted: dict[str, Any] = {"ApiId": state.id, "RouteKey": key, "Target": target, "AuthorizationType": auth}
     if guarded_by:
@@ -229,7 +241,7 @@ def _route(run: DeployContext, state: ApiState, key: str, target: str, authorize
 
 def _stage(run: DeployContext, state: ApiState) -> None:
     throttling = run.desired.api.throttling
-    limits: dict[str, Any] = {"ApiId": state.id, "StageName": _STAGE, "AutoDeploy": True}
+    limits: dict[str, Any] = {"ApiId": state.id, "StageName": API_STAGE, "AutoDeploy": True}
     if throttling:
         limits["DefaultRouteSettings"] = {
             "ThrottlingRateLimit": throttling.rate,

@@ -8,11 +8,15 @@ from mlctl.aws.apply import package_bucket
 from mlctl.aws.apply.context import DeployContext
 from mlctl.aws.client.errors import code_of, raise_unless_absent
 from mlctl.aws.client.retry import patiently
+from mlctl.aws.stack.constants import (
+    ALARM_COMPARISON,
+    ALARM_MISSING_DATA,
+    ALARM_NAMESPACE,
+    ALARM_PERIOD_SECONDS,
+)
 from mlctl.aws.stack.plan import Step
 from mlctl.errors import ExitCode, MlctlError
 
-# Within these a statistic is taken; a missing one means that nobody asked.
-_ALARM_SECONDS = 300
 _READY_PAUSE_SECONDS = 5.0
 _READY_ATTEMPTS = 120
 
@@ -87,17 +91,17 @@ def alarm(run: DeployContext, step: Step) -> str:
     statistic: dict[str, Any] = {"ExtendedStatistic" if is_percentile else "Statistic": wanted.statistic}
     client.put_metric_alarm(
         AlarmName=wanted.name,
-        Namespace="AWS/Lambda",
+        Namespace=ALARM_NAMESPACE,
         MetricName=wanted.metric,
         Dimensions=[
             {"Name": "FunctionName", "Value": run.function},
-            {"Name": "Resource", "Value": f"{run.function}:live"},
+            {"Name": "Resource", "Value": run.desired.names.qualified_function},
         ],
-        Period=_ALARM_SECONDS,
+        Period=ALARM_PERIOD_SECONDS,
         EvaluationPeriods=1,
         Threshold=wanted.threshold,
-        ComparisonOperator="GreaterThanOrEqualToThreshold",
-        TreatMissingData="notBreaching",
+        ComparisonOperator=ALARM_COMPARISON,
+        TreatMissingData=ALARM_MISSING_DATA,
         AlarmActions=list(wanted.actions),
         Tags=[{"Key": key, "Value": value} for key, value in run.desired.all_tags.items()],
         **statistic,

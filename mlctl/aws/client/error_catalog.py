@@ -1,16 +1,16 @@
-"""What AWS and its SDK say when they refuse, in words a user can act on: tables, read from the top."""
+"""Tables that map the errors of AWS and its SDK to mlctl's error codes, messages and hints."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-AGAIN = "Run the same command again: it goes on where it stopped."
-_POLICY = "`mlctl doctor --policy` prints all that is needed"
+AGAIN = "Run the same command again: it continues where it stopped."
+_POLICY = "`mlctl doctor --policy` prints the required policy"
 
 
 @dataclass(frozen=True)
 class ErrorText:
-    """What a refusal becomes. ``{operation}``, ``{message}`` and groups of the pattern are filled in."""
+    """Error code, message and hint. ``{operation}``, ``{message}`` and groups of the pattern are placeholders."""
 
     code: str
     text: str
@@ -19,19 +19,19 @@ class ErrorText:
 
 @dataclass(frozen=True)
 class Refusal:
-    """Refusals by a service: those with one of ``codes`` (any, where there is none) whose message ``says`` this."""
+    """A rule for errors of a service: ``codes`` and ``operations`` (all if empty), and a pattern for the message."""
 
-    words: ErrorText
+    text: ErrorText
     codes: frozenset[str] = frozenset()
-    says: str = ""
+    pattern: str = ""
     operations: frozenset[str] = frozenset()
 
     def match(self, code: str, message: str, operation: str) -> Mapping[str, str] | None:
-        """The groups of the pattern; None when it is another refusal."""
+        """The groups of the pattern; None if the rule does not apply to this error."""
         if (self.codes and code not in self.codes) or (self.operations and operation not in self.operations):
             return None
-        found = re.search(self.says, message, re.IGNORECASE)
-        return found.groupdict() if found else None
+        matched = re.search(self.pattern, message, re.IGNORECASE)
+        return matched.groupdict() if matched else None
 
 
 def _codes(text: str) -> frozenset[str]:
@@ -44,21 +44,21 @@ FORBIDDEN = _codes(
 _EXPIRED = ErrorText(
     "aws_credentials_expired",
     "Your AWS session has expired.",
-    "Log in again (`aws sso login`, or however you get credentials), then run the same command.",
+    "Log in again (for example with `aws sso login`), then run the same command.",
 )
 _CLOCK = ErrorText(
     "aws_clock",
-    "This machine's clock and AWS's differ by too much: {message}",
+    "The clock of this machine differs too much from that of AWS: {message}",
     "Set the clock, then run the same command again.",
 )
 _BUSY = ErrorText(
     "aws_busy",
-    "AWS refused {operation}: another change of the same thing is still in progress.",
-    "Run the same command again in a minute: it goes on where it stopped.",
+    "AWS refused {operation}: another change of this resource is still in progress.",
+    "Run the same command again in a minute: it continues where it stopped.",
 )
 _CONCURRENCY = ErrorText(
     "aws_concurrency",
-    "AWS refused {operation}: too little concurrency is left. {message}",
+    "AWS refused {operation}: there is not enough unused concurrency. {message}",
     "Lower [deploy] reserved_concurrency or provisioned_concurrency, or ask AWS for a higher quota of concurrent "
     "executions.",
 )
@@ -68,30 +68,30 @@ REFUSALS = (
         ErrorText(
             "aws_role_not_assumable",
             "AWS refused {operation}: Lambda cannot assume the function's role.",
-            "A role made just now needs a minute: run the same command again. One of your own ([deploy] role) must "
+            "A new role takes up to a minute to work: run the same command again. Your own role ([deploy] role) must "
             "trust lambda.amazonaws.com: `mlctl doctor` checks it.",
         ),
-        says="cannot be assumed by Lambda",
+        pattern="cannot be assumed by Lambda",
     ),
     Refusal(
         ErrorText(
             "aws_role_lacks",
-            "AWS refused {operation}: the function's role lacks the right to call {action} on {service}.",
-            "A role that mlctl made needs a minute: run the same command again. One of your own ([deploy] role) needs "
-            "what the managed policies AWSLambdaVPCAccessExecutionRole and AWSXRayDaemonWriteAccess hold.",
+            "AWS refused {operation}: the function's role has no permission to call {action} on {service}.",
+            "A new role takes up to a minute to work: run the same command again. Your own role ([deploy] role) needs "
+            "the permissions of the managed policies AWSLambdaVPCAccessExecutionRole and AWSXRayDaemonWriteAccess.",
         ),
-        says=r"execution role does not have permissions to call (?P<action>\w+) on (?P<service>EC2|XRAY)",
+        pattern=r"execution role does not have permissions to call (?P<action>\w+) on (?P<service>EC2|XRAY)",
     ),
     Refusal(
         ErrorText(
             "aws_pass_role",
             "AWS refused {operation}: the role belongs to another account.",
-            "Name a role of the stage's own account in [deploy] role, or none: mlctl makes one.",
+            "Set [deploy] role to a role in the stage's account, or remove the setting: mlctl then creates a role.",
         ),
-        says="Cross-account pass role",
+        pattern="Cross-account pass role",
     ),
     Refusal(_BUSY, _codes("ResourceConflictException"), "in progress|pending"),
-    Refusal(_BUSY, says="concurrent modification|conflicting conditional operation|concurrent requests"),
+    Refusal(_BUSY, pattern="concurrent modification|conflicting conditional operation|concurrent requests"),
     Refusal(
         _BUSY,
         _codes("ConcurrentModification ConcurrentModificationException OperationAborted OperationAbortedException"),
@@ -103,9 +103,9 @@ REFUSALS = (
             "functions.",
             _CONCURRENCY.hint,
         ),
-        says=r"UnreservedConcurrentExecution below its minimum value of \[(?P<least>\d+)\]",
+        pattern=r"UnreservedConcurrentExecution below its minimum value of \[(?P<least>\d+)\]",
     ),
-    Refusal(_CONCURRENCY, says="Requested Provisioned Concurrency should not be greater"),
+    Refusal(_CONCURRENCY, pattern="Requested Provisioned Concurrency should not be greater"),
     Refusal(_CONCURRENCY, _codes("TooManyRequestsException"), "Concurrent(Invocation|Snapshot)"),
     Refusal(
         ErrorText(
@@ -113,13 +113,13 @@ REFUSALS = (
             "AWS refused {operation}: the package is larger than {limit} bytes unzipped, which is Lambda's limit.",
             'Use the portable engine ([deploy] engine = "portable"), or a smaller model.',
         ),
-        says=r"Unzipped size must be smaller than (?P<limit>\d+)",
+        pattern=r"Unzipped size must be smaller than (?P<limit>\d+)",
     ),
     Refusal(
         ErrorText(
             "aws_request_too_large",
             "AWS refused {operation}: the request is too large. {message}",
-            "A package over 50 MB goes through a bucket by itself; a request to the function holds 6 MB at most.",
+            "mlctl uploads packages over 50 MB through S3. A request to the function has at most 6 MB.",
         ),
         _codes("RequestEntityTooLargeException RequestTooLargeException RequestEntityTooLarge EntityTooLarge"),
     ),
@@ -127,8 +127,8 @@ REFUSALS = (
         ErrorText(
             "aws_code_storage",
             "AWS refused {operation}: the account's storage for packages in this region is full.",
-            "Lower [deploy] keep_releases: a deploy deletes the releases beyond it. Or delete functions that nobody "
-            "uses, or ask AWS for a higher quota.",
+            "Lower [deploy] keep_releases: a deploy deletes the older releases. You can also delete unused functions, "
+            "or ask AWS for a higher quota.",
         ),
         _codes("CodeStorageExceededException"),
     ),
@@ -136,15 +136,15 @@ REFUSALS = (
         ErrorText(
             "aws_certificate",
             "AWS refused {operation}: the certificate of [deploy] domain cannot be used. {message}",
-            "It must stand in ACM in the stage's account and region, be issued, and cover the name: `mlctl doctor` "
+            "It must be in ACM in the stage's account and region, be issued, and cover the name: `mlctl doctor` "
             "checks it.",
         ),
-        says="certificate",
+        pattern="certificate",
         operations=_codes("DescribeCertificate CreateDomainName UpdateDomainName"),
     ),
     Refusal(
         _CLOCK,
-        says=r"Signature not yet current|Signature expired|difference between the request time",
+        pattern=r"Signature not yet current|Signature expired|difference between the request time",
     ),
     Refusal(_CLOCK, _codes("RequestTimeTooSkewed")),
     Refusal(
@@ -159,7 +159,7 @@ REFUSALS = (
             "aws_credentials_invalid",
             "AWS does not accept the credentials: {message}",
             "Check them with `aws sts get-caller-identity`: a key may be mistyped or deleted, its session token may "
-            "be missing, or the region has to be switched on for the account first.",
+            "be missing, or the region may not be enabled for the account.",
         ),
         _codes(
             "InvalidClientTokenId UnrecognizedClientException SignatureDoesNotMatch InvalidSignatureException "
@@ -171,15 +171,15 @@ REFUSALS = (
         ErrorText(
             "aws_not_enabled",
             "AWS refused {operation}: the account is not signed up for this service or region. {message}",
-            "Switch it on in the AWS console, or choose another [deploy] region.",
+            "Enable it in the AWS console, or choose another [deploy] region.",
         ),
         _codes("OptInRequired SubscriptionRequiredException"),
     ),
     Refusal(
         ErrorText(
             "aws_throttled",
-            "AWS throttles {operation}: the account makes too many calls. It was tried several times.",
-            "Wait a minute and run the same command again: it goes on where it stopped.",
+            "AWS throttles {operation}: the account makes too many calls. mlctl retried several times.",
+            "Wait a minute and run the same command again: it continues where it stopped.",
         ),
         _codes(
             "Throttling ThrottlingException ThrottledException RequestThrottled RequestThrottledException "
@@ -190,8 +190,8 @@ REFUSALS = (
     Refusal(
         ErrorText(
             "aws_quota",
-            "AWS refused {operation}: a quota of the account is used up. {message}",
-            "Delete what is not needed, or ask AWS for more (Service Quotas in the console).",
+            "AWS refused {operation}: the account has reached a quota. {message}",
+            "Delete unused resources, or ask AWS for a higher quota (Service Quotas in the console).",
         ),
         _codes(
             "LimitExceeded LimitExceededException ServiceQuotaExceededException TooManyBuckets TooManyTagsException "
@@ -201,8 +201,8 @@ REFUSALS = (
     Refusal(
         ErrorText(
             "overtaken",
-            "AWS refused {operation}: somebody else changed the stage meanwhile.",
-            "`mlctl releases` shows what is there; run the same command again if it is still wanted.",
+            "AWS refused {operation}: another command changed the stage at the same time.",
+            "Check `mlctl releases`, and run the same command again if you still need it.",
         ),
         _codes("PreconditionFailedException PreconditionFailed 412"),
     ),
@@ -210,8 +210,8 @@ REFUSALS = (
         ErrorText(
             "aws_conflict",
             "AWS refused {operation}: {message}",
-            "Something of that name is there, or another command is at work. Run the same command again in a minute; "
-            "`mlctl doctor` tells whose it is.",
+            "The resource exists already, or another command is changing it. Run the same command again in a minute; "
+            "`mlctl doctor` shows whose it is.",
         ),
         _codes(
             "ResourceConflictException ConflictException EntityAlreadyExists ResourceAlreadyExistsException "
@@ -219,7 +219,7 @@ REFUSALS = (
         ),
     ),
     Refusal(
-        ErrorText("aws_unavailable", "AWS itself failed at {operation}: {message}", AGAIN),
+        ErrorText("aws_unavailable", "{operation} failed on the side of AWS: {message}", AGAIN),
         _codes(
             "ServiceException InternalFailure InternalError InternalServerError InternalServerErrorException "
             "ServiceFailure ServiceFailureException ServiceUnavailable ServiceUnavailableException 500 502 503 504"
@@ -229,7 +229,7 @@ REFUSALS = (
         ErrorText(
             "aws_refused",
             "AWS refused {operation}: {message}",
-            "The refusal is {code}. Correct the cause and run the same command again.",
+            "The error code is {code}. Correct the cause and run the same command again.",
         )
     ),
 )
@@ -237,13 +237,13 @@ REFUSALS = (
 _LOG_IN = "Log in (`aws sso login`), or set AWS_PROFILE or [deploy] profile."
 _CONNECTION = "Check the network, the proxy and the region. On stage local: `mlctl local start`."
 
-# By the names of the SDK's exceptions or of what they inherit from, the nearest first: it has more with every year.
+# Keys are names of the SDK's exceptions or of their base classes. The nearest class wins, so new exceptions match too.
 SDK: Mapping[str, ErrorText] = {
-    "NoCredentialsError": ErrorText("aws_no_credentials", "There are no AWS credentials.", _LOG_IN),
+    "NoCredentialsError": ErrorText("aws_no_credentials", "No AWS credentials were found.", _LOG_IN),
     "PartialCredentialsError": ErrorText(
         "aws_partial_credentials",
         "The AWS credentials are incomplete: {message}",
-        "Set the missing one beside the other, or neither: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY go together.",
+        "Set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or neither.",
     ),
     "SSOError": ErrorText(_EXPIRED.code, "Your AWS session has expired, or there is none: {message}", _EXPIRED.hint),
     "TokenRetrievalError": ErrorText(
@@ -258,7 +258,7 @@ SDK: Mapping[str, ErrorText] = {
     "CredentialRetrievalError": ErrorText(
         "aws_credentials_failed",
         "The AWS credentials cannot be fetched: {message}",
-        "Check the profile in ~/.aws/config and what it asks: a program, a role, a token.",
+        "Check the profile in ~/.aws/config, and its program, role or token.",
     ),
     "NoRegionError": ErrorText(
         "aws_no_region", "No AWS region is set.", 'Set [deploy] region = "eu-west-1", or AWS_REGION.'
@@ -267,7 +267,7 @@ SDK: Mapping[str, ErrorText] = {
     "ProfileNotFound": ErrorText(
         "aws_profile", "AWS cannot be reached: {message}.", "Check [deploy] profile against ~/.aws/config."
     ),
-    "ConfigParseError": ErrorText("aws_profile", "AWS cannot be reached: {message}.", "Mend that file."),
+    "ConfigParseError": ErrorText("aws_profile", "AWS cannot be reached: {message}.", "Correct that file."),
     **dict.fromkeys(
         (
             "ConfigNotFound",
@@ -286,12 +286,12 @@ SDK: Mapping[str, ErrorText] = {
     ),
     "ConnectTimeoutError": ErrorText("aws_timeout", "AWS did not answer in time: {message}", f"{_CONNECTION} {AGAIN}"),
     "ReadTimeoutError": ErrorText("aws_timeout", "AWS did not answer in time: {message}", AGAIN),
-    "ConnectionClosedError": ErrorText("aws_connection_closed", "The connection to AWS broke off: {message}", AGAIN),
+    "ConnectionClosedError": ErrorText("aws_connection_closed", "The connection to AWS was closed: {message}", AGAIN),
     "ProxyConnectionError": ErrorText("aws_proxy", "The proxy cannot be reached: {message}", "Check HTTPS_PROXY."),
     "SSLError": ErrorText(
         "aws_tls",
-        "The certificate of AWS cannot be checked: {message}",
-        "A proxy of your network may hold a certificate of its own: name it in AWS_CA_BUNDLE.",
+        "The TLS certificate of AWS cannot be verified: {message}",
+        "If your network has a proxy with its own certificate, set AWS_CA_BUNDLE to that certificate.",
     ),
     "ForeignAnswerError": ErrorText(
         "aws_foreign_answer",
@@ -304,30 +304,30 @@ SDK: Mapping[str, ErrorText] = {
     "Boto3Error": ErrorText("aws_failed", "The call to AWS failed: {message}", "Run the same command again."),
 }
 
-# Who refused, as AWS's messages call it, and what can be done:
+# The kind of policy that denied a call, as AWS's messages call it: its description, and the hint.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
 LAYERS: Mapping[str, tuple[str, str]] = {
     "service control policy": (
         "a service control policy of the organization",
-        "A policy of your own cannot help: ask whoever manages the organization",
+        "Your own policies cannot allow it: ask an administrator of the organization",
     ),
     "resource control policy": (
         "a resource control policy of the organization",
-        "A policy of your own cannot help: ask whoever manages the organization",
+        "Your own policies cannot allow it: ask an administrator of the organization",
     ),
     "permissions boundary": (
         "your permissions boundary",
-        f"The boundary must allow it too, not only a policy: ask whoever set it. {_POLICY}",
+        f"The boundary must allow it, and so must a policy: ask an administrator of the account. {_POLICY}",
     ),
     "session policy": (
         "the policy of your session",
-        f"Ask for a session with more rights, or log in with another role. {_POLICY}",
+        f"Ask for a session with more permissions, or log in with another role. {_POLICY}",
     ),
     "vpc endpoint policy": (
         "the policy of the VPC endpoint",
-        "Call from elsewhere, or ask whoever manages the endpoint",
+        "Call from another network, or ask an administrator of the endpoint",
     ),
-    "resource-based policy": ("a policy of the resource itself", "Ask whoever manages that resource"),
-    "identity-based policy": ("an identity-based policy", f"Ask whoever manages the account. {_POLICY}"),
+    "resource-based policy": ("a policy of the resource itself", "Ask the owner of that resource"),
+    "identity-based policy": ("an identity-based policy", f"Ask an administrator of the account. {_POLICY}"),
 }
-UNTOLD = f"Ask whoever manages the account. {_POLICY}"
+DEFAULT_DENIED_HINT = f"Ask an administrator of the account. {_POLICY}"

@@ -6,13 +6,14 @@ from botocore.exceptions import ClientError
 
 from mlctl.aws.client.errors import raise_unless_absent
 from mlctl.aws.client.session import Aws
+from mlctl.aws.stack.constants import API_STAGE, AUTHORIZATION_TYPES, DEFAULT_ROUTE
 from mlctl.aws.stack.names import Names
 from mlctl.aws.stack.state import ApiConfig, ApiState, Cors, Domain, DomainState, Jwt, RouteState, Throttling
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_AUTH: dict[str, Literal["none", "iam", "jwt"]] = {"NONE": "none", "AWS_IAM": "iam", "JWT": "jwt"}
+_AUTH: dict[str, Literal["none", "iam", "jwt"]] = {kind: auth for auth, kind in AUTHORIZATION_TYPES.items()}
 
 
 def address(aws: Aws, names: Names) -> tuple[str, str] | None:
@@ -38,9 +39,9 @@ def api(aws: Aws, api_id: str, endpoint: str) -> ApiState:
     integration = next(iter(aws.api.get_integrations(ApiId=api_id)["Items"]), None)
     routes = {each["RouteKey"]: _route(each) for each in aws.api.get_routes(ApiId=api_id)["Items"]}
     stages = aws.api.get_stages(ApiId=api_id)["Items"]
-    stage = next((each for each in stages if each["StageName"] == "$default"), None)
+    stage = next((each for each in stages if each["StageName"] == API_STAGE), None)
     authorizer = next(iter(aws.api.get_authorizers(ApiId=api_id)["Items"]), None)
-    default = routes.get("$default")
+    default = routes.get(DEFAULT_ROUTE)
     return ApiState(
         id=api_id,
         endpoint=endpoint,

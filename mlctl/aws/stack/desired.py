@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 
+from mlctl.aws.stack.constants import LOGS_POLICY, TRACING_POLICY, VPC_POLICY
 from mlctl.aws.stack.names import HANDLER, Identity, Names, ReleaseText
 from mlctl.aws.stack.state import (
     Alarm,
@@ -22,10 +23,6 @@ from mlctl.settings.deploy import DeploySettings
 DIRECT_BYTES = 50 * 1024 * 1024
 UNZIPPED_BYTES = 250 * 1024 * 1024
 
-LOGS_POLICY = "logs"
-TRACING_POLICY = "tracing"
-VPC_POLICY = "vpc"
-
 
 @dataclass(frozen=True)
 class Code:
@@ -43,7 +40,7 @@ def desired(
 ) -> Desired:
     """What the stage is to look like with this package."""
     role = deploy.role or f"arn:{identity.partition}:iam::{identity.account}:role/{names.role}"
-    function = f"arn:{identity.partition}:lambda:{identity.region}:{identity.account}:function:{names.function}"
+    functions = f"arn:{identity.partition}:lambda:{identity.region}:{identity.account}:function"
     return Desired(
         names=names,
         account=identity.account,
@@ -69,7 +66,7 @@ def desired(
         code_sha256=code.sha256,
         retention_days=deploy.log_retention,
         role=None if deploy.role else _role(names, identity, deploy),
-        api=_api(f"{function}:live", deploy),
+        api=_api(f"{functions}:{names.qualified_function}", deploy),
         reserved=deploy.reserved_concurrency,
         provisioned=deploy.provisioned_concurrency,
         domain=Domain(deploy.domain.name, deploy.domain.certificate) if deploy.domain else None,

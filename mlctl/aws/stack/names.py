@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 ALIAS = "live"
+LOCAL_STAGE = "local"
 HANDLER = "handler.app.lambda_handler"
 STATEMENT = "mlctl-api"
 _NAME_LIMIT = 64  # functions and roles alike
@@ -15,6 +16,11 @@ _DESCRIPTION = re.compile(r"^mlctl model=(?P<model>[0-9a-f]{64}) package=(?P<pac
 _DESCRIPTION_LIMIT = 256
 # Far more than one function is given; anybody with the rights may write a description.
 _RELEASES_AT_MOST = 100_000
+
+
+def stage_option(stage: str) -> str:
+    """The option that selects ``stage`` in a command: empty for ``local``, or ``" --stage prod"``."""
+    return "" if stage == LOCAL_STAGE else f" --stage {stage}"
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,16 @@ class Names:
     def function(self) -> str:
         """Function, API and authorizer: ``iris-prod``."""
         return f"{self.project}-{self.stage}"
+
+    @property
+    def qualified_function(self) -> str:
+        """Function and alias: ``iris-prod:live``."""
+        return f"{self.function}:{ALIAS}"
+
+    @property
+    def stage_option(self) -> str:
+        """The option that selects this stage in a command: empty for ``local``, or ``" --stage prod"``."""
+        return stage_option(self.stage)
 
     @property
     def role(self) -> str:

@@ -1,4 +1,4 @@
-"""What does not carry our tags is never touched; and a stage that somebody else changes is left to them."""
+"""Errors for resources that belong to others, and for stages that another command changed."""
 
 from mlctl.aws.stack.names import Names
 from mlctl.aws.stack.state import Actual, Desired
@@ -6,40 +6,43 @@ from mlctl.errors import ExitCode, MlctlError
 
 
 def check_ownership(actual: Actual, names: Names, desired: Desired | None = None) -> None:
-    """Raise MlctlError (exit 5) when a name is taken by something of another project, stage or maker."""
-    for what, name, state in (
+    """Check that each existing resource with one of our names has our tags.
+
+    Raises MlctlError (exit 5) when a resource belongs to another project, stage or tool.
+    """
+    for kind, name, state in (
         ("function", names.function, actual.function),
         ("role", names.role, actual.role),
         ("log group", names.log_group, actual.log_group),
     ):
         if state is not None and not state.ours:
-            raise _taken(what, name, "Give the project another name in mlctl.toml.")
+            raise _name_taken(kind, name, "Give the project another name in mlctl.toml.")
     if desired is not None:
         for domain in actual.domains:
             if not domain.ours:
-                raise _taken(
-                    "domain name", domain.config.name, "Name another one in [deploy] domain, or delete that one."
-                )
+                hint = "Set another name in [deploy] domain, or delete the existing one."
+                raise _name_taken("domain name", domain.config.name, hint)
         for alarm in desired.alarms:
             if alarm.name in actual.foreign_alarms:
-                raise _taken("alarm", alarm.name, "Delete or rename that alarm, or give the project another name.")
+                hint = "Delete or rename that alarm, or give the project another name."
+                raise _name_taken("alarm", alarm.name, hint)
 
 
-def overtaken(names: Names, what: str) -> MlctlError:
-    """The error of a command that found the stage changed by another one meanwhile (exit 5)."""
-    stage = "" if names.stage == "local" else f" --stage {names.stage}"
+def overtaken(names: Names, change: str) -> MlctlError:
+    """The error when another command changed the stage during this one (exit 5)."""
     return MlctlError(
-        f"Another command changed stage '{names.stage}' meanwhile: {what}.",
+        f"Another command changed stage '{names.stage}' at the same time: {change}.",
         code="overtaken",
         exit_code=ExitCode.AWS,
-        hint=f"This one did not change what is live. `mlctl releases{stage}` shows it; run this again if still wanted.",
+        hint=f"This command did not change what is live. Check `mlctl releases{names.stage_option}`, "
+        "and run this command again if you still need it.",
     )
 
 
-def _taken(what: str, name: str, hint: str) -> MlctlError:
+def _name_taken(kind: str, name: str, hint: str) -> MlctlError:
     return MlctlError(
-        f"There is a {what} '{name}' that is not of this project and stage: it lacks their tags.",
+        f"The {kind} '{name}' does not belong to this project and stage: it does not have their tags.",
         code="name_taken",
         exit_code=ExitCode.AWS,
-        hint=f"It is left alone. {hint}",
+        hint=f"mlctl did not change it. {hint}",
     )

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from mlctl.aws.stack.constants import API_STAGE, DEFAULT_ROUTE, LOGS_POLICY, TRACING_POLICY, VPC_POLICY
 from mlctl.aws.stack.diff import config_changes, differences, field_changes, text_of
+from mlctl.aws.stack.names import ALIAS
 from mlctl.aws.stack.state import Actual, ApiState, Desired, ReleaseState
 
 Action = Literal["create", "update", "unchanged", "verify", "delete"]
@@ -164,9 +166,9 @@ def _role(desired: Desired, actual: Actual) -> Step:
 
 
 _RIGHTS = {
-    "logs": "may write to its own log group only",
-    "tracing": "may send traces to X-Ray",
-    "vpc": "may use network interfaces",
+    LOGS_POLICY: "may write to its own log group only",
+    TRACING_POLICY: "may send traces to X-Ray",
+    VPC_POLICY: "may use network interfaces",
 }
 
 
@@ -191,8 +193,8 @@ def dropped_policies(desired: Desired, actual: Actual) -> tuple[str, ...]:
     """Rights that the role has and needs no longer: neither the settings nor a release that may come back use them."""
     if desired.role is None or actual.role is None:
         return ()
-    in_use = {"tracing": any(each.config.tracing for each in actual.releases)}
-    in_use["vpc"] = any(each.config.subnets for each in actual.releases)
+    in_use = {TRACING_POLICY: any(each.config.tracing for each in actual.releases)}
+    in_use[VPC_POLICY] = any(each.config.subnets for each in actual.releases)
     there, wanted = actual.role.config.policies, desired.role.policies
     return tuple(name for name in _RIGHTS if name in there and name not in wanted and not in_use.get(name))
 
@@ -257,18 +259,18 @@ def _no_longer_provisioned(desired: Desired, release: ReleaseState | None, actua
 
 def _alias(desired: Desired, release: ReleaseState | None, actual: Actual) -> Step:
     if actual.alias is None:
-        return Step("create", "alias", "live")
+        return Step("create", "alias", ALIAS)
     if release is not None and release.number == actual.live:
         if _is_verified(release, actual):
-            return Step("unchanged", "alias", "live")
-        return Step("update", "alias", "live", (f"release {release.number}: unverified → verified",))
+            return Step("unchanged", "alias", ALIAS)
+        return Step("update", "alias", ALIAS, (f"release {release.number}: unverified → verified",))
     target = release.number if release else "the new release"
     changes = [f"release: {actual.live} → {target}"]
     if resumed(desired, actual):
         changes.append("its canary goes on where it was cut off")
     elif desired.canary:
         changes.append(f"canary: {desired.canary.percent} % for {desired.canary.bake} s first")
-    return Step("update", "alias", "live", tuple(changes))
+    return Step("update", "alias", ALIAS, tuple(changes))
 
 
 def _reserved(desired: Desired, actual: Actual) -> Iterator[Step]:
@@ -291,7 +293,7 @@ def _api(desired: Desired, actual: Actual) -> Step:
         changes += differences({"cors": (old, new)})
     changes += tuple(f"route {key}: {'made' if wanted else 'goes'}" for key, wanted in _routes_off(desired, api))
     if not api.has_stage:
-        changes += ("stage $default: made",)
+        changes += (f"stage {API_STAGE}: made",)
     action, changes, shared = _change(changes, shared=True)
     return Step(action, "api", name, changes, shared and actual.live is not None)
 
@@ -308,7 +310,7 @@ def wanted_routes(desired: Desired) -> tuple[str, ...]:
     https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html
     """
     closed = desired.api.auth != "none" and desired.api.cors is not None
-    return ("$default", "OPTIONS /{proxy+}") if closed else ("$default",)
+    return (DEFAULT_ROUTE, "OPTIONS /{proxy+}") if closed else (DEFAULT_ROUTE,)
 
 
 def _routes_off(desired: Desired, api: ApiState) -> Iterator[tuple[str, bool]]:
@@ -354,8 +356,8 @@ def _alarms(desired: Desired, actual: Actual) -> Iterator[Step]:
     there, wanted = ({alarm.name: alarm for alarm in alarms} for alarms in (actual.alarms, desired.alarms))
     for name, alarm in wanted.items():
         if name not in there:
-            changes: tuple[str, ...] = (f"{alarm.metric} {alarm.statistic}: at {alarm.threshold:g}",)
-            yield Step("create", "alarm", name, changes, target=name)
+            threshold = f"{alarm.metric} {alarm.statistic}: at {alarm.threshold:g}"
+            yield Step("create", "alarm", name, (threshold,), target=name)
         else:
             now = there[name]
             action, changes, _ = _change(field_changes(now, alarm))

@@ -147,8 +147,8 @@ class Desired:
     @property
     def alias_arn(self) -> str:
         """The ARN that the API integrates with."""
-        function = self.names.function
-        return f"arn:{self.partition}:lambda:{self.region}:{self.account}:function:{function}:live"
+        function = self.names.qualified_function
+        return f"arn:{self.partition}:lambda:{self.region}:{self.account}:function:{function}"
 
     def source_arn(self, api_id: str) -> str:
         """Who may invoke the alias: our API, any stage and route of it."""

@@ -5,6 +5,23 @@ import json
 from dataclasses import asdict
 from typing import Any
 
+from mlctl.aws.stack.constants import (
+    ALARM_COMPARISON,
+    ALARM_MISSING_DATA,
+    ALARM_NAMESPACE,
+    ALARM_PERIOD_SECONDS,
+    API_PRINCIPAL,
+    API_STAGE,
+    AUTHORIZATION_TYPES,
+    DEFAULT_ROUTE,
+    DOMAIN_ENDPOINT_TYPE,
+    DOMAIN_SECURITY_POLICY,
+    IDENTITY_SOURCE,
+    INTEGRATION_TIMEOUT_MS,
+    INTEGRATION_TYPE,
+    INVOKE_ACTION,
+    PAYLOAD_FORMAT_VERSION,
+)
 from mlctl.aws.stack.desired import canonical
 from mlctl.aws.stack.names import ALIAS, Identity
 from mlctl.aws.stack.plan import wanted_routes
@@ -18,11 +35,6 @@ ANYWHERE = Identity(
 
 Template = dict[str, Any]
 
-_STAGE = "$default"
-_AUTH = {"none": "NONE", "iam": "AWS_IAM", "jwt": "JWT"}
-# The longest that an HTTP API waits: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
-_INTEGRATION_TIMEOUT_MS = 30_000
-_ALARM_SECONDS = 300
 _VERSION_IS_A_RESOURCE: Template = {"cfn-lint": {"config": {"ignore_checks": ["W2530"]}}}
 _FUNCTION: Template = {"Ref": "Function"}
 _ALIAS: Template = {"Ref": "Alias"}
@@ -192,16 +204,16 @@ def _api(desired: Desired) -> Template:
     integration = _resource(
         "AWS::ApiGatewayV2::Integration",
         ApiId=api,
-        IntegrationType="AWS_PROXY",
+        IntegrationType=INTEGRATION_TYPE,
         IntegrationUri=_ALIAS,
-        PayloadFormatVersion="2.0",
-        TimeoutInMillis=_INTEGRATION_TIMEOUT_MS,
+        PayloadFormatVersion=PAYLOAD_FORMAT_VERSION,
+        TimeoutInMillis=INTEGRATION_TIMEOUT_MS,
     )
     permission = _resource(
         "AWS::Lambda::Permission",
         FunctionName=_ALIAS,
-        Action="lambda:InvokeFunction",
-        Principal="apigateway.amazonaws.com",
+        Action=INVOKE_ACTION,
+        Principal=API_PRINCIPAL,
         SourceArn=_filled(desired.source_arn("${Api}")),
     )
     throttling = desired.api.throttling
@@ -212,7 +224,7 @@ def _api(desired: Desired) -> Template:
     stage = _resource(
         "AWS::ApiGatewayV2::Stage",
         ApiId=api,
-        StageName=_STAGE,
+        StageName=API_STAGE,
         AutoDeploy=True,
         DefaultRouteSettings=limits,
         Tags=desired.all_tags,
@@ -242,7 +254,7 @@ def _authorizer(desired: Desired) -> Template:
         ApiId={"Ref": "Api"},
         Name=desired.names.function,
         AuthorizerType="JWT",
-        IdentitySource=["$request.header.Authorization"],
+        IdentitySource=[IDENTITY_SOURCE],
         JwtConfiguration={"Issuer": jwt.issuer, "Audience": list(jwt.audience)},
     )
     return {"Authorizer": made}
@@ -250,7 +262,7 @@ def _authorizer(desired: Desired) -> Template:
 
 def _route(desired: Desired, key: str) -> Template:
     # Any other route is for browsers that ask what they may, which is no secret; see wanted_routes.
-    auth = _AUTH[desired.api.auth or "none"] if key == "$default" else "NONE"
+    auth = AUTHORIZATION_TYPES[desired.api.auth or "none"] if key == DEFAULT_ROUTE else "NONE"
     return _resource(
         "AWS::ApiGatewayV2::Route",
         ApiId={"Ref": "Api"},
@@ -276,7 +288,11 @@ def _domain(desired: Desired) -> Template:
     domain = desired.domain
     if domain is None:
         return {}
-    configuration = {"CertificateArn": domain.certificate, "EndpointType": "REGIONAL", "SecurityPolicy": "TLS_1_2"}
+    configuration = {
+        "CertificateArn": domain.certificate,
+        "EndpointType": DOMAIN_ENDPOINT_TYPE,
+        "SecurityPolicy": DOMAIN_SECURITY_POLICY,
+    }
     return {
         "Domain": _resource(
             "AWS::ApiGatewayV2::DomainName",
@@ -304,19 +320,19 @@ def _alarm(desired: Desired, alarm: Alarm) -> Template:
     return _resource(
         "AWS::CloudWatch::Alarm",
         AlarmName=alarm.name,
-        Namespace="AWS/Lambda",
+        Namespace=ALARM_NAMESPACE,
         MetricName=alarm.metric,
         Dimensions=[
             {"Name": "FunctionName", "Value": function},
-            {"Name": "Resource", "Value": f"{function}:{ALIAS}"},
+            {"Name": "Resource", "Value": desired.names.qualified_function},
         ],
         Statistic=None if is_percentile else alarm.statistic,
         ExtendedStatistic=alarm.statistic if is_percentile else None,
-        Period=_ALARM_SECONDS,
+        Period=ALARM_PERIOD_SECONDS,
         EvaluationPeriods=1,
         Threshold=_number(alarm.threshold),
-        ComparisonOperator="GreaterThanOrEqualToThreshold",
-        TreatMissingData="notBreaching",
+        ComparisonOperator=ALARM_COMPARISON,
+        TreatMissingData=ALARM_MISSING_DATA,
         AlarmActions=list(alarm.actions) or None,
         Tags=_tag_list(desired),
     )

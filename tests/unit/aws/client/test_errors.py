@@ -14,7 +14,7 @@ from mlctl.errors import ExitCode, MlctlError
 WHO = "User: arn:aws:sts::123456789012:assumed-role/ci/session is not authorized to perform:"
 FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:iris-prod"
 ROLE = "arn:aws:iam::123456789012:role/iris-prod-lambda"
-POLICY = "`mlctl doctor --policy` prints all that is needed."
+POLICY = "`mlctl doctor --policy` prints the required policy."
 
 
 def client_error(code: str, message: str = "", operation: str = "CreateFunction", **more: Any) -> ClientError:
@@ -42,10 +42,10 @@ def test_what_is_lacking_is_named_with_what_it_is_lacking_on() -> None:
     found = told(client_error("AccessDeniedException", message))
     assert found.message == (
         f"AWS refused CreateFunction: you lack lambda:CreateFunction on {FUNCTION}; "
-        "an identity-based policy would have to allow it."
+        "an identity-based policy must allow it."
     )
     assert found.code == "aws_access_denied"
-    assert found.hint == f"Ask whoever manages the account. {POLICY}"
+    assert found.hint == f"Ask an administrator of the account. {POLICY}"
     assert isinstance(found, Forbidden)
     assert found.action == "lambda:CreateFunction"
 
@@ -55,41 +55,41 @@ def test_what_is_lacking_is_named_with_what_it_is_lacking_on() -> None:
     [
         (
             "with an explicit deny in an identity-based policy",
-            "is denied explicitly, by an identity-based policy.",
-            "that statement has to change",
+            "is explicitly denied by an identity-based policy.",
+            "the deny statement must change",
         ),
         (
             "with an explicit deny in a service control policy: arn:aws:organizations::1:policy/o-1/scp/p-1",
-            "is denied explicitly, by a service control policy of the organization.",
-            "ask whoever manages the organization",
+            "is explicitly denied by a service control policy of the organization.",
+            "ask an administrator of the organization",
         ),
         (
             "because no service control policy allows the lambda:CreateFunction action",
-            "; a service control policy of the organization would have to allow it.",
-            "A policy of your own cannot help",
+            "; a service control policy of the organization must allow it.",
+            "Your own policies cannot allow it",
         ),
         (
             "because no permissions boundary allows the lambda:CreateFunction action",
-            "; your permissions boundary would have to allow it.",
-            "The boundary must allow it too",
+            "; your permissions boundary must allow it.",
+            "The boundary must allow it, and so must a policy",
         ),
         (
             "because no session policy allows the lambda:CreateFunction action",
-            "; the policy of your session would have to allow it.",
+            "; the policy of your session must allow it.",
             "log in with another role",
         ),
         (
             "because no resource-based policy allows the lambda:CreateFunction action",
-            "; a policy of the resource itself would have to allow it.",
-            "whoever manages that resource",
+            "; a policy of the resource itself must allow it.",
+            "the owner of that resource",
         ),
         (
             "with an explicit deny in a VPC endpoint policy",
-            "is denied explicitly, by the policy of the VPC endpoint.",
-            "Call from elsewhere",
+            "is explicitly denied by the policy of the VPC endpoint.",
+            "Call from another network",
         ),
-        ("with an explicit deny", "is denied explicitly.", "that statement has to change"),
-        ("", f"on {FUNCTION}.", "Ask whoever manages the account"),
+        ("with an explicit deny", "is explicitly denied.", "the deny statement must change"),
+        ("", f"on {FUNCTION}.", "Ask an administrator of the account"),
     ],
 )
 def test_whose_policy_refuses_is_told(because: str, says: str, hint: str) -> None:
@@ -154,7 +154,7 @@ def test_a_role_that_may_not_be_given_to_lambda() -> None:
     found = told(client_error("AccessDeniedException", message))
     assert found.code == "aws_pass_role"
     assert f"you lack iam:PassRole on {ROLE}" in found.message
-    assert found.hint == f"That is the right to give a role to Lambda. Ask whoever manages the account. {POLICY}"
+    assert found.hint == f"It is the permission to pass a role to Lambda. Ask an administrator of the account. {POLICY}"
     other = told(client_error("AccessDeniedException", "Cross-account pass role is not allowed."))
     assert (other.code, other.message) == (
         "aws_pass_role",
@@ -182,7 +182,7 @@ IN_PROGRESS = "The operation cannot be performed at this time. An update is in p
             "InvalidParameterValueException",
             "The provided execution role does not have permissions to call CreateNetworkInterface on EC2",
             "aws_role_lacks",
-            "the function's role lacks the right to call CreateNetworkInterface on EC2",
+            "the function's role has no permission to call CreateNetworkInterface on EC2",
         ),
         ("ResourceConflictException", IN_PROGRESS, "aws_busy", "still in progress"),
         (
@@ -227,7 +227,7 @@ IN_PROGRESS = "The operation cannot be performed at this time. An update is in p
             "PreconditionFailedException",
             "The RevisionId provided does not match the latest RevisionId.",
             "overtaken",
-            "somebody else changed the stage meanwhile",
+            "another command changed the stage at the same time",
         ),
         ("ExpiredToken", "The security token included in the request is expired", "aws_credentials_expired", "expired"),
         ("ExpiredTokenException", "", "aws_credentials_expired", "Your AWS session has expired."),
@@ -259,9 +259,9 @@ IN_PROGRESS = "The operation cannot be performed at this time. An update is in p
             "clock",
         ),
         ("OptInRequired", "You are not subscribed to this service.", "aws_not_enabled", "not signed up"),
-        ("ServiceException", "Internal error", "aws_unavailable", "AWS itself failed at CreateFunction"),
-        ("InternalFailure", "", "aws_unavailable", "AWS itself failed at CreateFunction: InternalFailure"),
-        ("503", "Service Unavailable", "aws_unavailable", "AWS itself failed"),
+        ("ServiceException", "Internal error", "aws_unavailable", "CreateFunction failed on the side of AWS"),
+        ("InternalFailure", "", "aws_unavailable", "CreateFunction failed on the side of AWS: InternalFailure"),
+        ("503", "Service Unavailable", "aws_unavailable", "failed on the side of AWS"),
         ("SomethingNew", "It says so.", "aws_refused", "AWS refused CreateFunction: It says so."),
     ],
 )
@@ -280,10 +280,10 @@ def test_hints_say_what_to_do() -> None:
     assert "Set the clock" in hint("RequestTimeTooSkewed")
     assert "keep_releases" in hint("CodeStorageExceededException")
     assert "reserved_concurrency" in hint("InvalidParameterValueException", UNRESERVED)
-    assert "goes on where it stopped" in hint("ResourceConflictException", IN_PROGRESS)
-    assert "goes on where it stopped" in hint("Throttling")
+    assert "continues where it stopped" in hint("ResourceConflictException", IN_PROGRESS)
+    assert "continues where it stopped" in hint("Throttling")
     assert "`mlctl releases`" in hint("PreconditionFailedException")
-    assert hint("SomethingNew").startswith("The refusal is SomethingNew.")
+    assert hint("SomethingNew").startswith("The error code is SomethingNew.")
 
 
 def test_lambda_tells_apart_too_many_calls_and_too_much_at_once() -> None:
@@ -331,7 +331,7 @@ def test_a_message_with_braces_is_told_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("error", "code", "says", "hint"),
     [
-        (exceptions.NoCredentialsError(), "aws_no_credentials", "There are no AWS credentials.", "aws sso login"),
+        (exceptions.NoCredentialsError(), "aws_no_credentials", "No AWS credentials were found.", "aws sso login"),
         (
             exceptions.PartialCredentialsError(provider="env", cred_var="aws_secret_access_key"),
             "aws_partial_credentials",
@@ -372,13 +372,13 @@ def test_a_message_with_braces_is_told_as_it_is() -> None:
             exceptions.ReadTimeoutError(endpoint_url="https://x"),
             "aws_timeout",
             "did not answer in time",
-            "goes on where it stopped",
+            "continues where it stopped",
         ),
         (
             exceptions.ConnectionClosedError(endpoint_url="https://x"),
             "aws_connection_closed",
-            "broke off",
-            "goes on where it stopped",
+            "was closed",
+            "continues where it stopped",
         ),
         (exceptions.ProxyConnectionError(proxy_url="http://p"), "aws_proxy", "http://p", "HTTPS_PROXY"),
         (
@@ -435,9 +435,9 @@ def test_a_wait_that_takes_too_long() -> None:
     found = told(waiter_error({"Configuration": {"State": "Pending", "StateReason": "The function is being created."}}))
     assert found.code == "aws_wait_timeout"
     assert "The function is being created." in found.message
-    assert "goes on where it stopped" in found.hint
+    assert "continues where it stopped" in found.hint
     assert "its state is Pending" in told(waiter_error({"State": "Pending"})).message
-    assert "its state is not told" in told(waiter_error(None)).message
+    assert "its state is unknown" in told(waiter_error(None)).message
 
 
 def test_a_wait_that_is_refused_is_a_refusal() -> None:

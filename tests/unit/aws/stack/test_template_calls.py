@@ -28,9 +28,9 @@ def aws() -> MagicMock:
     function.function(run, Step("create", "function", STATE.names.function))
     api.api(run, Step("create", "api", STATE.names.function))
     api.permission(run, Step("create", "permission", "the API may invoke the alias"))
-    api.domain(run, Step("create", "domain", "api.example.com"))
+    api.domain(run, Step("create", "domain", "api.example.com", target="api.example.com"))
     for alarm in STATE.alarms:
-        extras.alarm(run, Step("create", "alarm", alarm.name))
+        extras.alarm(run, Step("create", "alarm", alarm.name, target=alarm.name))
     return asked
 
 
