@@ -1,10 +1,10 @@
-"""Many small trees of one value each as bit vectors: for boosting, twice as fast as nested ``if``s.
+"""Generates bit vectors for many small trees with one value per leaf: twice as fast as nested ``if``s for boosting.
 
-Each tree has a byte, each of its leaves a bit, from the left. A test that fails (``x > threshold``) makes the
-leaves on its left unreachable, and clears their bits; of the bits that are left the lowest is the leaf. The tests
-of a column are sorted by threshold, so one binary search and one ``&`` of long integers do them all.
-Source: Lucchese et al., QuickScorer: a fast algorithm to rank documents with additive ensembles of regression
-trees, SIGIR 2015, https://doi.org/10.1145/2766462.2767733.
+Each tree has a byte, and each of its leaves a bit, from the left. A test that fails (``x > threshold``) makes the
+leaves on its left unreachable and clears their bits. The lowest remaining bit is the leaf. The tests of a column are
+sorted by threshold, so one binary search and one ``&`` of long integers evaluate all of them. Source: Lucchese et al.,
+QuickScorer: a fast algorithm to rank documents with additive ensembles of regression trees, SIGIR 2015,
+https://doi.org/10.1145/2766462.2767733.
 """
 
 from collections import defaultdict
@@ -14,15 +14,16 @@ from typing import Any, NamedTuple
 from mlctl.portable.codegen.nodes import LEAF, as_lists
 from mlctl.portable.ir.program import Step
 
-# One byte a tree.
+# Each tree has one byte.
 MAX_LEAVES = 8
-# With fewer trees for each column that is tested, nested ifs are as fast.
+# With fewer trees for each tested column, nested ifs are as fast.
 LEAST_TREES_A_COLUMN = 4
-# Each test keeps a byte of each tree in memory, which grows with the square of the trees.
+# Each test has a byte for each tree, so memory grows with the square of the trees.
 MAX_MASK_BYTES = 4_000_000
-# How far a raw prediction may be off: half of what `close` allows a probability, which it moves by at most twice that.
+# The largest error of a raw prediction: half of what `close` allows for a probability, which moves at most twice as
+# far.
 MOST_ERROR = 2.5e-10
-# The sums that end in probabilities: their last bits may differ, and a number of their own size is among the answer.
+# Links whose sums end in probabilities, so that their last bits may differ.
 _LINKS = ("logit", "half_logit", "multinomial_logit")
 
 _PREPARED = """
@@ -45,10 +46,10 @@ PAIRS = [tuple([a + b for b in LEAVES[at + 1] for a in LEAVES[at]]) for at in ra
 
 
 def generate(step: Step) -> str | None:
-    """Source of ``sums(row)`` as ``codegen.generate`` gives it; None where another form is better.
+    """The source of ``sums(row)``, see ``generator.generate``; None if another form is better.
 
-    The values of the leaves are rounded to a grid on which every sum of them is exact, so neither their order nor
-    Python's way of adding matters. ``sums`` gives None where the rounding might change the class.
+    The values of the leaves are rounded to a grid on which every sum of them is exact, so the order of additions does
+    not matter. ``sums`` returns None if the rounding might change the class.
     """
     if step.op != "boosting" or step.params["link"] not in _LINKS or "sets" in step.tensors:
         return None
@@ -60,16 +61,16 @@ def generate(step: Step) -> str | None:
     leaves = []
     ends = dict(zip(tensors["roots"], [*tensors["roots"][1:], len(tensors["feature"])], strict=True))
     for number, root in enumerate(trees):
-        # Counted first: of a large tree all tests would take as long as the square of its nodes.
+        # Counted first, because reading all tests of a large tree takes time in proportion to the square of its nodes.
         if root is not None and tensors["feature"][root : ends[root]].count(LEAF) > MAX_LEAVES:
             return None
-        found = [] if root is None else _read(number, root, ends[root], tensors, tests)
-        leaves.append(found + [0.0] * (MAX_LEAVES - len(found)))
+        values = [] if root is None else _read(number, root, ends[root], tensors, tests)
+        leaves.append(values + [0.0] * (MAX_LEAVES - len(values)))
     unit = _unit(leaves)
     masks = len(trees) * sum(map(len, tests.values()))
     if unit is None or masks > MAX_MASK_BYTES or len(trees) < LEAST_TREES_A_COLUMN * len(tests):
         return None
-    grid = [tuple(round(value / unit) * unit for value in each) for each in leaves]
+    grid = [tuple(round(value / unit) * unit for value in values) for values in leaves]
     lines = [
         '"""Generated from model.safetensors: the same comparisons as bit vectors, and their sums."""',
         "from bisect import bisect_left",
@@ -78,14 +79,14 @@ def generate(step: Step) -> str | None:
         f"LEAVES = {grid!r}",
         _PREPARED,
     ]
-    for column, found_tests in sorted(tests.items()):
-        ordered = sorted(found_tests)
+    for column, column_tests in sorted(tests.items()):
+        ordered = sorted(column_tests)
         lines.append(f"E{column} = {_literal(tuple(test.threshold for test in ordered))}")
         lines.append(f"L{column} = left_of({[(test.tree, test.lost) for test in ordered]!r})")
         if gaps:
             lines.append(f"M{column} = left_of({[(test.tree, test.lost) for test in ordered if test.gap_right]!r})[-1]")
     lines += [f"P{number} = tuple(PAIRS[{first}:{end}])" for number, (first, end) in enumerate(spans)]
-    # Rounding moves each sum by half a unit a tree at most, and the walk's own additions by as much as one.
+    # Rounding moves each sum by at most half a unit for each tree, and the additions of the walk by at most one.
     lines.append(f"UNSURE = {4 * len(trees) * unit!r}")
     return "\n".join([*lines, *_function(step.params["n_features"], sorted(tests), start, spans, gaps)]) + "\n"
 
@@ -93,11 +94,11 @@ def generate(step: Step) -> str | None:
 def _function(
     n_features: int, columns: list[int], start: list[float], spans: list[tuple[int, int]], gaps: bool
 ) -> list[str]:
-    """The lines of ``sums(row)``: a loop over columns would take a tenth of its time."""
+    """The lines of ``sums(row)``, without a loop over columns, which would take a tenth of its time."""
     names = [f"x{column}" if column in columns else "_" for column in range(n_features)]
     lines = ["def sums(row):", f" {', '.join(names)}, = row", " alive = WHOLE"]
     for column in columns:
-        # NaN alone differs from itself.
+        # NaN is the only number that differs from itself.
         gap = f"M{column} if x{column} != x{column} else " if gaps else ""
         lines.append(f" alive &= {gap}L{column}[bisect_left(E{column}, x{column})]")
     lines += [
@@ -116,7 +117,7 @@ def _function(
 
 
 def _in_pairs(roots: list[int], n_totals: int) -> tuple[list[int | None], list[tuple[int, int]]]:
-    """The roots by total, an even number of each (None: a tree without leaves), and each total's span of pairs."""
+    """The roots by total, padded to an even number with None, and the span of pairs of each total."""
     trees: list[int | None] = []
     spans = []
     for total in range(n_totals):
@@ -128,7 +129,7 @@ def _in_pairs(roots: list[int], n_totals: int) -> tuple[list[int | None], list[t
 
 
 class _Test(NamedTuple):
-    """A test of a column: where it fails, or a missing value goes right, ``tree`` loses the leaves ``lost``, bits."""
+    """A test of a column. If it fails, or a missing value goes right, ``tree`` loses the leaves ``lost`` (bits)."""
 
     threshold: float
     tree: int
@@ -137,12 +138,12 @@ class _Test(NamedTuple):
 
 
 def _read(number: int, root: int, end: int, tensors: dict[str, Any], tests: dict[int, list[_Test]]) -> list[float]:
-    """The values of a tree's leaves from the left; its tests are added to those of their columns."""
+    """The values of a tree's leaves from the left. Adds the tests of the tree to ``tests``, by column."""
     feature, skip = tensors["feature"], tensors["skip"]
     is_leaf = [tested == LEAF for tested in feature[root:end]]
     for node in range(root, end):
         if feature[node] != LEAF:
-            # The left branch lies between a node and its right child.
+            # The left branch is between a node and its right child.
             before = sum(is_leaf[: node - root])
             inside = sum(is_leaf[node - root : node - root + 1 + skip[node]])
             lost = ((1 << inside) - 1) << before
@@ -152,11 +153,11 @@ def _read(number: int, root: int, end: int, tensors: dict[str, Any], tests: dict
 
 
 def _unit(leaves: list[list[float]]) -> float | None:
-    """A power of two, of which the rounded values and all their sums are multiples of at most 53 bits.
+    """The unit of the grid: a power of two such that all sums of rounded values fit in 53 bits.
 
-    None where one large leaf would make it too coarse for all others.
+    None if a large leaf makes it too coarse for the others.
     """
-    bound = sum(max(map(abs, each)) for each in leaves)
+    bound = sum(max(map(abs, values)) for values in leaves)
     if not 1e-200 < bound < 1e200:
         return None
     unit: float = 2.0 ** (frexp(bound)[1] - 52)
@@ -164,5 +165,5 @@ def _unit(leaves: list[list[float]]) -> float | None:
 
 
 def _literal(edges: tuple[float, ...]) -> str:
-    """``edges`` in Python, where infinity has no name."""
+    """Thresholds as a Python literal, in which infinity is 1e999."""
     return repr(edges).replace("inf", "1e999")

@@ -1,8 +1,8 @@
-"""A small ensemble of trees as Python code: nested ``if``s, or for much boosting bit vectors (``bitvectors.py``).
+"""Generates Python code for small ensembles of trees: nested ``if``s, or bit vectors (``bitvectors.py``) for boosting.
 
-The arrays stay the truth; this is derived from them, ships beside them, and passes the same parity
-check. It pays only with bytecode for the target's Python: compiling it at a cold start would cost
-more than it saves. One function holds all trees: a call for each would cost as much as a walk down it.
+The arrays remain authoritative. The code is derived from them, is shipped beside them, and passes the same parity
+check. It pays off only with bytecode for the target's Python: compiling it at a cold start costs more than it saves.
+One function contains all trees, because a call for each would cost as much as a walk down the tree.
 """
 
 from typing import Any
@@ -13,19 +13,19 @@ from mlctl.portable.codegen import bitvectors, nodes
 from mlctl.portable.codegen.nodes import LEAF, as_lists
 from mlctl.portable.ir.program import PortableModel, Step
 
-# Their bytecode takes some 4 ms to load, and 5 MB of memory.
+# The bytecode of so many nodes takes about 4 ms to load, and 5 MB of memory.
 MAX_NODES = 150_000
-# Beyond so many additions the code is larger than the arrays and no faster.
+# With more additions, the code is larger than the arrays and no faster.
 MAX_ADDITIONS = 1_000_000
 # Python refuses indentation deeper than 100 levels.
 MAX_DEPTH = 90
 
 
 def generate(model: PortableModel) -> str | None:
-    """Source of ``sums(row)``, the sums over the trees of the last step; None where it does not fit.
+    """The source of ``sums(row)``, the sums over the trees of the last step; None if code does not suit the model.
 
-    ``row`` is what reaches the trees, none of it beyond float32, and missing values (NaN) only where the step says
-    where they go. It need not be rounded to float32, nor harms it. ``sums`` may give None: the arrays are to decide.
+    ``row`` is the input of the trees. Its numbers do not exceed float32, but need not be rounded to it. It may have
+    missing values (NaN) only if the step has directions for them. If ``sums`` returns None, the arrays decide.
     """
     step = model.steps[-1]
     if "skip" not in step.tensors or len(step.tensors["feature"]) > MAX_NODES or _additions(step) > MAX_ADDITIONS:
@@ -34,16 +34,16 @@ def generate(model: PortableModel) -> str | None:
 
 
 def regenerate(model: PortableModel) -> str | None:
-    """As ``generate``, for a model that was read from a file: ValueError where its trees are not whole."""
+    """Like ``generate``, for a model from a file. Raises ValueError for invalid trees."""
     step = model.steps[-1]
-    # More nodes than code is written for are not looked at one by one.
+    # Models too large for generated code are not checked node by node.
     if "skip" in step.tensors and len(step.tensors.get("feature", ())) <= MAX_NODES:
         nodes.check(step)
     return generate(model)
 
 
 def _additions(step: Step) -> int:
-    """How many numbers the leaves add: a zero is not added."""
+    """How many numbers the leaves add; zeros are not added."""
     rows = step.tensors["skip"][step.tensors["feature"] == LEAF]
     return int(np.count_nonzero(step.tensors["values"], axis=1)[rows].sum())
 
@@ -69,14 +69,14 @@ def _nested(step: Step) -> str | None:
 
 
 def _start(step: Step) -> list[float]:
-    """What the sums begin with: nothing, but for boosting. Leaves of one value without it: a total for each tree."""
-    given: list[float] | None = step.params.get("start")
-    one = step.params.get("width") == 1
-    return given or [0.0] * (step.params["n_trees"] if one else step.tensors["values"].shape[1])
+    """The initial totals: those of boosting, or zeros. Without a start, trees with one value have a total each."""
+    start: list[float] | None = step.params.get("start")
+    is_total_per_tree = step.params.get("width") == 1
+    return start or [0.0] * (step.params["n_trees"] if is_total_per_tree else step.tensors["values"].shape[1])
 
 
 def _targets(step: Step, number: int, totals: int) -> list[int]:
-    """The totals that the values of a leaf of tree ``number`` are added to."""
+    """The totals to which a leaf of tree ``number`` adds its values."""
     width = step.tensors["values"].shape[1]
     return list(range(totals)) if width == totals else [number % totals]
 
@@ -84,37 +84,40 @@ def _targets(step: Step, number: int, totals: int) -> list[int]:
 def _write_tree(
     root: int, end: int, targets: list[int], tensors: dict[str, Any], categories: int, lines: list[str]
 ) -> bool:
-    """Append the tree from ``root`` to ``end``; False when it is too deep. A stack, no recursion: depth is the model's.
+    """Append the lines of the tree from ``root`` to ``end``. Return False if the tree is too deep.
 
-    The larger branch stands first: the shorter a jump is, the faster Python takes it.
+    A stack replaces recursion, because the model determines the depth. The larger branch comes first, because Python
+    takes a shorter jump faster.
     """
     feature, skip, values = (tensors[name] for name in ("feature", "skip", "values"))
-    todo: list[tuple[int, int, int, str]] = [(root, end, 1, "")]
-    while todo:
-        node, end, depth, before = todo.pop()
+    pending: list[tuple[int, int, int, str]] = [(root, end, 1, "")]
+    while pending:
+        node, end, depth, header = pending.pop()
         if depth > MAX_DEPTH:
             return False
-        if before:
-            lines.append(" " * (depth - 1) + before)
+        if header:
+            lines.append(" " * (depth - 1) + header)
         indent = " " * depth
         if feature[node] == LEAF:
-            # A zero is not added: it changes no bit, since no total is ever -0.0.
-            added = [f"t{at} += {value!r}" for at, value in zip(targets, values[skip[node]], strict=True) if value]
-            lines.append(indent + ("; ".join(added) or "pass"))
+            # Adding zero changes no bit, because no total is ever -0.0.
+            additions = [
+                f"t{total} += {value!r}" for total, value in zip(targets, values[skip[node]], strict=True) if value
+            ]
+            lines.append(indent + ("; ".join(additions) or "pass"))
         else:
             right = node + 1 + skip[node]
             branches = [(node + 1, right), (right, end)]
             left_first = right - node - 1 >= end - right
             first, second = branches if left_first else reversed(branches)
-            todo.append((*second, depth + 1, "else:"))
-            todo.append((*first, depth + 1, f"if {_test(node, tensors, categories, left_first)}:"))
+            pending.append((*second, depth + 1, "else:"))
+            pending.append((*first, depth + 1, f"if {_test(node, tensors, categories, left_first)}:"))
     return True
 
 
 def _test(node: int, tensors: dict[str, Any], categories: int, left: bool) -> str:
-    """Whether a row goes to the ``left`` (the next node) or to the right: by its number, or by its category.
+    """The condition for a row to go left (to the next node) or right, by its number or category.
 
-    NaN compares false, so of two tests that part all numbers alike the one is written that sends NaN its way.
+    Comparisons with NaN are false. Of the two equivalent conditions for numbers, this one also sends NaN the right way.
     """
     feature, threshold = tensors["feature"][node], tensors["threshold"][node]
     gap_left = "missing" in tensors and tensors["missing"][node] == 0
@@ -129,16 +132,16 @@ def _test(node: int, tensors: dict[str, Any], categories: int, left: bool) -> st
 
 def _test_of_category(feature: int, words: list[int], left: bool, gap_left: bool) -> str:
     codes = [code for code in range(len(words) * 32) if words[code >> 5] >> (code & 31) & 1]
-    # Python makes a constant of such a set.
-    known = f"{{{', '.join(map(str, codes))}}}"
+    # Python compiles such a set to a constant.
+    category_set = f"{{{', '.join(map(str, codes))}}}"
     if not gap_left:
-        return f"x{feature} {'in' if left else 'not in'} {known}"
-    # NaN alone differs from itself.
+        return f"x{feature} {'in' if left else 'not in'} {category_set}"
+    # NaN is the only number that differs from itself.
     if left:
-        return f"x{feature} in {known} or x{feature} != x{feature}"
-    return f"x{feature} not in {known} and x{feature} == x{feature}"
+        return f"x{feature} in {category_set} or x{feature} != x{feature}"
+    return f"x{feature} not in {category_set} and x{feature} == x{feature}"
 
 
 def _literal(threshold: float) -> str:
-    """``threshold`` in Python: infinity, at which a node parts missing values from all others, has no name there."""
+    """A threshold as a Python literal. An infinite threshold separates missing values from all others."""
     return repr(threshold).replace("inf", "1e999")

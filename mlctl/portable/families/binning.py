@@ -1,4 +1,4 @@
-"""Binarizer and KBinsDiscretizer."""
+"""Compiles Binarizer and KBinsDiscretizer."""
 
 import numpy as np
 from sklearn.preprocessing import Binarizer, KBinsDiscretizer
@@ -21,7 +21,7 @@ def binarizer(part: Binarizer, table: ColumnTypes) -> Compiled:
 
 
 def discretizer(part: KBinsDiscretizer, table: ColumnTypes) -> Compiled:
-    """The bins between the inner edges; what lies outside is in the first or the last."""
+    """The bins between the inner edges. Numbers outside are in the first or last bin."""
     table.require_numbers()
     if part.dtype not in (None, np.float64):
         raise NotPortableError(f"rounds to {np.dtype(part.dtype)}; float64 is supported")

@@ -1,4 +1,4 @@
-"""GradientBoosting* and HistGradientBoosting*: the operation ``boosting``, a value of each tree on top of a start."""
+"""Compiles GradientBoosting* and HistGradientBoosting* to the operation ``boosting``."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ _LINKS = {
 
 
 def gradient_boosting(model: Any, table: ColumnTypes) -> Compiled:
-    """Trees over a row in float32; none takes a missing value. A raw prediction of 0 is the second of two classes.
+    """Trees over a row in float32 without missing values. A raw prediction of 0 is the second of two classes.
 
     Sums are ``close``: a compiler may fuse scikit-learn's ``+= scale * value`` (_gradient_boosting.pyx).
     """
@@ -43,9 +43,9 @@ def gradient_boosting(model: Any, table: ColumnTypes) -> Compiled:
 
 
 def hist_gradient_boosting(model: Any, table: ColumnTypes, inner: Inner) -> Compiled:
-    """Trees over a row in float64, of which any value may be missing or infinite; categories become codes first.
+    """Trees over a row in float64, with missing and infinite values. Categories become codes first.
 
-    A raw prediction of 0 is the first of two classes. Thresholds are often the very numbers of training rows.
+    A raw prediction of 0 is the first of two classes. Thresholds are often equal to numbers of training rows.
     """
     if len(getattr(model, "classes_", (0, 1))) < 2:
         raise NotPortableError("was fitted on a single class")
@@ -55,15 +55,15 @@ def hist_gradient_boosting(model: Any, table: ColumnTypes, inner: Inner) -> Comp
     start = np.zeros(model.n_trees_per_iteration_) + model._baseline_prediction.ravel()
     predictors = [predictor for stage in model._predictors for predictor in stage]
     sets = [predictor.raw_left_cat_bitsets for predictor in predictors]
-    before = np.cumsum([0, *map(len, sets)])
-    parts = [_nodes(predictor.nodes, first) for predictor, first in zip(predictors, before, strict=False)]
+    set_offsets = np.cumsum([0, *map(len, sets)])
+    parts = [_nodes(predictor.nodes, first) for predictor, first in zip(predictors, set_offsets, strict=False)]
     tensors = tree_tensors(parts, single=False, missing=table.missing)
     link = _link(model)
     params: dict[str, Any] = {"n_trees": len(parts), "n_features": len(table.columns)}
     params |= {"start": start.tolist(), "width": 1, "link": link, "zero": 0}
     if not table.missing:
         params["missing"] = None
-    if before[-1]:
+    if set_offsets[-1]:
         params["categories"] = categories
         tensors["sets"] = np.concatenate(sets).astype("<u4")
     parity = parity_of(steps) if link == "identity" else "close"
@@ -75,7 +75,7 @@ def _link(model: Any) -> str:
 
 
 def _constant_start(model: Any, width: int) -> NDArray[np.float64]:
-    """The raw prediction before the first tree, which scikit-learn itself is asked for: it is the same for all rows."""
+    """The raw predictions before the first tree, computed by scikit-learn; they are the same for all rows."""
     initial = model.init_
     if isinstance(initial, str):
         return np.zeros(model.n_trees_per_iteration_)
@@ -90,36 +90,36 @@ def _constant_start(model: Any, width: int) -> NDArray[np.float64]:
 
 
 def _codes(model: Any, table: ColumnTypes, inner: Inner) -> tuple[tuple[Step, ...], ColumnTypes, int]:
-    """The steps that give categories their codes, the table behind them, and how many columns come first and hold them.
+    """The steps that encode categories, the columns after them, and the number of encoded columns, which come first.
 
     Source: sklearn/ensemble/_hist_gradient_boosting/gradient_boosting.py (``_preprocess_X``).
     """
     if model._preprocessor is None:
         return (), _numbers(table), 0
-    taken = np.flatnonzero(model.is_categorical_).tolist()
-    rest = np.flatnonzero(~model.is_categorical_).tolist()
+    categorical = np.flatnonzero(model.is_categorical_).tolist()
+    numeric = np.flatnonzero(~model.is_categorical_).tolist()
     encoder = model._preprocessor.named_transformers_["encoder"]
-    steps, codes = inner("encoder", encoder, table.pick(taken))
+    steps, codes = inner("encoder", encoder, table.pick(categorical))
     if codes is None:
         raise NotPortableError("has a model in place of the encoder of its categories")
-    numbers = _numbers(table.pick(rest))
-    blocks = [Block(columns=tuple(taken), steps=steps)]
-    if rest:
-        blocks.append(Block(columns=tuple(rest), steps=()))
+    numbers = _numbers(table.pick(numeric))
+    blocks = [Block(columns=tuple(categorical), steps=steps)]
+    if numeric:
+        blocks.append(Block(columns=tuple(numeric), steps=()))
     step = Step(op="columns", parity=parity_of(steps), params={}, tensors={}, blocks=tuple(blocks))
-    return (step,), ColumnTypes(columns=(*codes.columns, *numbers.columns)), len(taken)
+    return (step,), ColumnTypes(columns=(*codes.columns, *numbers.columns)), len(categorical)
 
 
 def _numbers(table: ColumnTypes) -> ColumnTypes:
-    """The columns of numbers, which may be missing and infinite."""
+    """The columns of numbers, which may be missing or infinite."""
     table.require_numbers()
-    # Of what it checks only the type of the numbers matters here.
+    # Only its check of the type applies here; its steps are not needed.
     checked(table)
     return table
 
 
 def _nodes(nodes: NDArray[Any], first: int) -> Nodes:
-    """The nodes of one tree; the sets of its categories begin at ``first`` of all sets."""
+    """The nodes of one tree, whose sets of categories begin at index ``first``."""
     is_leaf = nodes["is_leaf"] != 0
     return Nodes(
         left=np.where(is_leaf, LEAF, nodes["left"].astype(np.int64)),

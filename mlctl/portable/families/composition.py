@@ -1,4 +1,4 @@
-"""Parts made of other parts: pipelines, column transformers, feature unions and frozen estimators."""
+"""Compiles parts that contain other parts: pipelines, column transformers, feature unions, frozen estimators."""
 
 from numbers import Real
 from typing import Any
@@ -17,15 +17,15 @@ __all__ = ["ENTRIES", "frames", "refuse_missing", "select"]
 
 
 def pipeline(part: Pipeline, table: ColumnTypes, inner: Inner, *, last: bool = False) -> Compiled:
-    """The parts one after the other; ``last``: the pipeline stands last, and so does its last part."""
+    """Compile the parts one after the other. With ``last``, the last part predicts."""
     steps: list[Step] = []
     out: ColumnTypes | None = table
-    for number, (name, each) in enumerate(part.steps, 1):
+    for number, (name, step) in enumerate(part.steps, 1):
         if out is None:
             raise NotPortableError("has a step after its model")
-        if each is None or _is(each, "passthrough"):
+        if step is None or _is(step, "passthrough"):
             continue
-        added, out = inner(name, each, out, last=last and number == len(part.steps))
+        added, out = inner(name, step, out, last=last and number == len(part.steps))
         steps += added
     return tuple(steps), out
 
@@ -36,33 +36,33 @@ def last_pipeline(part: Pipeline, table: ColumnTypes, inner: Inner) -> Compiled:
 
 
 def column_transformer(part: ColumnTransformer, table: ColumnTypes, inner: Inner) -> Compiled:
-    """A block for each transformer that takes columns and is not dropped."""
+    """A block for each transformer that has columns and is not dropped."""
     blocks, outs = [], []
-    for name, each, _ in part.transformers_:
-        # Names, numbers, slices, masks and functions, all resolved to positions when it was fitted.
-        taken = [int(position) for position in part._transformer_to_input_indices[name]]
-        if not taken or _is(each, "drop"):
+    for name, transformer, _ in part.transformers_:
+        # Fitting resolved names, numbers, slices, masks and functions to positions.
+        positions = [int(position) for position in part._transformer_to_input_indices[name]]
+        if not positions or _is(transformer, "drop"):
             continue
-        block, out = _block(part, name, each, taken, table, inner)
+        block, out = _block(part, name, transformer, positions, table, inner)
         blocks.append(block)
         outs.append(out)
-    return _side_by_side(part, blocks, outs, table, sparse=bool(part.sparse_output_))
+    return _concatenated(part, blocks, outs, table, sparse=bool(part.sparse_output_))
 
 
 def feature_union(part: FeatureUnion, table: ColumnTypes, inner: Inner) -> Compiled:
-    """A block of all columns for each transformer that is not dropped; sparse as soon as one of them is."""
+    """A block of all columns for each transformer that is not dropped; sparse if one of them is."""
     blocks, outs = [], []
-    for name, each in part.transformer_list:
-        if _is(each, "drop"):
+    for name, transformer in part.transformer_list:
+        if _is(transformer, "drop"):
             continue
-        block, out = _block(part, name, each, list(range(len(table.columns))), table, inner)
+        block, out = _block(part, name, transformer, list(range(len(table.columns))), table, inner)
         blocks.append(block)
         outs.append(out)
-    return _side_by_side(part, blocks, outs, table, sparse=any(out.sparse for out in outs))
+    return _concatenated(part, blocks, outs, table, sparse=any(out.sparse for out in outs))
 
 
 def frozen(part: Any, table: ColumnTypes, inner: Inner, *, last: bool = False) -> Compiled:
-    """The estimator that is kept from being fitted again."""
+    """Compile the frozen estimator."""
     return inner("estimator", part.estimator, table, last=last)
 
 
@@ -71,31 +71,31 @@ def last_frozen(part: Any, table: ColumnTypes, inner: Inner) -> Compiled:
     return frozen(part, table, inner, last=True)
 
 
-def select(taken: list[int], table: ColumnTypes) -> tuple[tuple[Step, ...], ColumnTypes]:
-    """The columns at ``taken``, and the step that picks them where they are not all columns in order."""
-    if taken == list(range(len(table.columns))):
+def select(positions: list[int], table: ColumnTypes) -> tuple[tuple[Step, ...], ColumnTypes]:
+    """The step that selects the columns at ``positions``, unless they are all columns in order, and these columns."""
+    if positions == list(range(len(table.columns))):
         return (), table
-    return (_columns([Block(columns=tuple(taken), steps=())]),), table.pick(taken)
+    return (_columns([Block(columns=tuple(positions), steps=())]),), table.pick(positions)
 
 
 def frames(part: Any) -> bool:
-    """Whether a transformer is set to put out data frames, in which each column keeps its type."""
+    """Whether a transformer is configured to output data frames, in which each column keeps its type."""
     configured = getattr(part, "_sklearn_output_config", {}).get("transform", get_config()["transform_output"])
     return bool(configured != "default")
 
 
 def _block(
-    part: Any, name: str, each: Any, taken: list[int], table: ColumnTypes, inner: Inner
+    part: Any, name: str, transformer: Any, positions: list[int], table: ColumnTypes, inner: Inner
 ) -> tuple[Block, ColumnTypes]:
-    """One transformer of several, times its weight where it has one."""
-    below = table.pick(taken)
-    steps, out = ((), below) if _is(each, "passthrough") else inner(name, each, below)
+    """The block of one transformer, multiplied by its weight if it has one."""
+    inputs = table.pick(positions)
+    steps, out = ((), inputs) if _is(transformer, "passthrough") else inner(name, transformer, inputs)
     if out is None:
         raise NotPortableError(f"has a model, '{name}', among its transformers")
     weight = (part.transformer_weights or {}).get(name)
     if weight is not None:
         steps = (*steps, _weighted(weight, out))
-    return Block(columns=tuple(taken), steps=steps), out
+    return Block(columns=tuple(positions), steps=steps), out
 
 
 def _weighted(weight: Any, table: ColumnTypes) -> Step:
@@ -108,10 +108,10 @@ def _weighted(weight: Any, table: ColumnTypes) -> Step:
     return Step(op="rescale", parity="exact", params={"shift": None, "clip": None}, tensors={"scale": scale})
 
 
-def _side_by_side(
+def _concatenated(
     part: Any, blocks: list[Block], outs: list[ColumnTypes], table: ColumnTypes, *, sparse: bool
 ) -> Compiled:
-    """The blocks in one step; a single one over all columns in order is its plain steps."""
+    """Combine the blocks in one step. A single block over all columns in order becomes its plain steps."""
     result = ColumnTypes(columns=tuple(column for out in outs for column in out.columns), sparse=sparse)
     if sparse:
         result.require_numbers()

@@ -1,8 +1,8 @@
-"""OneHotEncoder, OrdinalEncoder and TargetEncoder.
+"""Compiles OneHotEncoder, OrdinalEncoder and TargetEncoder.
 
-What becomes of a category depends on much (drop, infrequent categories, missing values, versions of
-scikit-learn), so the fitted encoder itself is asked: it transforms each of its categories once, and
-a value that it does not know.
+The code of a category depends on many things (drop, infrequent categories, missing values, the release of
+scikit-learn). The compiler therefore lets the fitted encoder transform each of its categories once, and an unknown
+value.
 """
 
 import copy
@@ -23,26 +23,26 @@ from mlctl.portable.ir.program import NotPortableError, Step
 
 
 def one_hot(encoder: OneHotEncoder, table: ColumnTypes) -> Compiled:
-    """The slot of each category among its column's; -1 where it has none and all are zero."""
+    """The slot of each category in its column's block; -1 if it has none and the block is all zeros."""
     dtype = _dtype(encoder)
     categories = _categories(encoder)
-    asked = _ask(encoder).tocoo()
+    encoded = _encode_categories(encoder).tocoo()
     widths = _widths(encoder)
-    if sum(widths) != asked.shape[1]:
+    if sum(widths) != encoded.shape[1]:
         raise NotPortableError("has another number of columns than its categories imply")
     starts = np.concatenate(([0], np.cumsum(widths)[:-1])).astype(int)
-    slots = np.full((asked.shape[0], len(widths)), -1)
-    column = np.searchsorted(starts, asked.col, side="right") - 1
-    slots[asked.row, column] = asked.col - starts[column]
+    slots = np.full((encoded.shape[0], len(widths)), -1)
+    column = np.searchsorted(starts, encoded.col, side="right") - 1
+    slots[encoded.row, column] = encoded.col - starts[column]
     params = {
         "columns": [
             {
                 "categories": known,
-                "slots": slots[: len(known), at].tolist(),
-                "unknown": int(slots[-1, at]),
+                "slots": slots[: len(known), position].tolist(),
+                "unknown": int(slots[-1, position]),
                 "width": width,
             }
-            for at, (known, width) in enumerate(zip(categories, widths, strict=True))
+            for position, (known, width) in enumerate(zip(categories, widths, strict=True))
         ],
         "refuse_unknown": encoder.handle_unknown == "error",
     }
@@ -51,18 +51,18 @@ def one_hot(encoder: OneHotEncoder, table: ColumnTypes) -> Compiled:
 
 
 def ordinal(encoder: OrdinalEncoder, table: ColumnTypes) -> Compiled:
-    """The code of each category; NaN, which stands for a missing value, as null."""
+    """The code of each category; null for NaN, a missing value."""
     dtype = _dtype(encoder)
     categories = _categories(encoder)
-    codes = np.asarray(_ask(encoder), dtype=np.float64)
+    codes = np.asarray(_encode_categories(encoder), dtype=np.float64)
     refuses = encoder.handle_unknown == "error"
     columns, out = [], []
-    for at, (known, before) in enumerate(zip(categories, table.columns, strict=True)):
-        listed = [plain(code) for code in codes[: len(known), at]]
-        unknown = plain(codes[-1, at])
+    for position, (known, column) in enumerate(zip(categories, table.columns, strict=True)):
+        listed = [plain(code) for code in codes[: len(known), position]]
+        unknown = plain(codes[-1, position])
         columns.append({"categories": known, "codes": listed, "unknown": None if refuses else unknown})
         possible = [
-            code for category, code in zip(known, listed, strict=True) if category is not None or before.missing
+            code for category, code in zip(known, listed, strict=True) if category is not None or column.missing
         ]
         out.append(ColumnType(missing=None in possible or (not refuses and unknown is None), dtype=dtype))
     params = {"columns": columns, "refuse_unknown": refuses}
@@ -70,16 +70,16 @@ def ordinal(encoder: OrdinalEncoder, table: ColumnTypes) -> Compiled:
 
 
 def target(encoder: TargetEncoder, table: ColumnTypes) -> Compiled:
-    """The learned mean of each category, of more than two classes one for each class."""
+    """The learned mean of each category; one for each class if there are more than two."""
     categories = _categories(encoder)
-    encoded = np.asarray(_ask(encoder), dtype=np.float64)
+    encoded = np.asarray(_encode_categories(encoder), dtype=np.float64)
     classes = encoded.shape[1] // len(categories)
-    # A column a class: each is taken as often as there are classes, side by side.
-    taken = [at for at in range(len(categories)) for _ in range(classes)]
-    steps, repeated = select(taken, table)
+    # Each column is repeated for each class.
+    positions = [position for position in range(len(categories)) for _ in range(classes)]
+    steps, repeated = select(positions, table)
     columns, out = [], []
-    for at, column in enumerate(taken):
-        *listed, unknown = [plain(code) for code in encoded[[*range(len(categories[column])), -1], at]]
+    for output, column in enumerate(positions):
+        *listed, unknown = [plain(code) for code in encoded[[*range(len(categories[column])), -1], output]]
         columns.append({"categories": categories[column], "codes": listed, "unknown": unknown})
         out.append(ColumnType(missing=None in (*listed, unknown)))
     params = {"columns": columns, "refuse_unknown": False}
@@ -88,7 +88,7 @@ def target(encoder: TargetEncoder, table: ColumnTypes) -> Compiled:
 
 
 def _dtype(encoder: Any) -> str:
-    """The name of the type that an encoder writes, which has to be one of numbers."""
+    """The name of the output type. Raises NotPortableError unless it is a numeric type."""
     dtype = np.dtype(encoder.dtype)
     if dtype.kind not in "iufb" or dtype.itemsize > 8:
         raise NotPortableError(f"outputs {dtype}; floating point up to float64, integers and booleans are supported")
@@ -98,53 +98,54 @@ def _dtype(encoder: Any) -> str:
 def _categories(encoder: Any) -> list[list[str | float | None]]:
     """The categories of each column; None for a missing value."""
     for known in encoder.categories_:
-        # NaN is what the pipeline gets for a missing value: it would not find this category.
+        # A missing value in a request becomes NaN, which would not match this category.
         if any(category is None for category in known):
             raise NotPortableError("has None as a category; mlctl uses NaN for a missing value")
     return [[plain(category) for category in known] for known in encoder.categories_]
 
 
-def _ask(encoder: Any) -> Any:
-    """What the encoder makes of its categories: a row a category, and a last row of values it does not know.
+def _encode_categories(encoder: Any) -> Any:
+    """The encoder's output for its categories: a row for each category, and a last row for unknown values.
 
-    Columns with fewer categories than others are filled up with their first. An encoder that refuses
-    what it does not know is not asked for it: the last row repeats a category.
+    Columns with fewer categories than others are padded with their first category. For an encoder that refuses unknown
+    values, the last row repeats a category.
     """
     known = encoder.categories_
     refuses = getattr(encoder, "handle_unknown", "ignore") == "error"
     rows: NDArray[Any] = np.empty((max(map(len, known)) + 1, len(known)), dtype=object)
-    for at, categories in enumerate(known):
-        rows[:, at] = categories[0]
-        rows[: len(categories), at] = categories
+    for column, categories in enumerate(known):
+        rows[:, column] = categories[0]
+        rows[: len(categories), column] = categories
         if not refuses:
-            rows[-1, at] = _unknown(categories)
-    asked = copy.deepcopy(encoder)
-    if hasattr(asked, "sparse_output"):
-        asked.sparse_output = True
-    asked.set_output(transform="default")
+            rows[-1, column] = _unknown(categories)
+    # A copy, because its output format is changed.
+    copied = copy.deepcopy(encoder)
+    if hasattr(copied, "sparse_output"):
+        copied.sparse_output = True
+    copied.set_output(transform="default")
     with warnings.catch_warnings(), config_context(transform_output="default"):
-        # It may miss the names of its columns, and may warn of what it does not know.
+        # It may warn about missing column names and unknown values.
         warnings.simplefilter("ignore")
         try:
-            return asked.transform(rows)
+            return copied.transform(rows)
         except OverflowError:
             raise NotPortableError(f"has a code that does not fit in {np.dtype(encoder.dtype)}") from None
 
 
 def _unknown(categories: NDArray[Any]) -> str | float:
-    """A value of the kind of ``categories`` and not among them."""
+    """A value of the same kind as ``categories`` that is not one of them."""
     if categories.dtype.kind in "OU":
-        return "\0".join(["", *(each for each in categories if isinstance(each, str))]) + "\0"
+        return "\0".join(["", *(category for category in categories if isinstance(category, str))]) + "\0"
     finite = categories[np.isfinite(categories)].astype(np.float64)
     return float(np.max(np.abs(finite), initial=0.0) * 2 + 1)
 
 
 def _widths(encoder: OneHotEncoder) -> list[int]:
-    """How many columns the encoder makes of each."""
+    """The number of output columns of each column."""
     widths = [len(categories) for categories in encoder.categories_]
-    for at, infrequent in enumerate(getattr(encoder, "infrequent_categories_", [])):
+    for column, infrequent in enumerate(getattr(encoder, "infrequent_categories_", [])):
         if infrequent is not None:
-            widths[at] -= len(infrequent) - 1
+            widths[column] -= len(infrequent) - 1
     if encoder.drop_idx_ is not None:
         widths = [width - (dropped is not None) for width, dropped in zip(widths, encoder.drop_idx_, strict=True)]
     return widths

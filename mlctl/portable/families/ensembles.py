@@ -1,7 +1,7 @@
-"""Bagging, AdaBoost, voting and stacking: models made of models.
+"""Compiles bagging, AdaBoost, voting and stacking.
 
-An ensemble of decision trees is written into one set of tensors, like a forest; any other as a block
-a model, which is compiled as it would be alone.
+An ensemble of decision trees compiles to one set of tensors, like a forest. Any other ensemble compiles to a block for
+each model.
 """
 
 from collections.abc import Sequence
@@ -31,30 +31,30 @@ from mlctl.portable.ir.program import Block, NotPortableError, Step, parity_of
 from mlctl.registry.answers import Parity
 
 _TREES = (DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor)
-# The handler takes 1000 steps in all.
+# The handler accepts 1000 steps in total.
 MAX_STEPS = 900
 
 
 def bagging(part: Any, table: ColumnTypes, inner: Inner) -> Compiled:
-    """The mean of models, each of some of the columns; votes where a classifier knows no probabilities."""
-    models, of_each = part.estimators_, [np.asarray(taken).tolist() for taken in part.estimators_features_]
+    """The mean of models, each with its own columns; votes for classifiers without probabilities."""
+    models, columns = part.estimators_, [np.asarray(positions).tolist() for positions in part.estimators_features_]
     if not _all_trees(models):
-        blocks = _blocks(models, of_each, table.as_array(), inner)
+        blocks = _blocks(models, columns, table.as_array(), inner)
         params = {"weights": [1.0] * len(models), "total": float(len(models))}
         if is_classifier(part):
-            params |= _known(models, int(part.n_classes_))
+            params |= _class_params(models, int(part.n_classes_))
         return _mean(blocks, params, _parity(blocks))
-    # Columns that no tree takes are not even looked at.
-    used = sorted({column for taken in of_each for column in taken})
+    # Columns that no tree uses are not checked.
+    used = sorted({column for positions in columns for column in positions})
     picks, below = select(used, table)
     checks, below = checked(below)
     below.require_numbers()
     parts = []
-    for tree, taken in zip(models, of_each, strict=True):
+    for tree, positions in zip(models, columns, strict=True):
         nodes = nodes_of(tree.tree_)
-        place = np.searchsorted(used, taken)
-        # What a leaf holds in place of a feature is below 0.
-        nodes = nodes._replace(feature=place[np.maximum(nodes.feature, 0)])
+        renumbered = np.searchsorted(used, positions)
+        # The feature of a leaf is negative.
+        nodes = nodes._replace(feature=renumbered[np.maximum(nodes.feature, 0)])
         if is_classifier(part):
             nodes = nodes._replace(values=_spread(nodes.values, tree.classes_, part.n_classes_))
         parts.append(nodes)
@@ -103,31 +103,33 @@ def ada_boost_regressor(part: AdaBoostRegressor, table: ColumnTypes, inner: Inne
 
 
 def voting(part: Any, table: ColumnTypes, inner: Inner) -> Compiled:
-    """The weighted mean of the models; of classifiers only of their probabilities."""
+    """The weighted mean of regressors, or of the probabilities of classifiers."""
     if is_classifier(part) and part.voting != "soft":
         raise NotPortableError("votes by class ('hard'), without probabilities or scores; 'soft' is supported")
-    models, given = part.estimators_, part._weights_not_none
-    if is_classifier(part) and not all(hasattr(each, "predict_proba") for each in models):
+    models, fitted_weights = part.estimators_, part._weights_not_none
+    if is_classifier(part) and not all(hasattr(model, "predict_proba") for model in models):
         raise NotPortableError("contains classifiers without probabilities")
-    weights = [1.0] * len(models) if given is None else [float(weight) for weight in given]
+    weights = [1.0] * len(models) if fitted_weights is None else [float(weight) for weight in fitted_weights]
     total = float(np.sum(weights))
     if total == 0.0 or not np.isfinite(weights).all():
         raise NotPortableError("has weights that add up to 0, or are not finite")
     params = {"weights": weights, "total": total}
     if is_classifier(part):
-        params |= _known(models, len(part.classes_))
-    # NumPy adds up in an order of its own.
+        params |= _class_params(models, len(part.classes_))
+    # NumPy adds in another order.
     return _mean(_blocks(models, None, table, inner), params, "close")
 
 
 def stacking(part: Any, table: ColumnTypes, inner: Inner) -> Compiled:
-    """What the models predict as columns, with those of the table behind them where they pass through; a last model."""
+    """The predictions of the models as columns, the input columns with ``passthrough``, and a final model."""
     models = part.estimators_
-    if any(isinstance(getattr(each, "classes_", None), list) or getattr(each, "n_outputs_", 1) != 1 for each in models):
+    if any(
+        isinstance(getattr(model, "classes_", None), list) or getattr(model, "n_outputs_", 1) != 1 for model in models
+    ):
         raise NotPortableError("stacks models of several outputs, which is not supported")
     takes, widths = [], []
     for model, method in zip(models, part.stack_method_, strict=True):
-        take, width = _taken(part, model, method)
+        take, width = _stacked(part, model, method)
         takes.append(take)
         widths.append(width)
     if is_classifier(part) and len(part.final_estimator_.classes_) != len(part.classes_):
@@ -137,23 +139,25 @@ def stacking(part: Any, table: ColumnTypes, inner: Inner) -> Compiled:
     steps: tuple[Step, ...] = (
         Step(op="predictions", parity=_parity(blocks), params=params, tensors={}, blocks=blocks),
     )
-    # The number of a class is exact, whatever the scores are from which it was chosen.
+    # The number for a class is exact, even if the scores that select it are close.
     close = [_parity(blocks) == "close" and not isinstance(take, list) for take in takes]
     stack = ColumnTypes(
-        columns=tuple(ColumnType(close=each) for each, width in zip(close, widths, strict=True) for _ in range(width))
+        columns=tuple(
+            ColumnType(close=is_close) for is_close, width in zip(close, widths, strict=True) for _ in range(width)
+        )
     )
     if part.passthrough:
         table.require_numbers()
-        everything = tuple(range(len(table.columns)))
-        sides = (Block(columns=everything, steps=steps), Block(columns=everything, steps=()))
+        all_columns = tuple(range(len(table.columns)))
+        sides = (Block(columns=all_columns, steps=steps), Block(columns=all_columns, steps=()))
         steps = (Step(op="columns", parity=_parity(sides), params={}, tensors={}, blocks=sides),)
         stack = ColumnTypes(columns=(*stack.columns, *table.columns), sparse=table.sparse)
     last, out = inner("final_estimator_", part.final_estimator_, stack, last=True)
     return (*steps, *last), out
 
 
-def _taken(part: Any, model: Any, method: str) -> tuple[str | list[float], int]:
-    """What a stack takes of a model, and how many columns that gives. Source: ``_concatenate_predictions``."""
+def _stacked(part: Any, model: Any, method: str) -> tuple[str | list[float], int]:
+    """What a stack takes from a model, and its number of columns. Source: ``_concatenate_predictions``."""
     if not is_classifier(model):
         return "number", 1
     n_classes = len(model.classes_)
@@ -174,25 +178,25 @@ def _mean(blocks: tuple[Block, ...], params: dict[str, Any], parity: Parity) -> 
     return (Step(op=op, parity=parity, params=params, tensors={}, blocks=blocks),), None
 
 
-def _known(models: Sequence[Any], n_classes: int) -> dict[str, Any]:
-    """How many classes there are, and which of them each model knows, by their numbers."""
+def _class_params(models: Sequence[Any], n_classes: int) -> dict[str, Any]:
+    """The parameters for classes: their number, and the positions of the classes of each model."""
     if n_classes < 2:
         raise NotPortableError("was fitted on a single class")
     return {"n_classes": n_classes, "classes": _places(models, np.arange(n_classes))}
 
 
 def _blocks(
-    models: Sequence[Any], of_each: Sequence[list[int]] | None, table: ColumnTypes, inner: Inner
+    models: Sequence[Any], columns: Sequence[list[int]] | None, table: ColumnTypes, inner: Inner
 ) -> tuple[Block, ...]:
-    """A block for each model, of the columns that it takes; all of them where ``of_each`` is None."""
-    everything = list(range(len(table.columns)))
+    """A block for each model with its ``columns``, or with all columns if None."""
+    all_columns = list(range(len(table.columns)))
     blocks = []
     for number, model in enumerate(models):
-        taken = everything if of_each is None else of_each[number]
-        steps, out = inner(f"estimators_[{number}]", model, table.pick(taken), last=True)
+        positions = all_columns if columns is None else columns[number]
+        steps, out = inner(f"estimators_[{number}]", model, table.pick(positions), last=True)
         if out is not None:
             raise NotPortableError(f"contains a {type(model).__name__}, which is not a model")
-        blocks.append(Block(columns=tuple(taken), steps=steps))
+        blocks.append(Block(columns=tuple(positions), steps=steps))
     if sum(_size(block.steps) for block in blocks) > MAX_STEPS:
         raise NotPortableError(f"contains models with more than {MAX_STEPS} steps in total")
     return tuple(blocks)
@@ -211,32 +215,34 @@ def _all_trees(models: Sequence[Any]) -> bool:
 
 
 def _places(models: Sequence[Any], classes: NDArray[Any]) -> list[list[int]]:
-    """Where the classes of each model stand among ``classes``, which are sorted."""
+    """The positions of the classes of each model among the sorted ``classes``."""
     return [np.searchsorted(classes, model.classes_).tolist() for model in models]
 
 
 def _spread(values: NDArray[Any], classes: NDArray[Any], n_classes: int) -> NDArray[Any]:
-    """The fractions of a tree's ``classes`` among all ``n_classes``."""
+    """Place the fractions of a tree's ``classes`` among all ``n_classes``."""
     spread = np.zeros((len(values), n_classes))
     spread[:, np.asarray(classes, dtype=np.intp)] = values
     return spread
 
 
 def _weights(part: Any) -> list[float]:
-    """The weight of each model, which boosting that ended early has more of."""
+    """The weight of each model. Boosting that stopped early has more weights than models."""
     weights = np.asarray(part.estimator_weights_, dtype=np.float64)[: len(part.estimators_)]
     if not np.isfinite(weights).all():
         raise NotPortableError("has a weight that is not a finite number")
     return [float(weight) for weight in weights]
 
 
-_MANY = f"more than {MAX_STEPS} steps in models that are not trees"
+_STEP_LIMIT = f"more than {MAX_STEPS} steps in models that are not trees"
 
 ENTRIES = {
-    BaggingClassifier: Entry(bagging, parity="delegated", holds_parts=True, skips_input_checks=True, limits=_MANY),
-    BaggingRegressor: Entry(bagging, parity="delegated", holds_parts=True, skips_input_checks=True, limits=_MANY),
-    AdaBoostClassifier: Entry(ada_boost_classifier, parity="close", holds_parts=True, limits=_MANY),
-    AdaBoostRegressor: Entry(ada_boost_regressor, parity="delegated", holds_parts=True, limits=_MANY),
+    BaggingClassifier: Entry(
+        bagging, parity="delegated", holds_parts=True, skips_input_checks=True, limits=_STEP_LIMIT
+    ),
+    BaggingRegressor: Entry(bagging, parity="delegated", holds_parts=True, skips_input_checks=True, limits=_STEP_LIMIT),
+    AdaBoostClassifier: Entry(ada_boost_classifier, parity="close", holds_parts=True, limits=_STEP_LIMIT),
+    AdaBoostRegressor: Entry(ada_boost_regressor, parity="delegated", holds_parts=True, limits=_STEP_LIMIT),
     VotingClassifier: Entry(voting, parity="close", holds_parts=True, skips_input_checks=True, limits="voting='hard'"),
     VotingRegressor: Entry(voting, parity="close", holds_parts=True, skips_input_checks=True),
     StackingClassifier: Entry(

@@ -1,4 +1,4 @@
-"""FunctionTransformer: of no function, and of a NumPy function of one number."""
+"""Compiles FunctionTransformer without a function, or with a NumPy function of one number."""
 
 from dataclasses import replace
 from typing import Any
@@ -11,7 +11,7 @@ from mlctl.portable.input_checks import refuse_both
 from mlctl.portable.ir.columns import ColumnType, ColumnTypes, Compiled
 from mlctl.portable.ir.program import NotPortableError, Step
 
-# What IEEE 754 defines to the last bit, or is one multiplication.
+# Functions that IEEE 754 defines to the last bit, or that are one multiplication.
 _EXACT = (
     "absolute",
     "ceil",
@@ -53,10 +53,10 @@ _CLOSE = (
     "tan",
     "tanh",
 )
-# A last bit decides between one whole number and the next.
+# Functions for which the last bit may decide between one whole number and the next.
 _JUMPS = ("ceil", "floor", "rint", "sign", "trunc")
 _TRUTHS = ("isfinite", "isinf", "isnan")
-# What of a finite number may come out as NaN, and what as an infinity.
+# Functions that may return NaN, or an infinity, for a finite number.
 _PARTIAL = ("arccos", "arccosh", "arcsin", "arctanh", "log", "log10", "log1p", "log2", "sqrt")
 _UNBOUNDED = (
     "arctanh",
@@ -75,7 +75,7 @@ _UNBOUNDED = (
 
 
 def function_transformer(part: FunctionTransformer, table: ColumnTypes) -> Compiled:
-    """The function of each number, behind the check of the row that some ask for."""
+    """The function of each number, after a check of the row if ``validate`` is set."""
     steps: tuple[Step, ...] = ()
     if part.validate:
         table.require_numbers()
@@ -94,26 +94,26 @@ def function_transformer(part: FunctionTransformer, table: ColumnTypes) -> Compi
         raise NotPortableError(f"calls numpy.{name} with numbers other than float64, which is not supported")
     if name in _JUMPS and table.close:
         raise NotPortableError(f"calls numpy.{name} with numbers from a previous step whose last bits may differ")
-    return (*steps, ufunc(name)), after(name, table)
+    return (*steps, ufunc(name)), columns_after(name, table)
 
 
 def ufunc(name: str) -> Step:
-    """The step that computes the function ``name`` of NumPy of each number."""
+    """The step that applies the NumPy function ``name`` to each number."""
     return Step(op="ufunc", parity="exact" if name in _EXACT else "close", params={"function": name}, tensors={})
 
 
 def ufunc_name(function: Any) -> str:
-    """NumPy's name of a function that compiles; raises NotPortableError for any other."""
+    """NumPy's name of a function that compiles. Raises NotPortableError for any other function."""
     name = getattr(function, "__name__", "")
     if isinstance(function, np.ufunc) and getattr(np, name, None) is function:
         name = {"deg2rad": "radians", "rad2deg": "degrees"}.get(name, name)
         if name in _EXACT or name in _CLOSE:
             return str(name)
-    raise NotPortableError(f"calls {_called(function)}; NumPy's functions of one number are supported")
+    raise NotPortableError(f"calls {_name_of(function)}; NumPy's functions of one number are supported")
 
 
-def after(name: str, table: ColumnTypes) -> ColumnTypes:
-    """What may come out: missing where the function has no value, infinite where it has no bound."""
+def columns_after(name: str, table: ColumnTypes) -> ColumnTypes:
+    """The output columns: missing if the function may have no value, infinite if it is unbounded."""
     if name in _TRUTHS:
         return replace(table, columns=tuple(ColumnType(dtype="bool") for _ in table.columns))
     columns = (
@@ -127,8 +127,8 @@ def after(name: str, table: ColumnTypes) -> ColumnTypes:
     return replace(table, columns=tuple(columns))
 
 
-def _called(function: Any) -> str:
-    """A function, named for a refusal."""
+def _name_of(function: Any) -> str:
+    """The name of a function in messages."""
     name = str(getattr(function, "__name__", type(function).__name__))
     if name == "<lambda>":
         return "a lambda function"

@@ -1,4 +1,4 @@
-"""SimpleImputer and MissingIndicator."""
+"""Compiles SimpleImputer and MissingIndicator."""
 
 from dataclasses import replace
 from typing import Any
@@ -16,10 +16,10 @@ Steps = tuple[Step, ...]
 
 
 def simple_imputer(imputer: SimpleImputer, table: ColumnTypes) -> Compiled:
-    """The learned value for each missing one; a column without values in training goes, as in scikit-learn.
+    """Replace missing values by learned ones. A column without values in training is dropped, as in scikit-learn.
 
-    ``add_indicator`` adds a column of 1.0 and 0.0 for each that had gaps in training. Where nothing
-    can be missing and no column comes or goes there is nothing to do, and no step.
+    ``add_indicator`` adds a column of 1.0 and 0.0 for each column that had gaps in training. If nothing can be missing
+    and the columns stay the same, there is no step.
     """
     marker = _marker(imputer.missing_values)
     fitted_type = np.dtype(getattr(imputer, "_fill_dtype", imputer._fit_dtype))
@@ -27,8 +27,8 @@ def simple_imputer(imputer: SimpleImputer, table: ColumnTypes) -> Compiled:
         table.require_numbers()
     checks, table = _checked(marker, table)
     statistics = imputer.statistics_
-    keep = [at for at, value in enumerate(statistics) if imputer.keep_empty_features or not is_nan(value)]
-    # As transform does: a float32 model fills in float32 values.
+    keep = [column for column, value in enumerate(statistics) if imputer.keep_empty_features or not is_nan(value)]
+    # As in transform: a model fitted on float32 fills in float32 values.
     fill = [plain(value) for value in statistics[keep].astype(fitted_type)]
     if any(value is None for value in fill):
         raise NotPortableError("replaces missing values with a missing value")
@@ -42,28 +42,28 @@ def simple_imputer(imputer: SimpleImputer, table: ColumnTypes) -> Compiled:
     out = replace(table, columns=(*columns, *[ColumnType(dtype=dtype)] * len(indicators)))
     if not table.missing and marker is None and not indicators and len(keep) == len(table.columns):
         return checks, out
-    params = {"keep": keep, "fill": fill, "indicators": indicators, **_marked(marker)}
+    params = {"keep": keep, "fill": fill, "indicators": indicators, **_marker_params(marker)}
     return (*checks, Step(op="impute", parity="exact", params=params, tensors={})), out
 
 
 def missing_indicator(part: MissingIndicator, table: ColumnTypes) -> Compiled:
-    """1.0 for each value that is missing, else 0.0, of the columns that had gaps in training, or of all.
+    """1.0 for each missing value, else 0.0, in the columns that had gaps in training, or in all.
 
-    With ``error_on_new`` a gap in a column that had none is refused.
+    With ``error_on_new``, a gap in a column without gaps in training is refused.
     """
     marker = _marker(part.missing_values)
     checks, table = _checked(marker, table)
     reported = part.features_.tolist()
     refuses = part.features == "missing-only" and part.error_on_new
     refused = sorted(set(range(len(table.columns))) - set(reported)) if refuses else []
-    params = {"columns": reported, "refused": refused, **_marked(marker)}
+    params = {"columns": reported, "refused": refused, **_marker_params(marker)}
     sparse = table.sparse if part.sparse == "auto" else bool(part.sparse)
     out = ColumnTypes(columns=(ColumnType(dtype="bool"),) * len(reported), sparse=sparse)
     return (*checks, Step(op="indicate", parity="exact", params=params, tensors={})), out
 
 
 def _marker(missing: Any) -> str | float | None:
-    """What stands for a missing value: None for NaN, else text or a number."""
+    """The marker of a missing value: None for NaN, else text or a number."""
     if is_nan(missing):
         return None
     if isinstance(missing, str | int | float | np.number):
@@ -71,17 +71,17 @@ def _marker(missing: Any) -> str | float | None:
     raise NotPortableError(f"uses {missing!r} for missing values; NaN, text and numbers are supported")
 
 
-def _marked(marker: str | float | None) -> dict[str, Any]:
+def _marker_params(marker: str | float | None) -> dict[str, Any]:
     return {} if marker is None else {"missing": marker}
 
 
 def _checked(marker: str | float | None, table: ColumnTypes) -> tuple[Steps, ColumnTypes]:
-    """Infinite numbers are refused, and NaN as well where something else stands for a missing value."""
+    """Refuse infinite numbers, and also NaN if the marker of a missing value is another value."""
     return refuse_infinite(table) if marker is None else refuse_both(table)
 
 
 def _dtype_after(imputer: SimpleImputer, fitted_type: "np.dtype[Any]", table: ColumnTypes) -> str:
-    """The type of the array that comes out: most_frequent and constant keep that of the array that they take."""
+    """The type of the output array. The strategies most_frequent and constant keep the type of the input."""
     if fitted_type.kind == "O":
         return "object"
     dtype = np.dtype(table.dtype)

@@ -1,4 +1,4 @@
-"""IsotonicRegression: straight lines between the points that it kept."""
+"""Compiles IsotonicRegression: linear interpolation between its thresholds."""
 
 import numpy as np
 from sklearn.isotonic import IsotonicRegression
@@ -9,14 +9,14 @@ from mlctl.portable.ir.program import NotPortableError, Step
 
 
 def isotonic(model: IsotonicRegression, table: ColumnTypes) -> Compiled:
-    """One column. Beyond its points the value at the end, with ``out_of_bounds="clip"``; else no answer."""
+    """One column. Outside the thresholds, the value at the end with ``out_of_bounds="clip"``, else an error."""
     table.require_numbers()
     if len(table.columns) != 1:
         raise NotPortableError(f"expects one column but gets {len(table.columns)}")
     x, y = np.asarray(model.X_thresholds_), np.asarray(model.y_thresholds_)
     if x.dtype != np.float64 or y.dtype != np.float64:
         raise NotPortableError("was fitted on float32 numbers and rounds to them")
-    # A single point is the answer to everything.
+    # A single point is the answer for every number.
     clip = model.out_of_bounds == "clip" or len(x) == 1
     if table.close and not clip:
         raise NotPortableError(

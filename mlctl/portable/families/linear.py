@@ -1,4 +1,4 @@
-"""The linear regressions, which all predict ``X @ coef_.T + intercept_``, and those that put a link on it."""
+"""Compiles linear regressions: ``X @ coef_.T + intercept_``, with or without a link."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from mlctl.portable.ir.columns import ColumnTypes, Compiled
 from mlctl.portable.ir.program import NotPortableError, Step
 
 _LINKS = {IdentityLink: "identity", LogLink: "log"}
-# Of sklearn.linear_model: each predicts as LinearModel does.
+# Classes of sklearn.linear_model that predict like LinearModel.
 _PLAIN = (
     *("LinearRegression", "Ridge", "RidgeCV", "Lasso", "LassoCV", "ElasticNet", "ElasticNetCV"),
     *("MultiTaskLasso", "MultiTaskLassoCV", "MultiTaskElasticNet", "MultiTaskElasticNetCV"),
@@ -26,27 +26,27 @@ _PLAIN = (
 
 
 def linear(model: Any, table: ColumnTypes) -> Compiled:
-    """A score an output, where ``coef_`` has a row for each; else one score, which is the answer."""
+    """A score for each row of ``coef_``, or one score if ``coef_`` is a vector."""
     coef = dense(model.coef_)
     outputs = len(coef) if coef.ndim == 2 else None
     return _regression({"link": "identity", "outputs": outputs}, coef, model.intercept_, table)
 
 
 def flat(model: Any, table: ColumnTypes) -> Compiled:
-    """As ``linear``, of a model of one output, whose ``coef_`` may be a sparse matrix of one row."""
+    """Like ``linear``, for a model with one output, whose ``coef_`` may be a sparse matrix of one row."""
     return _regression({"link": "identity", "outputs": None}, dense(model.coef_).ravel(), model.intercept_, table)
 
 
 def generalized(model: Any, table: ColumnTypes) -> Compiled:
-    """The inverse of the link, the identity or the logarithm, of one score."""
+    """The inverse of the link (identity or logarithm) of one score."""
     link = _LINKS[type(model._base_loss.link)]
     return _regression({"link": link, "outputs": None}, dense(model.coef_), model.intercept_, table)
 
 
 def partial_least_squares(model: Any, table: ColumnTypes) -> Compiled:
-    """The centred row, then a score an output; one of a target that was a vector is a number.
+    """The centred row, then a score for each output; a number if the target was a vector.
 
-    Only as a model: in a Pipeline none of them can stand before another part, as ``fit_transform`` gives a tuple.
+    Only as a model: in a Pipeline no other part can follow, because ``fit_transform`` returns a tuple.
     """
     outputs = None if model._predict_1d and len(model.coef_) == 1 else len(model.coef_)
     center = {"center": np.asarray(model._x_mean, dtype="<f8")}
@@ -56,18 +56,18 @@ def partial_least_squares(model: Any, table: ColumnTypes) -> Compiled:
 
 
 def ransac(model: RANSACRegressor, table: ColumnTypes, inner: Inner) -> Compiled:
-    """The model that was fitted to the inliers."""
+    """The model fitted to the inliers."""
     table.require_numbers()
     return inner("estimator_", model.estimator_, table.as_array(), last=True)
 
 
 def dense(coef: Any) -> NDArray[np.float64]:
-    """``coef_`` as an array of float64, from a sparse matrix too."""
+    """``coef_`` as a dense array of float64."""
     return np.asarray(coef.toarray() if hasattr(coef, "toarray") else coef, dtype="<f8")
 
 
 def weighted(op: str, params: dict[str, Any], coef: NDArray[np.float64], intercept: Any, table: ColumnTypes) -> Step:
-    """The step ``op``, with coefficients of shape (width,) or (scores, width), and an intercept a score."""
+    """The step ``op``, with coefficients of shape (width,) or (scores, width), and an intercept for each score."""
     table.require_numbers()
     rows = np.atleast_2d(coef)
     biases = np.broadcast_to(np.asarray(intercept, dtype="<f8"), len(rows))

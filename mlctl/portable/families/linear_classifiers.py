@@ -1,4 +1,4 @@
-"""The linear classifiers: a score for two classes or one a class, and what each makes of them."""
+"""Compiles linear classifiers: one score for two classes, or one for each class."""
 
 from typing import Any
 
@@ -24,25 +24,25 @@ from mlctl.portable.ir.program import NotPortableError, Step
 
 
 def logistic(model: Any, table: ColumnTypes) -> Compiled:
-    """Two classes: the logistic function; more: softmax, or one class against the rest."""
+    """The logistic function for two classes; softmax or one-vs-rest for more."""
     n_classes = len(model.classes_)
-    # Gone since scikit-learn 1.8.
+    # scikit-learn 1.8 removed it.
     strategy = getattr(model, "multi_class", "auto")
     if strategy in ("auto", "deprecated"):
         return _classes(model, table, one_vs_rest=n_classes > 2 and model.solver == "liblinear")
     if strategy == "ovr" or n_classes > 2:
         return _classes(model, table, one_vs_rest=strategy == "ovr" and n_classes > 2)
-    # Softmax over (-score, score), which is the logistic function of twice the score.
+    # Softmax over (-score, score) is the logistic function of twice the score.
     return _compiled("logistic", model, table, {}, times=2.0)
 
 
 def discriminant(model: LinearDiscriminantAnalysis, table: ColumnTypes) -> Compiled:
-    """Two classes: the logistic function; more: softmax."""
+    """The logistic function for two classes; softmax for more."""
     return _classes(model, table, one_vs_rest=False)
 
 
 def discriminant_axes(model: LinearDiscriminantAnalysis, table: ColumnTypes) -> Compiled:
-    """As a transformer: the row, centred by the solver ``svd``, on the most discriminative axes."""
+    """As a transformer: project the row, which the solver ``svd`` centres, on the most discriminative axes."""
     if model.solver not in ("svd", "eigen"):
         raise NotPortableError(f"does not transform with the solver {model.solver!r}")
     table.require_numbers()
@@ -57,27 +57,27 @@ def discriminant_axes(model: LinearDiscriminantAnalysis, table: ColumnTypes) -> 
 
 
 def stochastic(model: SGDClassifier, table: ColumnTypes) -> Compiled:
-    """Probabilities of the losses that know them, else scores."""
+    """Probabilities for losses that have them, else scores."""
     if model.loss == "log_loss":
         return _classes(model, table, one_vs_rest=len(model.classes_) > 2)
     return _compiled("modified_huber" if model.loss == "modified_huber" else "linear_scores", model, table, {})
 
 
 def scorer(model: Any, table: ColumnTypes) -> Compiled:
-    """Scores alone."""
+    """Scores only."""
     return _compiled("linear_scores", model, table, {})
 
 
 def ridge(model: RidgeClassifier | RidgeClassifierCV, table: ColumnTypes) -> Compiled:
-    """Scores alone."""
+    """Scores only."""
     if model._label_binarizer.y_type_.startswith("multilabel"):
         raise NotPortableError("predicts several labels for one row, which is not supported")
     return scorer(model, table)
 
 
 def _classes(model: Any, table: ColumnTypes, one_vs_rest: bool) -> Compiled:
-    """Softmax (of two classes the logistic function), or one class against the rest."""
-    params = {"one_vs_rest": one_vs_rest, "uniform": one_vs_rest and _EVEN}
+    """Softmax (the logistic function for two classes), or one-vs-rest."""
+    params = {"one_vs_rest": one_vs_rest, "uniform": one_vs_rest and _EQUAL_SHARES}
     return _compiled("logistic", model, table, params)
 
 
@@ -87,25 +87,25 @@ def _compiled(op: str, model: Any, table: ColumnTypes, params: dict[str, Any], t
         raise NotPortableError("has a single class, which is not supported")
     coef, intercept = dense(model.coef_) * times, np.asarray(model.intercept_, dtype="<f8") * times
     if len(np.atleast_2d(coef)) != (n_classes if n_classes > 2 else 1):
-        # LinearSVC inside Bagging, which leaves a class out by giving its rows no weight.
+        # LinearSVC inside Bagging, which gives the rows of an omitted class no weight.
         raise NotPortableError("has classes whose training rows have no weight")
     return (weighted(op, {"n_classes": n_classes, **params}, coef, intercept, table),), None
 
 
-class _Hopeless(LinearClassifierMixin):  # type: ignore[misc]  # scikit-learn ships no types
-    """Scores so low that no class has a probability."""
+class _ZeroProbabilities(LinearClassifierMixin):  # type: ignore[misc]  # scikit-learn ships no types
+    """A classifier with scores so low that all probabilities are 0."""
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:  # noqa: N803  # scikit-learn's name
         return np.full((1, 3), -1e6)
 
 
-def _is_even() -> bool:
-    """Whether this scikit-learn gives classes of probability 0 equal shares; older ones divide 0 by 0."""
+def _gives_equal_shares() -> bool:
+    """Whether this scikit-learn gives equal shares if all probabilities are 0. Older releases divide 0 by 0."""
     with np.errstate(invalid="ignore"):
-        return bool(np.isfinite(_Hopeless()._predict_proba_lr(None)).all())
+        return bool(np.isfinite(_ZeroProbabilities()._predict_proba_lr(None)).all())
 
 
-_EVEN = _is_even()
+_EQUAL_SHARES = _gives_equal_shares()
 _SCORER = Entry(scorer, parity="close")
 
 ENTRIES = {

@@ -1,4 +1,4 @@
-"""One model for each of several outputs: side by side, or in a chain in which each sees the answers before it."""
+"""Compiles models of several outputs: independent models, or a chain in which each takes the previous predictions."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,40 +15,40 @@ from mlctl.portable.ir.program import Block, NotPortableError, Step, parity_of
 
 def regressors(part: MultiOutputRegressor, table: ColumnTypes, inner: Inner) -> Compiled:
     """The number of each regressor."""
-    if not all(is_regressor(each) for each in part.estimators_):
+    if not all(is_regressor(estimator) for estimator in part.estimators_):
         raise NotPortableError("contains something other than regressors")
     return (_step("outputs", {}, _blocks(part.estimators_, table, inner)),), None
 
 
 def classifiers(part: MultiOutputClassifier, table: ColumnTypes, inner: Inner) -> Compiled:
     """The class and the probabilities of each classifier."""
-    if not all(is_classifier(each) and hasattr(each, "predict_proba") for each in part.estimators_):
+    if not all(is_classifier(estimator) and hasattr(estimator, "predict_proba") for estimator in part.estimators_):
         raise NotPortableError("contains classifiers without probabilities")
     return (_step("outputs", {}, _blocks(part.estimators_, table, inner)),), None
 
 
 def chain(part: RegressorChain, table: ColumnTypes, inner: Inner) -> Compiled:
-    """Each regressor takes the columns and the numbers of those before it; ``order``: which output each one tells."""
+    """Each regressor takes the columns and the previous predictions. ``order`` is the output of each regressor."""
     table.require_numbers()
-    if not all(is_regressor(each) for each in part.estimators_):
+    if not all(is_regressor(estimator) for estimator in part.estimators_):
         raise NotPortableError("contains something other than regressors")
     checks, table = refuse_both(table)
     blocks = []
-    for at, each in enumerate(part.estimators_):
-        block = _block(at, each, table, inner)
+    for index, estimator in enumerate(part.estimators_):
+        block = _block(index, estimator, table, inner)
         blocks.append(block)
-        found = ColumnType(close=table.close or parity_of(block.steps) == "close")
-        table = replace(table, columns=(*table.columns, found))
-    order = [int(each) for each in part.order_]
+        prediction = ColumnType(close=table.close or parity_of(block.steps) == "close")
+        table = replace(table, columns=(*table.columns, prediction))
+    order = [int(output) for output in part.order_]
     return (*checks, _step("chain", {"order": order}, tuple(blocks))), None
 
 
 def _blocks(estimators: Sequence[Any], table: ColumnTypes, inner: Inner) -> tuple[Block, ...]:
-    return tuple(_block(at, each, table, inner) for at, each in enumerate(estimators))
+    return tuple(_block(index, estimator, table, inner) for index, estimator in enumerate(estimators))
 
 
-def _block(at: int, estimator: Any, table: ColumnTypes, inner: Inner) -> Block:
-    steps, out = inner(f"estimators_[{at}]", estimator, table, last=True)
+def _block(index: int, estimator: Any, table: ColumnTypes, inner: Inner) -> Block:
+    steps, out = inner(f"estimators_[{index}]", estimator, table, last=True)
     if out is not None:
         raise NotPortableError("has no model inside")
     return Block(columns=tuple(range(len(table.columns))), steps=steps)

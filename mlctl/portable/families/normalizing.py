@@ -1,4 +1,4 @@
-"""Normalizer."""
+"""Compiles Normalizer."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ from mlctl.portable.ir.program import NotPortableError, Step
 
 
 def normalizer(part: Normalizer, table: ColumnTypes) -> Compiled:
-    """``x / norm``; an array's row whose norm is below 10 eps, a sparse matrix's of norm 0, stays as it is."""
+    """``x / norm``. A row of an array with a norm below 10 eps, or of a sparse matrix with norm 0, stays as it is."""
     if part.norm not in ("l1", "l2", "max"):
         raise NotPortableError(f"divides by the norm {part.norm!r}; l1, l2 and max are supported")
     table.require_numbers()

@@ -1,4 +1,4 @@
-"""PCA and its kin, random projections, and FeatureAgglomeration: products with a matrix, or means of columns."""
+"""Compiles PCA and similar decompositions, random projections and FeatureAgglomeration."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ Array = NDArray[Any]
 
 
 def pca(part: PCA | IncrementalPCA, table: ColumnTypes) -> Compiled:
-    """Projected first, centered then, as scikit-learn does; whitened by standard deviations of at least eps."""
+    """Project, then centre, as in scikit-learn. Whitening divides by standard deviations of at least eps."""
     scale = None
     if part.whiten:
         scale = np.maximum(np.sqrt(part.explained_variance_), np.finfo(np.float64).eps)
@@ -31,12 +31,12 @@ def truncated_svd(part: TruncatedSVD, table: ColumnTypes) -> Compiled:
 
 
 def fast_ica(part: FastICA, table: ColumnTypes) -> Compiled:
-    """Centered where it whitens, then projected."""
+    """Centre if it whitens, then project."""
     return _projected(table, part.components_, center=part.mean_ if part.whiten else None)
 
 
 def factor_analysis(part: FactorAnalysis, table: ColumnTypes) -> Compiled:
-    """Centered, projected, and turned by the factors' covariance."""
+    """Centre, project, and multiply by the covariance of the factors."""
     weighted = part.components_ / part.noise_variance_
     covariance = np.linalg.inv(np.eye(len(weighted)) + np.dot(weighted, part.components_.T))
     steps, out = _projected(table, weighted, center=part.mean_)
@@ -47,7 +47,7 @@ def random_projection(part: GaussianRandomProjection | SparseRandomProjection, t
     """The product with the random matrix."""
     components = part.components_
     if table.sparse and isinstance(part, SparseRandomProjection) and not part.dense_output:
-        # Some parts then compute with the wrong columns, such as PolynomialFeatures.
+        # Some later parts, such as PolynomialFeatures, then compute with the wrong columns.
         raise NotPortableError("leaves a sparse matrix whose columns are out of order")
     return _projected(table, components.toarray() if hasattr(components, "toarray") else components)
 
@@ -69,9 +69,9 @@ def _projected(table: ColumnTypes, components: Array, **arrays: Array | None) ->
 
 
 def _step(components: Array, **arrays: Array | None) -> Step:
-    given: dict[str, Array | None] = {"center": None, "offset": None, "scale": None, **arrays}
-    tensors = {name: np.asarray(array, dtype="<f8") for name, array in given.items() if array is not None}
-    params = {"n_components": len(components), **{name: None for name, array in given.items() if array is None}}
+    optional: dict[str, Array | None] = {"center": None, "offset": None, "scale": None, **arrays}
+    tensors = {name: np.asarray(array, dtype="<f8") for name, array in optional.items() if array is not None}
+    params = {"n_components": len(components), **{name: None for name, array in optional.items() if array is None}}
     tensors["components"] = np.ascontiguousarray(components, dtype="<f8")
     if not all(np.isfinite(array).all() for array in tensors.values()):
         raise NotPortableError("learned numbers that are not finite")

@@ -1,7 +1,7 @@
-"""StandardScaler, MinMaxScaler, MaxAbsScaler and RobustScaler.
+"""Compiles StandardScaler, MinMaxScaler, MaxAbsScaler and RobustScaler.
 
-A sparse matrix is multiplied by the inverse of the scale where an array is divided by the scale:
-other bits, so both are compiled as they are.
+scikit-learn divides an array by the scale, but multiplies a sparse matrix by the inverse of the scale, which gives
+other bits. The compiled model does the same.
 """
 
 from dataclasses import replace
@@ -19,19 +19,19 @@ Array = NDArray[Any] | None
 
 
 def standard_scaler(scaler: StandardScaler, table: ColumnTypes) -> Compiled:
-    """``(x - mean_) / scale_``, each part only where the scaler has it."""
+    """``(x - mean_) / scale_``, without the parts that are switched off."""
     center = scaler.mean_ if scaler.with_mean else None
     return _standardized(table, center, scaler.scale_ if scaler.with_std else None)
 
 
 def robust_scaler(scaler: RobustScaler, table: ColumnTypes) -> Compiled:
-    """``(x - center_) / scale_``, each part only where the scaler has it."""
+    """``(x - center_) / scale_``, without the parts that are switched off."""
     center = scaler.center_ if scaler.with_centering else None
     return _standardized(table, center, scaler.scale_ if scaler.with_scaling else None)
 
 
 def max_abs_scaler(scaler: MaxAbsScaler, table: ColumnTypes) -> Compiled:
-    """``x / scale_``, brought into -1 to 1 where the scaler clips."""
+    """``x / scale_``, clipped to -1 to 1 if ``clip`` is set."""
     steps, out = _standardized(table, None, scaler.scale_)
     if getattr(scaler, "clip", False):  # since scikit-learn 1.9
         steps = (*steps, Step(op="clip", parity="exact", params={"clip": [-1.0, 1.0]}, tensors={}))
@@ -39,17 +39,19 @@ def max_abs_scaler(scaler: MaxAbsScaler, table: ColumnTypes) -> Compiled:
 
 
 def minmax_scaler(scaler: MinMaxScaler, table: ColumnTypes) -> Compiled:
-    """``x * scale_ + min_``, clipped where the scaler clips."""
+    """``x * scale_ + min_``, clipped if ``clip`` is set."""
     table.require_numbers()
     clip = [float(bound) for bound in scaler.feature_range] if scaler.clip else None
-    return (_step("rescale", {"clip": clip}, scale=scaler.scale_, shift=scaler.min_),), _after(table, scaler.scale_)
+    return (_step("rescale", {"clip": clip}, scale=scaler.scale_, shift=scaler.min_),), _columns_after(
+        table, scaler.scale_
+    )
 
 
 def _standardized(table: ColumnTypes, center: Array, scale: Array) -> Compiled:
     table.require_numbers()
     if table.sparse and scale is not None:
-        return (_step("rescale", {"clip": None}, scale=1.0 / scale, shift=None),), _after(table, scale)
-    return (_step("standardize", {}, center=center, scale=scale),), _after(table, center, scale)
+        return (_step("rescale", {"clip": None}, scale=1.0 / scale, shift=None),), _columns_after(table, scale)
+    return (_step("standardize", {}, center=center, scale=scale),), _columns_after(table, center, scale)
 
 
 def _step(op: str, params: dict[str, Any], **arrays: Array) -> Step:
@@ -58,14 +60,15 @@ def _step(op: str, params: dict[str, Any], **arrays: Array) -> Step:
     return Step(op=op, parity="exact", params={**params, **absent}, tensors=tensors)
 
 
-def _after(table: ColumnTypes, *learned: Array) -> ColumnTypes:
-    """A column without one value in training has NaN as its scale, and comes out missing whatever it was."""
-    lost = np.zeros(len(table.columns), dtype=bool)
+def _columns_after(table: ColumnTypes, *learned: Array) -> ColumnTypes:
+    """The output columns. A column without values in training has a scale of NaN, so its output is always missing."""
+    unknown = np.zeros(len(table.columns), dtype=bool)
     for array in learned:
         if array is not None:
-            lost |= np.isnan(array)
+            unknown |= np.isnan(array)
     columns = (
-        replace(each, missing=each.missing or bool(gone)) for each, gone in zip(table.columns, lost, strict=True)
+        replace(column, missing=column.missing or bool(is_unknown))
+        for column, is_unknown in zip(table.columns, unknown, strict=True)
     )
     return replace(table, columns=tuple(columns))
 

@@ -1,4 +1,4 @@
-"""Searches of parameters, which answer with the best they found, and thresholds of decision."""
+"""Compiles parameter searches, which predict with their best estimator, and decision thresholds."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ def last_search(part: Any, table: ColumnTypes, inner: Inner) -> Compiled:
 
 
 def fixed_threshold(part: Any, table: ColumnTypes, inner: Inner) -> Compiled:
-    """The class by a threshold that was given."""
+    """The class by a fixed threshold."""
     estimator = getattr(part, "estimator_", part.estimator)
     by_probability = _by_probability(part, estimator)
     threshold = (0.5 if by_probability else 0.0) if part.threshold == "auto" else part.threshold
@@ -31,18 +31,18 @@ def fixed_threshold(part: Any, table: ColumnTypes, inner: Inner) -> Compiled:
 
 
 def tuned_threshold(part: Any, table: ColumnTypes, inner: Inner) -> Compiled:
-    """The class by the threshold that did best."""
+    """The class by the threshold with the best score."""
     _by_probability(part, part.estimator_)
     positive = part._curve_scorer._get_pos_label()
     return _threshold(part, part.estimator_, float(part.best_threshold_), positive, table, inner)
 
 
 def _by_probability(part: Any, estimator: Any) -> bool:
-    """Whether the threshold is one of the probability; else it is one of the score."""
-    known = hasattr(estimator, "predict_proba")
-    if known and part.response_method == "decision_function":
+    """Whether the threshold applies to the probability; otherwise it applies to the score."""
+    has_probabilities = hasattr(estimator, "predict_proba")
+    if has_probabilities and part.response_method == "decision_function":
         raise NotPortableError("decides by the scores of a model that has probabilities, which is not supported")
-    return known
+    return has_probabilities
 
 
 def _threshold(
@@ -53,9 +53,9 @@ def _threshold(
     steps, out = inner("estimator_", estimator, table, last=True)
     if out is not None:
         raise NotPortableError("has no model inside")
-    at = 1 if positive is None else int(np.flatnonzero(part.classes_ == positive)[0])
+    index = 1 if positive is None else int(np.flatnonzero(part.classes_ == positive)[0])
     block = Block(columns=tuple(range(len(table.columns))), steps=steps)
-    params = {"threshold": threshold, "positive": at}
+    params = {"threshold": threshold, "positive": index}
     return (Step(op="threshold", parity=parity_of(steps), params=params, tensors={}, blocks=(block,)),), None
 
 
@@ -73,7 +73,7 @@ _THRESHOLD_LIMITS = "scores of a model with probabilities"
 ENTRIES = {
     GridSearchCV: _SEARCH,
     RandomizedSearchCV: _SEARCH,
-    # Where they are public only once an experimental feature is switched on; here nothing is.
+    # The private module, because the classes are public only if an experimental feature is enabled.
     **where_present(_HALVING, "HalvingGridSearchCV", _SEARCH),
     **where_present(_HALVING, "HalvingRandomSearchCV", _SEARCH),
     **where_present(

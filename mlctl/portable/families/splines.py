@@ -1,4 +1,4 @@
-"""SplineTransformer."""
+"""Compiles SplineTransformer."""
 
 import warnings
 from dataclasses import replace
@@ -18,12 +18,12 @@ MAX_DEGREE = 100
 
 
 def spline_transformer(part: SplineTransformer, table: ColumnTypes) -> Compiled:
-    """The knots of each column, and what becomes of a number outside them."""
+    """The knots of each column, and the rule for numbers outside them."""
     table.require_numbers()
     missing_zeros = getattr(part, "handle_missing", "error") == "zeros"  # since scikit-learn 1.8
     extrapolation, degree = part.extrapolation, int(part.degree)
     if table.missing and part.sparse_output and missing_zeros and extrapolation not in ("constant", "linear"):
-        # Of all columns but the first, and by what the other rows hold.
+        # scikit-learn does so in all columns but the first, depending on the other rows.
         raise NotPortableError("does not encode missing values as zeros in its sparse output")
     if degree == 0 and extrapolation == "periodic" and part.sparse_output:
         raise NotPortableError("repeats splines of degree 0 in a sparse matrix, which scikit-learn cannot compute")
@@ -43,7 +43,7 @@ def spline_transformer(part: SplineTransformer, table: ColumnTypes) -> Compiled:
         below = above = "line"
         bounds, lines = _lines(part, knots, n_splines)
         if extrapolation == "constant" and degree == 0 and not part.sparse_output and n_splines > 1:
-            above = "refuse"  # scikit-learn writes all splines where there is room for none, and breaks off
+            above = "refuse"  # scikit-learn fails: it assigns all splines to an empty slice
     if table.close and (degree == 0 or "refuse" in (below, above)):
         raise NotPortableError("jumps at its knots, and takes numbers from a previous step whose last bits may differ")
     params: dict[str, Any] = {
@@ -61,9 +61,9 @@ def spline_transformer(part: SplineTransformer, table: ColumnTypes) -> Compiled:
     else:
         tensors["lines"] = lines
     before, _ = checked(table)
-    # Together with missing values infinite ones are taken.
+    # With missing values, scikit-learn also accepts infinite ones.
     before = () if missing_zeros else (*before, *refuse_missing(table))
-    # Far out a polynomial leaves float64, and where two of its terms do, it gives NaN.
+    # Far outside, a polynomial exceeds float64, and if two of its terms do, the result is NaN.
     far = extrapolation in ("continue", "linear") or table.infinite
     lost = (extrapolation == "continue" and degree > 3) or table.infinite
     columns = (ColumnType(infinite=far, missing=lost),) * int(part.n_features_out_)
@@ -72,46 +72,46 @@ def spline_transformer(part: SplineTransformer, table: ColumnTypes) -> Compiled:
 
 
 def _lines(part: SplineTransformer, knots: NDArray[Any], n_splines: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    """``(bounds, lines)``: where each column's splines end, and each one's value and slope below and above.
+    """``(bounds, lines)``: the ends of each column's splines, and the value and slope of each spline below and above.
 
-    Shapes (columns, 2) and (columns, 4, n_splines). ``transform`` counts the degree of a straight
-    extrapolation up at the first column where it is 0 or 1, and the next columns begin with what it left:
-    their bounds lie elsewhere, which is repeated here, and held against what the part itself gives.
+    Shapes (columns, 2) and (columns, 4, n_splines). For a linear extrapolation, ``transform`` increases a degree of 0
+    or 1 at the first column, and uses the increased degree for the next columns, which changes their bounds. This
+    function does the same, and compares the result with the part.
     """
-    degree, straight = int(part.degree), part.extrapolation == "linear"
+    degree, linear = int(part.degree), part.extrapolation == "linear"
     bounds, lines = np.empty((len(knots), 2)), np.zeros((len(knots), 4, n_splines))
-    for at, spline in enumerate(part.bsplines_):
+    for column, spline in enumerate(part.bsplines_):
         low, high = float(spline.t[degree]), float(spline.t[-degree - 1])
-        if straight and degree <= 1:
+        if linear and degree <= 1:
             degree += 1
         if low > high or degree > n_splines:
             raise NotPortableError("extrapolates linearly from more knots than it has")
         first = np.arange(n_splines) < degree
         last = first[::-1] | (degree == 0 and part.sparse_output)
-        bounds[at] = low, high
-        lines[at, 0], lines[at, 2] = np.where(first, spline(low), 0.0), np.where(last, spline(high), 0.0)
-        if straight:
-            lines[at, 1], lines[at, 3] = (
+        bounds[column] = low, high
+        lines[column, 0], lines[column, 2] = np.where(first, spline(low), 0.0), np.where(last, spline(high), 0.0)
+        if linear:
+            lines[column, 1], lines[column, 3] = (
                 np.where(first, spline(low, nu=1), 0.0),
                 np.where(last, spline(high, nu=1), 0.0),
             )
     if not np.isfinite(lines).all():
         raise NotPortableError("has splines without a finite slope at the ends")
-    if straight:
+    if linear:
         _compare(part, bounds, lines)
     return bounds, lines
 
 
 def _compare(part: SplineTransformer, bounds: NDArray[Any], lines: NDArray[Any]) -> None:
-    """Raise NotPortableError where the part extrapolates in another way than ``lines`` say."""
+    """Raise NotPortableError if the part extrapolates differently from ``lines``."""
     away = np.ptp(bounds, axis=1) + 1.0
     with warnings.catch_warnings(), config_context(transform_output="default"):
-        warnings.simplefilter("ignore")  # it may miss the names of its columns
-        got = part.transform(np.stack([bounds[:, 0] - away, bounds[:, 1] + away]))
+        warnings.simplefilter("ignore")  # it may warn about missing column names
+        actual = part.transform(np.stack([bounds[:, 0] - away, bounds[:, 1] + away]))
     below, above = lines[:, 0] - away[:, None] * lines[:, 1], lines[:, 2] + away[:, None] * lines[:, 3]
-    kept = lines.shape[2] - (not part.include_bias)
-    want = np.stack([each[:, :kept].ravel() for each in (below, above)])
-    if not np.allclose(got.toarray() if part.sparse_output else got, want, rtol=1e-9, atol=1e-9):
+    n_out = lines.shape[2] - (not part.include_bias)
+    expected = np.stack([values[:, :n_out].ravel() for values in (below, above)])
+    if not np.allclose(actual.toarray() if part.sparse_output else actual, expected, rtol=1e-9, atol=1e-9):
         raise NotPortableError("extrapolates linearly in a way that is specific to its release of scikit-learn")
 
 

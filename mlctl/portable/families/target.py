@@ -1,4 +1,4 @@
-"""TransformedTargetRegressor: a regressor, and what brings its answers back to the scale of the target."""
+"""Compiles TransformedTargetRegressor: a regressor, and the inverse of the target's transformer."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,7 +18,7 @@ from sklearn.preprocessing import (
 )
 
 from mlctl.portable.entry import Entry, Inner
-from mlctl.portable.families.functions import after, ufunc, ufunc_name
+from mlctl.portable.families.functions import columns_after, ufunc, ufunc_name
 from mlctl.portable.input_checks import checked, refuse_both
 from mlctl.portable.ir.columns import ColumnType, ColumnTypes, Compiled
 from mlctl.portable.ir.program import Block, NotPortableError, Step, parity_of
@@ -27,7 +27,7 @@ Steps = tuple[Step, ...]
 
 
 def transformed_target(part: TransformedTargetRegressor, table: ColumnTypes, inner: Inner) -> Compiled:
-    """The regressor's numbers through the inverse of the target's transformer."""
+    """The predictions of the regressor, transformed back to the scale of the target."""
     outputs = part.transformer_.n_features_in_
     if (part._training_dim == 1) != (outputs == 1):
         raise NotPortableError("was fitted on a target table of one column; a one-dimensional target is supported")
@@ -43,12 +43,12 @@ def transformed_target(part: TransformedTargetRegressor, table: ColumnTypes, inn
 
 
 def _inverse(transformer: Any, table: ColumnTypes) -> tuple[Steps, ColumnTypes]:
-    """The inverse of a transformer of the target, and what is known of the numbers that come out."""
+    """The inverse of a transformer of the target, and its output columns."""
     if type(transformer) is Pipeline:
         steps: Steps = ()
-        for _, each in reversed(transformer.steps):
-            if each is not None and not (isinstance(each, str) and each == "passthrough"):
-                added, table = _inverse(each, table)
+        for _, step in reversed(transformer.steps):
+            if step is not None and not (isinstance(step, str) and step == "passthrough"):
+                added, table = _inverse(step, table)
                 steps += added
         return steps, table
     if type(transformer) is FunctionTransformer:
@@ -58,7 +58,7 @@ def _inverse(transformer: Any, table: ColumnTypes) -> tuple[Steps, ColumnTypes]:
         raise NotPortableError(f"transforms the target with {type(transformer).__name__}, which is not supported")
     checks, table = checked(table)
     infinite = type(transformer) is PowerTransformer
-    columns = (replace(each, missing=each.missing or infinite, infinite=infinite) for each in table.columns)
+    columns = (replace(column, missing=column.missing or infinite, infinite=infinite) for column in table.columns)
     return (*checks, *inverse(transformer)), replace(table, columns=tuple(columns))
 
 
@@ -69,7 +69,7 @@ def _inverse_function(part: FunctionTransformer, table: ColumnTypes) -> tuple[St
     name = ufunc_name(part.inverse_func)
     if part.inv_kw_args:
         raise NotPortableError(f"calls numpy.{name} with arguments, which is not supported")
-    return (*checks, ufunc(name)), after(name, table)
+    return (*checks, ufunc(name)), columns_after(name, table)
 
 
 def _standard(scaler: StandardScaler) -> Steps:
@@ -96,14 +96,14 @@ def _minmax(scaler: MinMaxScaler) -> Steps:
 
 
 def _power(transformer: PowerTransformer) -> Steps:
-    """The inverse of standardizing, then of the power."""
+    """The inverse of the scaler, then of the power."""
     scaled = _standard(transformer._scaler) if transformer.standardize else ()
     params = {"method": transformer.method}
     return (*scaled, replace(_step("invert_power", lambdas=transformer.lambdas_), params=params, parity="close"))
 
 
 def _quantile(transformer: QuantileTransformer) -> Steps:
-    """Interpolated between the quantiles."""
+    """Interpolation between the quantiles."""
     step = _step("invert_quantile", quantiles=transformer.quantiles_.T, references=transformer.references_)
     params = {"normal": transformer.output_distribution == "normal"}
     return (replace(step, params=params, parity="close"),)

@@ -1,8 +1,8 @@
 """Decision trees, random forests and extra trees: the operations ``forest`` and ``forest_regressor``.
 
-Every ensemble of trees is written in the same tensors (``tree_tensors``): the nodes of a tree stand in
-the order in which a walk down its left side meets them, so the left child is the next node and the
-right one lies ``skip`` further on. A walk only ever goes forward: no file can make it loop.
+All ensembles of trees have the same tensors (``tree_tensors``). The nodes of a tree are in depth-first order, so the
+left child is the next node, and the right child is ``skip`` nodes further. A walk only goes forward, so no file can
+make it loop.
 """
 
 from collections.abc import Sequence
@@ -23,10 +23,10 @@ from mlctl.registry.answers import Parity
 
 
 class Nodes(NamedTuple):
-    """The nodes of one tree in any order, the root first; arrays of one length but for ``values``.
+    """The nodes of one tree in any order, root first.
 
-    ``left``, ``right``: positions of the children, LEAF for a leaf. ``missing_left``: whether a missing
-    value goes left. ``values``: what each node holds, shape (nodes, width); only those of leaves are used.
+    ``left``, ``right``: positions of the children, LEAF for a leaf. ``missing_left``: whether a missing value goes
+    left. ``values``: the values of each node, shape (nodes, width); only those of leaves are used.
     """
 
     left: NDArray[Any]
@@ -38,7 +38,7 @@ class Nodes(NamedTuple):
 
 
 def nodes_of(tree: Any) -> Nodes:
-    """The nodes of a fitted ``tree_``; ``values``: the fractions of the classes, or the numbers, of all outputs."""
+    """The nodes of a fitted ``tree_``. ``values`` are the class fractions, or the numbers, of all outputs."""
     return Nodes(
         left=tree.children_left,
         right=tree.children_right,
@@ -50,12 +50,12 @@ def nodes_of(tree: Any) -> Nodes:
 
 
 def tree_tensors(trees: Sequence[Nodes], *, single: bool, missing: bool) -> dict[str, NDArray[Any]]:
-    """The tensors of ``trees``, as docs/FORMAT.md describes them.
+    """The tensors of ``trees``, as described in docs/FORMAT.md.
 
-    ``single``: the trees compare a row in float32, so the largest float32 at or below a threshold parts
-    the same rows. ``missing``: write where a missing value goes.
+    ``single``: the trees compare a row in float32, so a threshold is rounded down to float32. ``missing``: include the
+    directions of missing values.
     """
-    parts = [_in_walking_order(tree) for tree in trees]
+    parts = [_depth_first(tree) for tree in trees]
     sizes = [len(part.feature) for part in parts]
     feature = np.concatenate([part.feature for part in parts])
     threshold = np.concatenate([part.threshold for part in parts])
@@ -75,17 +75,17 @@ def tree_tensors(trees: Sequence[Nodes], *, single: bool, missing: bool) -> dict
 
 
 def single_tree(tree: Any, table: ColumnTypes) -> Compiled:
-    """A tree is a forest of one: dividing its fractions, or its value, by 1 changes no bit."""
+    """Compile a tree as a forest of one. The division by 1 changes no bit."""
     return forest_step(tree, [tree], table)
 
 
 def ensemble(forest: Any, table: ColumnTypes) -> Compiled:
-    """The trees in their order, which fixes the order of the sums."""
+    """Compile a forest. The order of the trees fixes the order of the sums."""
     return forest_step(forest, forest.estimators_, table)
 
 
 def forest_step(fitted: Any, trees: Sequence[Any], table: ColumnTypes) -> Compiled:
-    """The mean of ``trees``, as ``fitted`` predicts; both of scikit-learn, fitted, of one or several outputs."""
+    """The mean of the fitted ``trees`` of the fitted estimator, for one or several outputs."""
     table.require_numbers()
     classes = _class_counts(fitted) if is_classifier(fitted) else None
     parts = [nodes_of(tree.tree_) for tree in trees]
@@ -97,7 +97,7 @@ def forest_step(fitted: Any, trees: Sequence[Any], table: ColumnTypes) -> Compil
 def mean_step(
     parts: Sequence[Nodes], classes: list[int] | None, table: ColumnTypes, *, takes_missing: bool
 ) -> Compiled:
-    """The mean of trees of scikit-learn, whose leaves hold fractions of ``classes``, a number an output, or values."""
+    """The mean of trees. Leaves have fractions of ``classes`` (a number of classes for each output), or values."""
     op = "forest" if classes else "forest_regressor"
     params = {"n_classes": classes} if classes else {"n_outputs": parts[0].values.shape[1]}
     return tree_step(op, "exact", params, parts, table, takes_missing=takes_missing), None
@@ -106,7 +106,7 @@ def mean_step(
 def tree_step(
     op: str, parity: Parity, params: dict[str, Any], parts: Sequence[Nodes], table: ColumnTypes, *, takes_missing: bool
 ) -> tuple[Step, ...]:
-    """The step ``op`` over trees that compare a row in float32, behind a check where they take no missing value."""
+    """The step ``op`` over trees that compare a row in float32, after a check if they accept no missing values."""
     keeps_missing = table.missing and takes_missing
     params = {"n_trees": len(parts), "n_features": len(table.columns), **params}
     if not keeps_missing:
@@ -116,23 +116,23 @@ def tree_step(
 
 
 def accepts_missing(tree: Any, table: ColumnTypes) -> bool:
-    """Whether a fitted tree takes missing values: some kinds do, in an array and never in a sparse matrix."""
+    """Whether a fitted tree accepts missing values. Some kinds do, but never in a sparse matrix."""
     return not table.sparse and bool(tree._support_missing_values(np.empty((1, len(table.columns)))))
 
 
 def _class_counts(fitted: Any) -> list[int]:
-    """How many classes each output has."""
+    """The number of classes of each output."""
     return [int(count) for count in np.atleast_1d(fitted.n_classes_)]
 
 
 def _fractions(values: NDArray[Any], classes: list[int]) -> NDArray[Any]:
-    """The outputs side by side without the places that an output with fewer classes than another leaves empty."""
-    of_each = values.reshape(len(values), len(classes), -1)
-    return np.concatenate([of_each[:, output, :count] for output, count in enumerate(classes)], axis=1)
+    """Concatenate the fractions of the outputs, without the padding of outputs with fewer classes."""
+    by_output = values.reshape(len(values), len(classes), -1)
+    return np.concatenate([by_output[:, output, :count] for output, count in enumerate(classes)], axis=1)
 
 
 class _Part(NamedTuple):
-    """The nodes of one tree in walking order; ``values`` of its leaves, in their order."""
+    """The nodes of one tree in depth-first order, and the ``values`` of its leaves."""
 
     feature: NDArray[Any]
     threshold: NDArray[Any]
@@ -141,11 +141,11 @@ class _Part(NamedTuple):
     values: NDArray[Any]
 
 
-def _in_walking_order(tree: Nodes) -> _Part:
+def _depth_first(tree: Nodes) -> _Part:
     levels = [np.array([0])]
     while len(inner := levels[-1][tree.left[levels[-1]] != LEAF]):
         levels.append(np.concatenate([tree.left[inner], tree.right[inner]]))
-    # From the leaves up: how many nodes hang on each; then from the root down: where each comes to stand.
+    # From the leaves up, the size of each subtree; then from the root down, the position of each node.
     size = np.ones(len(tree.left), dtype=np.int64)
     for level in reversed(levels):
         inner = level[tree.left[level] != LEAF]
@@ -169,18 +169,18 @@ def _in_walking_order(tree: Nodes) -> _Part:
 
 
 def _distinct(rows: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """The distinct rows, bit for bit, and of each row its place among them.
+    """The distinct rows, compared bit by bit, and the index of each row among them.
 
-    Most leaves of a deep forest are pure and alike.
+    Most leaves of a deep forest are pure and equal.
     """
     data = np.ascontiguousarray(rows, dtype="<f8")
-    whole = data.view(np.dtype((np.void, data.dtype.itemsize * data.shape[1]))).reshape(-1)
-    _, first, place = np.unique(whole, return_index=True, return_inverse=True)
+    row_bytes = data.view(np.dtype((np.void, data.dtype.itemsize * data.shape[1]))).reshape(-1)
+    _, first, place = np.unique(row_bytes, return_index=True, return_inverse=True)
     return data[first], place.reshape(-1)
 
 
 def _round_down(threshold: NDArray[Any]) -> NDArray[np.float32]:
-    """The largest float32 at or below each: a float32 is at or below the one where it is at or below the other."""
+    """The largest float32 at or below each threshold. It separates float32 numbers in the same way."""
     with np.errstate(over="ignore"):
         single = threshold.astype("<f4")
     above = single.astype(np.float64) > threshold

@@ -31,7 +31,7 @@ def predict(call: Any, body: Any, **more: Any) -> tuple[int, Any]:
     return status, answer
 
 
-def test_predict_by_position_answers_the_contract(call: Any, iris: ModelVersion) -> None:
+def test_predict_by_position_returns_the_documented_answer(call: Any, iris: ModelVersion) -> None:
     status, answer, headers = call("POST", "/predict", {"features": ROW})
     assert status == 200
     latency = answer.pop("latency_ms")
@@ -108,7 +108,7 @@ def test_features_that_break_the_schema_are_refused_by_name_and_position(call: A
 @pytest.mark.parametrize(
     "body", ["", "not json", "{", '{"features": [1,]}', "[" * 100_000, "[1, 2]", "5", "null", '"x"']
 )
-def test_a_body_that_is_no_json_object_is_malformed(call: Any, body: str) -> None:
+def test_a_body_that_is_not_a_json_object_is_malformed(call: Any, body: str) -> None:
     status, answer = predict(call, body)
     assert status == 400
     assert answer["error"]["code"].startswith("malformed")
@@ -155,19 +155,21 @@ def test_health_and_model(call: Any, iris: ModelVersion) -> None:
     assert "examples" not in json.dumps(model)
 
 
-def test_a_named_api_stage_is_no_part_of_the_path(call: Any) -> None:
+def test_a_named_api_stage_is_not_part_of_the_path(call: Any) -> None:
     context = {"http": {"method": "GET", "path": "/prod/health"}, "stage": "prod"}
     assert call("GET", "/prod/health", requestContext=context)[0] == 200
 
 
 @pytest.mark.parametrize("event", [{}, None, [], {"requestContext": None}, {"rawPath": 3}])
-def test_an_event_that_is_no_http_request_gets_an_answer(handler_app: ModuleType, event: Any) -> None:
+def test_an_event_that_is_not_an_http_request_gets_a_response(handler_app: ModuleType, event: Any) -> None:
     response = handler_app.lambda_handler(event, None)
     assert response["statusCode"] == 404
     assert json.loads(response["body"])["request_id"] == ""
 
 
-def test_an_event_with_a_body_or_headers_of_another_type_is_no_500(call: Any, handler_app: ModuleType) -> None:
+def test_an_event_with_a_body_or_headers_of_another_type_is_not_an_internal_error(
+    call: Any, handler_app: ModuleType
+) -> None:
     assert predict(call, {"features": ROW}, headers=[1, 2])[0] == 200
     response = handler_app.lambda_handler(http_event("POST", "/predict") | {"body": {"features": ROW}}, None)
     assert response["statusCode"] == 400
@@ -198,7 +200,7 @@ def test_each_request_logs_one_json_line(call: Any, capsys: pytest.CaptureFixtur
     assert (bad["level"], bad["status"], bad["error"]) == ("WARNING", 422, "invalid_features")
 
 
-def test_golden_examples_are_told_from_traffic(call: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_log_distinguishes_golden_examples_from_traffic(call: Any, capsys: pytest.CaptureFixture[str]) -> None:
     call("POST", "/predict", {"features": ROW}, mlctl={"check": "golden example"})
     assert json.loads(capsys.readouterr().out)["message"] == "golden example"
 

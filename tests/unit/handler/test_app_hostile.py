@@ -152,7 +152,7 @@ def test_a_name_that_is_given_twice_is_refused_by_name(
     assert any(name in error["message"] for name in details[0].values() if isinstance(name, str))
 
 
-def test_names_that_are_given_twice_are_listed_in_short(handler_app: ModuleType) -> None:
+def test_the_list_of_repeated_names_is_limited(handler_app: ModuleType) -> None:
     pairs = ", ".join(f'"{number}{"x" * 500}": 1' for number in (*range(1000), *range(1000)))
     for body in (f'{{"features": {{{pairs}}}}}', f"{{{pairs}}}"):
         response = handler_app.lambda_handler(http_event("POST", "/predict", body), LambdaContext())
@@ -162,7 +162,7 @@ def test_names_that_are_given_twice_are_listed_in_short(handler_app: ModuleType)
 
 
 @pytest.mark.parametrize("kind", ["number", "category"])
-def test_warnings_that_no_answer_can_hold_are_refused_before_they_fill_the_memory(kind: str) -> None:
+def test_too_many_warnings_for_a_response_are_refused_before_they_fill_the_memory(kind: str) -> None:
     known = {"min": 0.0, "max": 1.0} if kind == "number" else {"values": ["a"], "counts": [1]}
     names = [f"f{number}" for number in range(100)]
     schema = Schema({"features": [{"name": name, "kind": kind, "nullable": False, **known} for name in names]})
@@ -182,7 +182,7 @@ def test_warnings_that_no_answer_can_hold_are_refused_before_they_fill_the_memor
     assert len(json.dumps([warnings for _, warnings in rows])) > 70 * 700 * 100
 
 
-def test_names_that_are_unknown_are_listed_in_short(handler_app: ModuleType) -> None:
+def test_the_list_of_unknown_names_is_limited(handler_app: ModuleType) -> None:
     names = {f"n{number}": 1 for number in range(100_000)}
     response = handler_app.lambda_handler(
         http_event("POST", "/predict", json.dumps({"features": names})), LambdaContext()
@@ -192,7 +192,7 @@ def test_names_that_are_unknown_are_listed_in_short(handler_app: ModuleType) -> 
     assert [detail.get("feature") for detail in details] == [f"n{number}" for number in range(20)]
 
 
-def test_a_number_of_too_many_digits_is_refused_in_words(handler_app: ModuleType) -> None:
+def test_a_number_with_too_many_digits_has_a_clear_error(handler_app: ModuleType) -> None:
     body = f'{{"features": [{"1" * 100_000}, 1, 1, 1]}}'
     response = handler_app.lambda_handler(http_event("POST", "/predict", body), LambdaContext())
     assert response["statusCode"] == 400

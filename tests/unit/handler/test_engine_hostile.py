@@ -135,7 +135,7 @@ def test_it_is_refused(tmp_path: Path, name: str) -> None:
     [[FOREST], [means(classes=[[0, 1]] * 2)], [normal(-5.0, 5.0), LINEAR], [coded("a", "b", None), LINEAR]],
     ids=["trees", "means", "bounds", "categories"],
 )
-def test_what_breaks_nothing_is_read(tmp_path: Path, steps: Any) -> None:
+def test_a_valid_variation_is_read(tmp_path: Path, steps: Any) -> None:
     loads(tmp_path, steps)
 
 
@@ -221,7 +221,7 @@ def test_a_file_that_fits_into_no_memory_is_refused(tmp_path: Path, monkeypatch:
         loads(tmp_path, [CONSTANT])
 
 
-def test_generated_code_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_missing_generated_code_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "model").write_bytes(written({"n_features": 1, "steps": [FOREST]}, TENSORS))
     with pytest.raises(invalid(), match="generated"):
         importlib.import_module("handler.engine").load(tmp_path / "model", n_features=1, generated=True)

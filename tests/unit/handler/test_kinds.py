@@ -109,7 +109,7 @@ def test_a_row_of_every_kind_is_answered_with_the_label_itself(classes: ModuleTy
     assert ask(classes, dict(reversed(list(zip(NAMES, ROW, strict=True)))))[1]["prediction"] is True
 
 
-def test_null_is_taken_where_the_schema_says_so(classes: ModuleType) -> None:
+def test_null_is_accepted_for_nullable_features(classes: ModuleType) -> None:
     status, answer = ask(classes, [None, 1.0, None, True, None, "b"])
     assert status == 200
     assert "warnings" not in answer
@@ -172,7 +172,7 @@ def test_every_problem_of_a_row_is_listed(classes: ModuleType) -> None:
 
 
 @pytest.mark.parametrize("value", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"])
-def test_beyond_the_ends_of_the_calendar_no_date_is_taken_in_training_either(classes: ModuleType, value: str) -> None:
+def test_training_refuses_the_same_dates_beyond_the_calendar(classes: ModuleType, value: str) -> None:
     assert ask(classes, with_value("since", value))[0] == 422
     with pytest.raises(ValueError, match="outside of the years 1 to 9999"):
         milliseconds(value)
@@ -190,7 +190,7 @@ def test_a_missing_name_says_whether_null_may_be_sent(classes: ModuleType) -> No
     assert ask(classes, {**row, "city": None, "plan": "b"})[0] == 200
 
 
-def test_a_row_that_is_no_row_is_told_what_a_row_is(classes: ModuleType) -> None:
+def test_the_error_for_an_invalid_row_describes_a_row(classes: ModuleType) -> None:
     assert (
         ask(classes, 3)[1]["error"]["message"] == "features: must be a list of 6 values or an object by feature name."
     )
@@ -210,7 +210,7 @@ def test_a_row_that_is_no_row_is_told_what_a_row_is(classes: ModuleType) -> None
         ("since", "2025-01-01", "2025-01-01 is outside the training range 2020-01-01 to 2024-12-31T12:00:00"),
     ],
 )
-def test_a_value_like_none_in_training_is_answered_with_a_warning(
+def test_unseen_and_out_of_range_values_are_answered_with_a_warning(
     classes: ModuleType, name: str, value: Any, message: str
 ) -> None:
     status, answer = ask(classes, with_value(name, value))
@@ -224,7 +224,7 @@ def test_a_value_like_none_in_training_is_answered_with_a_warning(
     ("name", "value"),
     [("age", 90), ("age", 30.0), ("income", 1e30), ("since", "2020-01-01T02:00:00+02:00"), ("since", None)],
 )
-def test_a_value_like_those_in_training_has_no_warning(classes: ModuleType, name: str, value: Any) -> None:
+def test_a_value_within_the_training_data_has_no_warning(classes: ModuleType, name: str, value: Any) -> None:
     assert "warnings" not in ask(classes, with_value(name, value))[1]
 
 
@@ -240,12 +240,14 @@ def test_a_value_like_those_in_training_has_no_warning(classes: ModuleType, name
         ("1970-01-01T00:00:00.000999", 0),
     ],
 )
-def test_a_date_is_days_since_1970_to_the_millisecond_below(classes: ModuleType, text: str, milliseconds: int) -> None:
+def test_a_date_is_days_since_1970_rounded_down_to_the_millisecond(
+    classes: ModuleType, text: str, milliseconds: int
+) -> None:
     read = importlib.import_module("handler.kinds").reader(FEATURES[4])
     assert read(text, []) == milliseconds / 86_400_000
 
 
-def test_what_the_model_cannot_take_is_refused_by_name(strict: ModuleType) -> None:
+def test_a_value_that_the_model_does_not_accept_is_refused_by_name(strict: ModuleType) -> None:
     status, answer = ask(strict, with_value("city", "Cusco"))
     assert (status, answer["error"]["code"]) == (422, "invalid_features")
     assert answer["error"]["message"] == (
@@ -259,7 +261,7 @@ def test_what_the_model_cannot_take_is_refused_by_name(strict: ModuleType) -> No
     assert answer["error"]["message"].startswith("instance 1: city (position 2) is missing, but was never missing")
 
 
-def test_an_answer_that_is_no_finite_number_is_refused(strict: ModuleType) -> None:
+def test_an_answer_that_is_not_finite_is_refused(strict: ModuleType) -> None:
     assert ask(strict, with_value("age", 0))[0] == 200
     status, answer = ask(strict, [30, 1e30, "Lima", True, "2024-03-01", "a"])
     assert (status, answer["error"]["code"]) == (422, "invalid_features")
@@ -274,7 +276,7 @@ def test_a_regressor_that_overflows_is_refused_too(regression: ModuleType, monke
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
-def test_probabilities_that_are_no_finite_numbers_are_refused(
+def test_probabilities_that_are_not_finite_are_refused(
     classes: ModuleType, monkeypatch: pytest.MonkeyPatch, number: float
 ) -> None:
     monkeypatch.setattr(classes.SERVICE.model, "predict", lambda row: (0, [number, 0.5]))
@@ -286,7 +288,7 @@ def test_probabilities_that_are_no_finite_numbers_are_refused(
     assert ask(classes, ROW)[0] == 200
 
 
-def test_a_schema_that_the_handler_does_not_know_is_refused(classes: ModuleType) -> None:
+def test_an_unknown_schema_is_refused(classes: ModuleType) -> None:
     schema = importlib.import_module("handler.features").Schema
     with pytest.raises(ValueError, match="'x' is of kind 'image', which this handler does not support"):
         schema({"features": [{"name": "x", "kind": "image", "nullable": False}]})

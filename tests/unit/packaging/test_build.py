@@ -1,4 +1,4 @@
-"""The zip: small, the same each time, proven before it is kept."""
+"""The zip is small, reproducible and proven."""
 
 import importlib
 import json
@@ -29,7 +29,7 @@ def test_the_iris_package_is_at_most_100_kilobytes(iris_package: build.Package) 
     assert (iris_package.engine, iris_package.parity) == ("portable", "exact")
 
 
-def test_it_holds_the_handler_the_model_and_no_row_of_the_data(unpacked: Path) -> None:
+def test_it_contains_the_handler_and_the_model_but_no_data(unpacked: Path) -> None:
     found = {path.relative_to(unpacked).as_posix() for path in unpacked.rglob("*") if path.is_file()}
     assert {"handler/app.py", "handler/ops/trees.py", "handler/generated.py", "model/model.safetensors"} <= found
     assert not any("golden" in name or "heldout" in name or "joblib" in name for name in found)
@@ -69,7 +69,7 @@ def test_two_processes_build_the_same_bytes(trained: Path, iris_package: build.P
         assert json.loads(finished.stdout)["sha256"] == iris_package.sha256
 
 
-def test_no_bytecode_and_no_generated_code_for_a_python_that_is_not_at_hand(
+def test_no_bytecode_and_no_generated_code_for_a_python_that_is_not_installed(
     iris: ModelVersion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shutil.which", lambda name: None)
@@ -90,7 +90,7 @@ def test_a_shim_for_another_python_gives_no_bytecode(tmp_path: Path, monkeypatch
     assert bytecode.compile_sources({"a/b.py": b"x = 1\n"}, "3.99") == {}
 
 
-def test_a_wrong_answer_is_no_parity(iris: ModelVersion, iris_package: build.Package) -> None:
+def test_a_wrong_answer_violates_parity(iris: ModelVersion, iris_package: build.Package) -> None:
     examples = answers.from_document(iris.read_json("golden.json"))
     wrong = Example(examples[0].features, Answer(index=2, probabilities=(0.0, 0.0, 1.0)))
     labels = [0, 1, 2]
@@ -103,7 +103,7 @@ def test_a_wrong_answer_is_no_parity(iris: ModelVersion, iris_package: build.Pac
     assert error.value.exit_code == ExitCode.VERIFICATION
 
 
-def test_one_bit_is_a_difference_where_parity_is_exact_and_none_where_it_is_close() -> None:
+def test_one_bit_is_a_difference_for_exact_parity_but_not_for_close() -> None:
     want = Answer(index=1, probabilities=(0.25, 0.75))
     body = {"prediction": "b", "probabilities": [0.25, 0.7500000000000001]}
     assert not answers.agrees(body, want, ["a", "b"], "exact")
@@ -114,7 +114,9 @@ def test_one_bit_is_a_difference_where_parity_is_exact_and_none_where_it_is_clos
     assert not answers.agrees(None, want, ["a", "b"], "close")
 
 
-def test_a_package_that_does_not_start_is_told_with_its_last_words(iris_package: build.Package) -> None:
+def test_the_error_for_a_package_that_does_not_start_has_the_last_line_of_its_traceback(
+    iris_package: build.Package,
+) -> None:
     files = {entry: zipfile.ZipFile(BytesIO(iris_package.zip)).read(entry) for entry in ("handler/__init__.py",)}
     with pytest.raises(MlctlError, match="does not run in a clean Python: ModuleNotFoundError"):
         proof.answers_of(archive.write(files), [[1.0]])
@@ -136,7 +138,7 @@ def test_engines(trained: Path, cli: Cli, project: Path) -> None:
     assert cli("package", "--engine", "nonsense").code == 2
 
 
-def test_a_version_of_another_model_format_is_told_to_be_trained_again(
+def test_the_error_for_another_model_format_says_to_train_again(
     trained: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(build, "FORMAT", FORMAT + 1)
@@ -146,7 +148,7 @@ def test_a_version_of_another_model_format_is_told_to_be_trained_again(
     assert "mlctl train" in refused.json["error"]["hint"]
 
 
-def test_the_handler_is_shipped_as_far_as_the_model_needs_it() -> None:
+def test_a_package_contains_only_the_handler_files_that_the_model_needs() -> None:
     everything = {path for path in bundle.handler_sources(()) if path.startswith("handler/")}
     assert "handler/app.py" in everything
     assert "handler/kinds.py" in everything
@@ -169,7 +171,7 @@ def test_every_operation_has_a_family_that_builds_it() -> None:
     assert sorted(built) == sorted(ops.FAMILY_OF_OPERATION)
 
 
-def test_package_writes_where_it_is_told(trained: Path, cli: Cli) -> None:
+def test_package_writes_to_the_given_path(trained: Path, cli: Cli) -> None:
     made = cli("package", "--json", "-o", "out/model.zip").json
     data = (trained / "out" / "model.zip").read_bytes()
     assert made["zip_bytes"] == len(data)

@@ -1,4 +1,4 @@
-"""`models import` of whatever somebody calls an exported version: taken whole, or refused in one line with exit 3."""
+"""`models import` accepts an archive completely, or refuses it with one line and exit code 3."""
 
 import io
 import os
@@ -51,7 +51,7 @@ def entry(name: str, **more: int) -> zipfile.ZipInfo:
     return made
 
 
-def test_a_good_archive_is_taken(project: Path, cli: Cli, small: ModelVersion) -> None:
+def test_a_valid_archive_is_imported(project: Path, cli: Cli, small: ModelVersion) -> None:
     Path("file.zip").write_bytes(archive.write(files_of(small)))
     assert cli("models", "import", "file.zip", "--json").json["version"] == small.id
 
@@ -74,7 +74,7 @@ def test_a_good_archive_is_taken(project: Path, cli: Cli, small: ModelVersion) -
         ("model.pyc", "model.pyc does not match its manifest"),
     ],
 )
-def test_names_that_are_not_of_a_version(project: Path, cli: Cli, small: ModelVersion, name: str, told: str) -> None:
+def test_names_that_no_version_has(project: Path, cli: Cli, small: ModelVersion, name: str, told: str) -> None:
     odd = entry("x")
     odd.filename = name
     Path("file.zip").write_bytes(zipped([*files_of(small).items(), (odd, b"x")]))
@@ -94,7 +94,7 @@ def test_entries_that_are_not_files(project: Path, cli: Cli, small: ModelVersion
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-def test_a_name_that_stands_twice(project: Path, cli: Cli, small: ModelVersion) -> None:
+def test_a_name_that_appears_twice(project: Path, cli: Cli, small: ModelVersion) -> None:
     Path("file.zip").write_bytes(zipped([*files_of(small).items(), ("golden.json", b"{}")]))
     assert "it has golden.json twice" in refused(cli, "file.zip")
 
@@ -158,14 +158,14 @@ def far_away(data: bytearray, local: int, central: int) -> None:
         (far_away, "its entries overlap"),
     ],
 )
-def test_entries_that_lie(
+def test_entries_with_wrong_sizes_or_checksums(
     project: Path, cli: Cli, small: ModelVersion, change: Callable[[bytearray, int, int], None], told: str
 ) -> None:
     Path("file.zip").write_bytes(patched(archive.write(files_of(small)), "model.joblib", change))
     assert told in refused(cli, "file.zip")
 
 
-def test_what_stands_around_the_archive_and_what_is_missing_of_it(project: Path, cli: Cli, small: ModelVersion) -> None:
+def test_data_around_the_archive_and_missing_parts(project: Path, cli: Cli, small: ModelVersion) -> None:
     good = archive.write(files_of(small))
     commented = bytearray(good) + b"x" * 65535
     struct.pack_into("<H", commented, len(good) - 2, 65535)
@@ -177,7 +177,7 @@ def test_what_stands_around_the_archive_and_what_is_missing_of_it(project: Path,
         assert "is not an exported model version: " in refused(cli, "file.zip")
 
 
-def test_a_file_that_is_none(project: Path, cli: Cli) -> None:
+def test_a_file_that_is_not_an_archive(project: Path, cli: Cli) -> None:
     Path("folder").mkdir()
     os.mkfifo("pipe")
     for name in ("folder", "pipe", "/dev/null"):
@@ -195,7 +195,7 @@ def test_a_million_entries_are_not_listed(project: Path, cli: Cli, monkeypatch: 
     assert "it has more than 100 entries" in refused(cli, "file.zip")
 
 
-def test_a_bomb_is_read_no_further_than_allowed(
+def test_a_zip_bomb_is_read_only_up_to_the_limit(
     project: Path, cli: Cli, small: ModelVersion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What counts is what was read, whatever the archive says of its sizes."""
@@ -222,7 +222,7 @@ def test_a_bomb_is_read_no_further_than_allowed(
     assert cli("models", "import", str(path)).code == 0
 
 
-def test_what_compresses_beyond_belief_is_exported_as_it_is(
+def test_content_that_compresses_too_well_is_exported_uncompressed(
     project: Path, cli: Cli, small: ModelVersion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (project / "artifacts" / "iris").mkdir(parents=True)
@@ -233,7 +233,7 @@ def test_what_compresses_beyond_belief_is_exported_as_it_is(
     assert cli("models", "import", "file.zip", "--json").json["version"] == version
 
 
-def test_the_manifest_has_a_limit_of_its_own(project: Path, cli: Cli, small: ModelVersion) -> None:
+def test_the_manifest_has_its_own_limit(project: Path, cli: Cli, small: ModelVersion) -> None:
     files = {**files_of(small), "manifest.json": b" " * 5_000_000}
     Path("file.zip").write_bytes(archive.write(files))
     assert "it is too large: manifest.json unpacks to more than 4,000,000 bytes" in refused(cli, "file.zip")

@@ -1,4 +1,4 @@
-"""Compiled pipelines answer as scikit-learn does; what does not compile says why; broken files are refused."""
+"""Compiled pipelines predict like scikit-learn, others give a reason, and broken files are refused."""
 
 import importlib
 import json
@@ -163,7 +163,7 @@ def test_every_supported_regressor_agrees_with_scikit_learn(engine: Any, scaler:
 
 
 @pytest.mark.parametrize("model", [RandomForestClassifier, RandomForestRegressor])
-def test_rows_on_a_threshold_go_where_scikit_learn_sends_them(engine: Any, model: Any) -> None:
+def test_rows_at_a_threshold_take_the_same_branch_as_in_scikit_learn(engine: Any, model: Any) -> None:
     data, target = load_iris(return_X_y=True)
     pipeline = fitted(None, model(n_estimators=10, random_state=0), data, target)
     trees = [tree.tree_ for tree in pipeline[-1].estimators_]
@@ -284,7 +284,7 @@ def test_scaled_values_beyond_float32_are_refused_as_scikit_learn_refuses_them(h
     assert error["details"][0]["position"] == 0
 
 
-def test_what_a_scaler_makes_infinite_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_row_that_a_scaler_makes_infinite_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = np.random.default_rng(0).normal(-3, 1, (60, 1))
     pipeline = make_pipeline(FunctionTransformer(np.exp), StandardScaler(), DecisionTreeRegressor(max_depth=3))
     found, _ = forms(compile_pipeline(pipeline.fit(rows, rows[:, 0]), numbers(1)), monkeypatch)
@@ -310,7 +310,7 @@ def test_a_pipeline_that_does_not_compile_names_the_part_and_the_reason() -> Non
         compile_pipeline(fitted(None, DecisionTreeClassifier(), rows, target), numbers(3))
 
 
-def test_a_subclass_is_not_taken_for_its_parent() -> None:
+def test_a_subclass_does_not_compile_like_its_parent() -> None:
     class Own(DecisionTreeClassifier):  # type: ignore[misc]  # scikit-learn ships no types
         pass
 
@@ -319,7 +319,7 @@ def test_a_subclass_is_not_taken_for_its_parent() -> None:
         compile_pipeline(fitted(None, Own(), *load_iris(return_X_y=True)), numbers(4))
 
 
-def test_the_safetensors_package_reads_the_file_alike(tmp_path: Path) -> None:
+def test_the_safetensors_package_reads_the_same_tensors(tmp_path: Path) -> None:
     rows, target = load_iris(return_X_y=True)
     compiled = compile_pipeline(fitted(StandardScaler(), RandomForestClassifier(5), rows, target), numbers(4))
     theirs = safetensors_load(compiled.to_bytes())

@@ -1,4 +1,4 @@
-"""Tables with categories, booleans, dates and gaps: the portable engine answers as scikit-learn does."""
+"""Pipelines for tables with categories, booleans, dates and gaps predict like scikit-learn."""
 
 import importlib
 import warnings
@@ -167,7 +167,7 @@ def test_every_encoder_agrees_on_seen_unseen_and_missing_categories(tmp_path: Pa
     assert compiled.parity == "exact"
 
 
-def test_warnings_of_scikit_learn_about_unknown_categories_are_no_refusals(tmp_path: Path) -> None:
+def test_categories_that_scikit_learn_warns_about_are_not_refused(tmp_path: Path) -> None:
     train, new = table(300, 1), table(60, 2, cities=20)
     encoder = OneHotEncoder(handle_unknown="warn", min_frequency=30)
     pipeline = make_pipeline(columns(SimpleImputer(), encoder), DecisionTreeClassifier(random_state=0))
@@ -195,7 +195,7 @@ IMPUTERS = {
 
 
 @pytest.mark.parametrize(("numbers", "empty"), grid(IMPUTERS, [False, True]))
-def test_every_way_with_gaps_in_numbers_agrees(tmp_path: Path, numbers: str, empty: bool) -> None:
+def test_every_treatment_of_gaps_in_numbers_agrees(tmp_path: Path, numbers: str, empty: bool) -> None:
     train, new = table(300, 3), table(40, 4)
     if empty:
         train["income"] = NAN
@@ -258,7 +258,7 @@ def test_missing_values_go_down_the_trees_as_in_scikit_learn(
     check(pipeline, new, tmp_path)
 
 
-def test_nothing_is_written_for_missing_values_where_none_can_come(tmp_path: Path) -> None:
+def test_no_step_for_missing_values_is_written_if_there_can_be_none(tmp_path: Path) -> None:
     train = table(200, 9, gaps=False)
     full = [{**feature, "nullable": False} for feature in FEATURES]
     pipeline = make_pipeline(columns(SimpleImputer(), OrdinalEncoder()), DecisionTreeClassifier(random_state=0))
@@ -313,7 +313,7 @@ def test_a_sparse_matrix_is_scaled_as_scikit_learn_scales_it(tmp_path: Path, sca
             assert list(mine) == np.asarray(theirs.todense() if threshold else theirs).ravel().tolist()
 
 
-def test_every_way_to_name_columns_agrees(tmp_path: Path) -> None:
+def test_every_form_of_column_selection_agrees(tmp_path: Path) -> None:
     train, new = table(200, 13), table(40, 14)
     ordinal = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
     choices: list[tuple[list[Any], Any]] = [
@@ -387,7 +387,7 @@ def test_a_column_of_a_thousand_categories_agrees(tmp_path: Path) -> None:
         check(pipeline.fit(train, target_of(train, 2)), new, tmp_path)
 
 
-def test_an_encoder_asked_leaves_the_pipeline_as_it_was(tmp_path: Path) -> None:
+def test_compiling_an_encoder_does_not_change_the_pipeline(tmp_path: Path) -> None:
     train = table(100, 1, gaps=False)
     encoder = OneHotEncoder(handle_unknown="ignore", sparse_output=False).set_output(transform="pandas")
     numbers = SimpleImputer().set_output(transform="pandas")
@@ -474,7 +474,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_does_not_compile_is_named_with_its_reason(case: str) -> None:
+def test_a_pipeline_that_does_not_compile_gives_the_part_and_the_reason(case: str) -> None:
     transformer, message = REFUSED[case]
     train = table(60, 1, gaps=False)
     pipeline = Pipeline([("prepare", clone(transformer)), ("model", DecisionTreeClassifier())])

@@ -178,7 +178,7 @@ def test_a_step_of_no_columns_that_would_make_many_is_refused(step: dict[str, An
         build({**step, "knots": "none", "bounds": "none", "lines": "none", "center": None}, width=0)
 
 
-def test_the_words_of_refusals() -> None:
+def test_the_messages_of_refusals() -> None:
     refusal = importlib.import_module("handler.ops").UnprocessableRow
     cases: list[tuple[dict[str, Any], list[float], int, str]] = [
         (POWER, [1.0, 0.0], 1, "above zero"),
@@ -191,7 +191,7 @@ def test_the_words_of_refusals() -> None:
         assert refused.value.position == position
 
 
-def test_no_size_of_a_number_leaves_python_with_an_error_of_its_own() -> None:
+def test_no_size_of_a_number_raises_another_python_error() -> None:
     sizes = [0.0, -0.0, 5e-324, 1e-308, 1.0, -1.0, 1e154, -1e154, 1.7e308, -1.7e308]
     refusal = importlib.import_module("handler.ops").UnprocessableRow
     methods = ["yeo-johnson", "yeo-johnson of powers", "box-cox"]
