@@ -190,10 +190,7 @@ def test_a_version_must_list_and_have_each_file_that_commands_read(
 def test_a_file_that_no_version_has_is_refused(trained: Path, cli: Cli, iris: ModelVersion) -> None:
     _, files = forged(iris, {"generated.pyc": b"code"})
     Path("file.zip").write_bytes(archive.write(files))
-    assert (
-        "it lists 'generated.pyc', which is not a file of a model version"
-        in cli("models", "import", "file.zip").err
-    )
+    assert "it lists 'generated.pyc', which is not a file of a model version" in cli("models", "import", "file.zip").err
 
 
 def test_a_manifest_has_one_spelling(iris: ModelVersion) -> None:
@@ -206,7 +203,11 @@ def test_a_manifest_has_one_spelling(iris: ModelVersion) -> None:
 
 
 ODD = st.recursive(
-    st.none() | st.booleans() | st.integers(-5, 2**70) | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=3),
+    st.none()
+    | st.booleans()
+    | st.integers(-5, 2**70)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=3),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
     max_leaves=3,
 )

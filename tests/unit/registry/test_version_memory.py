@@ -104,4 +104,4 @@ def test_only_a_file_of_the_version_is_held_in_memory(
     monkeypatch.setattr(version, "read_regular", watched)
     for words in ("models verify", "models trust latest", "evaluate"):
         refused = cli(*words.split())
-        assert (refused.code, "model.joblib was changed" in refused.err) == (4, True), words
+        assert (refused.code, "model.joblib in model version" in refused.err) == (4, True), words

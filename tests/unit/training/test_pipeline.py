@@ -332,7 +332,7 @@ def test_a_pipeline_takes_the_place_of_estimator_and_preprocess(shop: Path, cli:
         write_settings(shop, model=f'pipeline = "mine:make"\n{other}')
         refused = cli("train")
         assert refused.code == 2
-        assert "pipeline takes the place of estimator and preprocess; give one or the other" in refused.err
+        assert "pipeline replaces estimator and preprocess; set one or the other" in refused.err
 
 
 def test_many_values_get_one_column_of_codes(shop: Path, cli: Cli) -> None:
