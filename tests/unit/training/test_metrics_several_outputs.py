@@ -102,7 +102,7 @@ class TestMetrics:
     def test_a_target_too_large_is_named(self, gym: Path) -> None:
         dataset, rows = load(gym), np.arange(5)
         off = dataset.answers(rows) + np.array([0.0, 1e200])
-        with pytest.raises(MlctlError, match="weight cannot be measured: the squares of its errors"):
+        with pytest.raises(MlctlError, match="weight cannot be measured: the squared errors"):
             metrics.compute(dataset, rows, metrics.Predictions(off))
 
     def test_versions_are_compared_by_the_mean_over_the_targets(self, gym: Path, cli: Cli) -> None:
@@ -149,10 +149,10 @@ class TestTraining:
         frame = body()
         joblib.dump(LinearRegression().fit(frame[["age", "height"]], frame[TARGETS]), gym / "model.joblib")
         for target, said in (
-            ("waist", "The model gives 2 numbers a row, but 1 is to be predicted: waist."),
+            ("waist", "The model predicts 2 numbers for each row, but [data] target has 1: waist."),
             (
                 "waist,weight,plan_cost",
-                "The model gives 2 numbers a row, but 3 are to be predicted: waist, weight, plan_",
+                "The model predicts 2 numbers for each row, but [data] target has 3: waist, weight, plan_",
             ),
         ):
             frame.assign(plan_cost=1.5 * frame.age % 7)[["age", "height", *target.split(",")]].to_csv(

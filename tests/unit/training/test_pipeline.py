@@ -253,19 +253,19 @@ def make():
 @pytest.mark.parametrize(
     ("source", "code", "message"),
     [
-        ("raise LookupError('no luck\\nand more')\n", 3, "cannot be made: LookupError: no luck"),
-        ("import sys\nsys.exit(0)\n", 3, "cannot be made: SystemExit: 0"),
-        ("def make(:\n", 3, "cannot be made: SyntaxError: invalid syntax"),
-        ("import nosuchmodule\n", 3, "cannot be made: ModuleNotFoundError: No module named 'nosuchmodule'"),
-        ("def make():\n    raise ValueError('no columns')\n", 3, "cannot be made: ValueError: no columns"),
-        ("def make(columns):\n    return None\n", 3, "cannot be made: TypeError: make() missing 1 required positional"),
+        ("raise LookupError('no luck\\nand more')\n", 3, "failed: LookupError: no luck"),
+        ("import sys\nsys.exit(0)\n", 3, "failed: SystemExit: 0"),
+        ("def make(:\n", 3, "failed: SyntaxError: invalid syntax"),
+        ("import nosuchmodule\n", 3, "failed: ModuleNotFoundError: No module named 'nosuchmodule'"),
+        ("def make():\n    raise ValueError('no columns')\n", 3, "failed: ValueError: no columns"),
+        ("def make(columns):\n    return None\n", 3, "failed: TypeError: make() missing 1 required positional"),
         ("def mke():\n    return None\n", 3, "has no function 'make'. Did you mean 'mke'?"),
-        ("make = 5\n", 3, "cannot be made: TypeError: 'int' object is not callable"),
+        ("make = 5\n", 3, "failed: TypeError: 'int' object is not callable"),
         ("def make():\n    return None\n", 2, "returned NoneType, which is not a scikit-learn estimator."),
         (
             "from sklearn.tree import DecisionTreeClassifier\ndef make():\n    return DecisionTreeClassifier\n",
             2,
-            "returned the class DecisionTreeClassifier, not an estimator made of it.",
+            "returned the class DecisionTreeClassifier, not an instance of it.",
         ),
         (
             "from sklearn.pipeline import make_pipeline\nfrom sklearn.preprocessing import StandardScaler\n"
@@ -281,7 +281,7 @@ def make():
         (raising("fit"), 3, "failed to train: LookupError: no luck in fit"),
         (raising("predict"), 3, "failed to train: LookupError: no luck in predict"),
         (raising("exit"), 3, "failed to train: SystemExit: gone"),
-        (raising("class"), 3, "The model answers 'perhaps', which is no class of churned."),
+        (raising("class"), 3, "The model predicts 'perhaps', which is not a class of churned."),
         (raising("one row"), 3, "cannot predict one row alone: LookupError: no luck in predict"),
         (
             "from sklearn.pipeline import make_pipeline\nfrom sklearn.preprocessing import FunctionTransformer\n"
@@ -316,7 +316,7 @@ def test_the_trace_of_the_users_own_code_is_shown_on_request(shop: Path, cli: Cl
 @pytest.mark.parametrize(
     ("named", "code", "message"),
     [
-        ("nosuch:make", 3, "The pipeline nosuch:make cannot be made: ModuleNotFoundError: No module named 'nosuch'"),
+        ("nosuch:make", 3, "The pipeline nosuch:make failed: ModuleNotFoundError: No module named 'nosuch'"),
         ("nosuch", 2, "model.pipeline = 'nosuch'"),
         ("my-module:make", 2, "model.pipeline = 'my-module:make'"),
     ],

@@ -426,7 +426,7 @@ def test_a_target_whose_errors_have_no_squares_is_refused(project: Path, cli: Cl
     (project / "t.csv").write_text("\n".join(["x,y", *lines]) + "\n")
     refused = cli("train", "--source", "t.csv", "--target", "y", "-p", "n_estimators=2")
     assert refused.code == 3
-    assert "y cannot be measured: the squares of its errors are more than a float64 holds." in refused.err
+    assert "y cannot be measured: the squared errors do not fit in a float64." in refused.err
     assert not (project / "artifacts").exists()
 
 
