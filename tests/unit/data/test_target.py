@@ -1,4 +1,4 @@
-"""Several targets: their names in the settings, and the dataset that they make."""
+"""Several targets in the settings, and the dataset for them."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""[deploy] is checked against AWS's own limits before any call."""
+"""[deploy] is validated against the limits of AWS before any call."""
 
 from pathlib import Path
 
@@ -118,7 +118,7 @@ def test_numbers_of_a_list_may_stand_in_a_variable(tmp_path: Path, monkeypatch: 
         settings.load(tmp_path)
 
 
-def test_keys_that_do_not_agree_are_told_without_blaming_a_variable(
+def test_keys_that_do_not_agree_are_reported_without_blaming_a_variable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLCTL_DEPLOY__AUTH", "jwt")

@@ -1,4 +1,4 @@
-"""One resolution: flags, environment, .env, the stage's table, the file, defaults."""
+"""The precedence of flags, environment, .env, stage table, file and defaults."""
 
 import json
 from pathlib import Path
@@ -73,7 +73,9 @@ def test_a_flag_adds_to_the_parameters_of_the_file(project: Path) -> None:
         ("[deploy]\nauth = 'open'\n", "mlctl.toml: deploy.auth = 'open': Input should be 'none', 'iam' or 'jwt'."),
     ],
 )
-def test_a_mistake_is_told_in_one_line_with_the_nearest_key(project: Path, cli: Cli, text: str, message: str) -> None:
+def test_a_mistake_is_reported_in_one_line_with_the_nearest_key(
+    project: Path, cli: Cli, text: str, message: str
+) -> None:
     write(project, text)
     result = cli("train")
     assert result.code == 2
@@ -211,7 +213,7 @@ def test_a_flag_is_blamed_for_its_own_value(project: Path) -> None:
         settings.load(project, flags={"model": {"cv": 1}})
 
 
-def test_a_rule_between_keys_is_told_in_its_own_words(project: Path) -> None:
+def test_a_rule_between_keys_is_reported_in_its_own_words(project: Path) -> None:
     write(project, '[data]\nsplit = "time"\n')
     with pytest.raises(MlctlError, match=r'^mlctl.toml: \[data\] split = "group" or "time" and split_by = ') as error:
         settings.load(project)

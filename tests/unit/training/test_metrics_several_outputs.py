@@ -1,4 +1,4 @@
-"""A regression of several targets, from the metrics to the answer of the package."""
+"""A regression with several targets, from the metrics to the answer of the package."""
 
 import json
 import zipfile
@@ -292,7 +292,7 @@ class TestPackage:
         ]
 
     @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-    def test_every_number_is_finite_or_none_is_told(
+    def test_every_number_is_finite_or_none_is_reported(
         self, app: ModuleType, monkeypatch: pytest.MonkeyPatch, bad: float
     ) -> None:
         for numbers in ([1.0, bad], [bad, 1.0]):

@@ -1,4 +1,4 @@
-"""The pipeline: nested parameters, and the user's own one from the project's folder."""
+"""Pipelines: nested parameters, and a function from the project folder."""
 
 import ctypes
 import importlib
@@ -412,7 +412,7 @@ def test_a_path_that_holds_the_folder_already_keeps_it(project: Path, monkeypatc
     assert "PYTHONSAFEPATH" not in os.environ
 
 
-def test_a_module_with_the_name_of_an_installed_one_is_told(shop: Path, cli: Cli) -> None:
+def test_a_module_with_the_name_of_an_installed_one_is_reported(shop: Path, cli: Cli) -> None:
     (shop / "joblib.py").write_text("def make():\n    raise AssertionError('ran')\n")
     write_settings(shop, model="pipeline = 'joblib:make'")
     result = cli("train", "--json")
@@ -420,7 +420,7 @@ def test_a_module_with_the_name_of_an_installed_one_is_told(shop: Path, cli: Cli
     assert result.json["error"]["message"].startswith("The module joblib of the project has the name of an installed")
 
 
-def test_a_module_that_imports_a_hidden_one_is_told_why_it_fails(shop: Path, cli: Cli) -> None:
+def test_a_module_that_imports_a_hidden_one_is_reported_why_it_fails(shop: Path, cli: Cli) -> None:
     (shop / "yaml.py").write_text("ours = 1\n")
     (shop / "needs_ours.py").write_text("from yaml import ours\ndef make():\n    pass\n")
     write_settings(shop, model="pipeline = 'needs_ours:make'")
