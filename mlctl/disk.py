@@ -1,4 +1,4 @@
-"""What a disk refuses: known before long work, and told with the path that was to be written."""
+"""Disk errors: checks that a folder is writable, and adds the path to an OSError."""
 
 import errno
 import os
@@ -13,8 +13,8 @@ _R = TypeVar("_R")
 
 
 def refuse_unwritable(folder: Path) -> None:
-    """Raise OSError if nothing can be written to ``folder``, which need not exist yet: before long work, not after."""
-    nearest = next(each for each in (folder, *folder.parents) if each.exists())
+    """Raise OSError if ``folder``, which may not exist yet, is not writable. Call this before long work."""
+    nearest = next(parent for parent in (folder, *folder.parents) if parent.exists())
     if not nearest.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(nearest))
     if not os.access(nearest, os.W_OK | os.X_OK):
@@ -24,7 +24,7 @@ def refuse_unwritable(folder: Path) -> None:
 
 @contextmanager
 def errors_named(path: Path) -> Iterator[None]:
-    """Every OSError of the block names ``path``: a write to a full disk names nothing, others a temporary file."""
+    """Set ``path`` in every OSError of the block. A write to a full disk has no path, others have a temporary file."""
     try:
         yield
     except OSError as error:
@@ -33,7 +33,7 @@ def errors_named(path: Path) -> Iterator[None]:
 
 
 def names_its_path(write: Callable[Concatenate[Path, _P], _R]) -> Callable[Concatenate[Path, _P], _R]:
-    """The same for every OSError of a function whose first argument is the path that it writes."""
+    """Decorate a function that writes to the path in its first argument with ``errors_named``."""
 
     @wraps(write)
     def named(path: Path, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:

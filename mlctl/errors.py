@@ -1,4 +1,4 @@
-"""The one exception that the tool raises on purpose, and the exit codes."""
+"""The exception for expected failures, and the exit codes."""
 
 import difflib
 from collections.abc import Iterable
@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What each exit code means; scripts rely on them."""
+    """The exit codes of mlctl. Scripts rely on them."""
 
     OK = 0
     UNEXPECTED = 1
@@ -21,9 +21,9 @@ class ExitCode(IntEnum):
 class MlctlError(Exception):
     r"""A failure a user can act on.
 
-    ``message`` says what and where, ``hint`` what to do next, ``code`` is a stable snake_case
-    name for scripts, ``exit_code`` the process's exit code. Each of ``details`` is shown on a line of its own after
-    ``message``. A line break within ``message``, ``hint`` or a detail comes from outside, and is shown as ``\n``.
+    ``message`` says what failed and where, ``hint`` what to do next. ``code`` is a stable snake_case name for scripts,
+    ``exit_code`` the exit code of the process. Each of ``details`` is a separate line after ``message``. A line break
+    within ``message``, ``hint`` or a detail comes from outside, and is shown as ``\n``.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class MlctlError(Exception):
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """What a terminal shows of ``message``, each on a line of its own."""
+        """The lines of ``message`` for a terminal."""
         details = "".join(f"\n{detail}" for detail in self._details)
         return (self.message.removesuffix(details), *self._details)
 
@@ -48,12 +48,12 @@ class MlctlError(Exception):
 
 
 def first_line(error: BaseException | str, otherwise: str = "no message") -> str:
-    """The first line of what an exception says; ``otherwise`` of one that says nothing."""
+    """The first line of the text of an exception, or ``otherwise`` if it has no text."""
     return (str(error).strip() or otherwise).splitlines()[0]
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """``" Did you mean 'x'?"``, or an empty string when nothing known is near ``name``."""
-    spelt = {each.casefold(): each for each in known}
-    near = difflib.get_close_matches(name.casefold(), list(spelt), n=1, cutoff=0.6)
-    return f" Did you mean '{spelt[near[0]]}'?" if near else ""
+    """``" Did you mean 'x'?"``, or an empty string if no known name is similar to ``name``."""
+    originals = {candidate.casefold(): candidate for candidate in known}
+    matches = difflib.get_close_matches(name.casefold(), list(originals), n=1, cutoff=0.6)
+    return f" Did you mean '{originals[matches[0]]}'?" if matches else ""

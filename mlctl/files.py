@@ -1,4 +1,4 @@
-"""Bytes on disk: canonical JSON, digests, files that appear whole or not at all, and files that are nothing else."""
+"""File operations: canonical JSON, digests, atomic writes, and safe reads of regular files."""
 
 import errno
 import fcntl
@@ -20,7 +20,7 @@ _CHUNK = 1024**2
 
 
 def canonical_json(value: Any) -> bytes:
-    """``value`` as JSON with one possible spelling: sorted keys, two-space indent, a final newline.
+    """Canonical JSON of ``value``: sorted keys, two-space indent, a final newline.
 
     Floats are written by ``repr`` and so read back to the same bits. Raises ValueError for NaN.
     """
@@ -34,7 +34,7 @@ def sha256(data: bytes) -> str:
 
 
 def sha256_of_file(path: Path) -> str:
-    """The same of a file's bytes, whatever its size."""
+    """The SHA-256 of a file of any size in lower-case hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -52,7 +52,7 @@ def read_regular(path: Path, *, limit: int | None = None) -> bytes:
 
 
 def sha256_of_regular(path: Path, *, limit: int) -> tuple[str, int]:
-    """The SHA-256 and the size of what ``read_regular`` would read; it raises the same, and holds none of it."""
+    """The SHA-256 and the size of a regular file, without loading it; raises like ``read_regular``."""
     digest, size = hashlib.sha256(), 0
     with _regular(path, limit) as file:
         while chunk := file.read(_CHUNK):
@@ -66,7 +66,7 @@ def sha256_of_regular(path: Path, *, limit: int) -> tuple[str, int]:
 def _regular(path: Path, limit: int | None) -> BinaryIO:
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        # Without waiting: a pipe would block until somebody writes to it.
+        # O_NONBLOCK, because open() on a pipe would wait for a writer.
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
         handle = os.open(path.name, flags, dir_fd=folder)
     finally:
@@ -84,7 +84,7 @@ def _regular(path: Path, limit: int | None) -> BinaryIO:
 
 
 def no_file(path: Path, name: str) -> str:
-    """The sentence for a ``path``, called ``name``, that is no regular file: what it is instead."""
+    """The sentence that says why ``path``, called ``name``, is not a regular file."""
     if path.is_dir():
         return f"{name} is a folder, not a file."
     return f"{name} is a pipe, a socket or a device, not a file." if path.exists() else f"There is no file {name}."
@@ -96,16 +96,16 @@ def _larger(path: Path, limit: int) -> OSError:
 
 @names_its_path
 def write_atomic(path: Path, data: bytes, *, mode: int | None = None) -> None:
-    """Write ``data`` to ``path`` by way of a temporary file beside it, flushed to disk and renamed.
+    """Write ``data`` to ``path`` through a temporary file beside it, which is flushed to disk and renamed.
 
-    ``mode`` is that of the file, whatever the umask; without it, the umask decides. A symbolic link at ``path`` is
+    ``mode`` is the mode of the file whatever the umask; by default the umask decides. A symbolic link at ``path`` is
     replaced, not followed. Temporary files of killed writers are removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     sweep(path.parent)
     handle, temporary = _temporary(path.parent)
     try:
-        # The lock on the file is held until it has its name: it tells `sweep` that the writer lives.
+        # The lock shows `sweep` that the writer is running. It is held until the file has its final name.
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
@@ -118,7 +118,7 @@ def write_atomic(path: Path, data: bytes, *, mode: int | None = None) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Remove the temporary files in ``folder`` whose writer was killed: one that lives holds a lock on its own."""
+    """Remove the temporary files of killed writers in ``folder``. A running writer holds a lock on its file."""
     for leftover in folder.glob(f"{TEMPORARY}*"):
         with suppress(OSError):
             handle = os.open(leftover, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -131,13 +131,13 @@ def sweep(folder: Path) -> None:
 
 
 def refuse_links_out(
-    folder: Path, path: Path, hint: str = "Remove the link, or give --output with the real path."
+    folder: Path, path: Path, hint: str = "Remove the link, or use --output with the real path."
 ) -> None:
-    """Raise MlctlError (exit 3) if ``path`` lies in ``folder`` by its name, but a symbolic link leads out of it.
+    """Raise MlctlError (exit 3) if ``path`` is in ``folder`` by name, but a symbolic link leads out of it.
 
-    A folder from elsewhere may hold such links; what is written there would replace files of other folders.
+    A folder from elsewhere can have such links, and a write would replace files in other folders.
     """
-    # By name alone: `resolve` would follow the links.
+    # Not `resolve`, which would follow the links.
     if not Path(os.path.abspath(path)).is_relative_to(os.path.abspath(folder)):  # noqa: PTH100  # it removes ..
         return
     real = path.parent.resolve()
@@ -150,28 +150,28 @@ def refuse_links_out(
         )
 
 
-def check_output(folder: Path, path: Path, kept: str) -> None:
-    """Raise MlctlError where a file of the user's choice must not be written to ``path``.
+def check_output(folder: Path, path: Path, reserved: str) -> None:
+    """Raise MlctlError if mlctl must not write an output file to ``path``.
 
-    Exit 2: ``path`` is a folder, a device or a pipe, lies below a file, or in the folder ``kept`` of the project in
-    ``folder``, which mlctl alone writes to. Exit 3: as ``refuse_links_out``.
+    Exit 2: ``path`` is a folder, a device or a pipe, is below a file, or is in the folder ``reserved`` of the project
+    in ``folder``, which only mlctl writes to. Exit 3: as ``refuse_links_out``.
     """
     try:
         mode = path.lstat().st_mode
     except OSError as error:
         why = error.strerror if error.errno in (errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP) else None
     else:
-        # A link is replaced, not followed. To rename a file over a device or a pipe would remove it.
+        # A link is replaced, not followed. Renaming a file over a device or a pipe would remove it.
         why = None if stat.S_ISREG(mode) or stat.S_ISLNK(mode) else "it is not a regular file"
         why = "it is a folder" if stat.S_ISDIR(mode) else why
-    if why is None and path.parent.resolve().is_relative_to((folder / kept).resolve()):
-        why = f"only mlctl itself writes to {folder / kept}"
+    if why is None and path.parent.resolve().is_relative_to((folder / reserved).resolve()):
+        why = f"only mlctl itself writes to {folder / reserved}"
     if why is not None:
         raise MlctlError(
             f"{path} cannot be written: {why}.",
             code="output_refused",
             exit_code=ExitCode.USAGE,
-            hint="Give --output another path.",
+            hint="Use another path for --output.",
         )
     refuse_links_out(folder, path)
 
@@ -180,17 +180,17 @@ def _temporary(folder: Path) -> tuple[int, Path]:
     """A new file, locked by this process."""
     while True:
         handle, name = tempfile.mkstemp(prefix=TEMPORARY, dir=folder)
-        # Some file systems of networks know no locks: then `sweep` removes nothing either.
+        # Some network file systems have no locks; `sweep` removes nothing there.
         with suppress(OSError):
             fcntl.flock(handle, fcntl.LOCK_EX)
         if os.fstat(handle).st_nlink:
             return handle, Path(name)
-        # Between the two calls another process took it for a leftover.
+        # Another process removed it as a leftover before it was locked.
         os.close(handle)
 
 
 def _umask() -> int:
-    # It can only be read by setting it.
+    # The umask can only be read by setting it.
     mask = os.umask(0o022)
     os.umask(mask)
     return mask

@@ -1,4 +1,4 @@
-"""URLs that settings or AWS name: whether they are URLs of a server, and whether that server is this machine."""
+"""Checks of server URLs: whether they are valid, and whether the server is this machine."""
 
 import ipaddress
 import re
@@ -8,10 +8,10 @@ _VISIBLE = re.compile(r"[\x21-\x7e]+")
 
 
 def server_url(text: str) -> SplitResult:
-    """The parts of the URL of an HTTP server. Raises ValueError, which says what is wrong with it.
+    """Split the URL of an HTTP server. Raises ValueError with the reason if it is invalid.
 
-    Programs read odd URLs in different ways, so what one of them could take for another host is refused: a user
-    name, a backslash, white space, and everything outside of ASCII.
+    Programs parse unusual URLs in different ways. Anything that one of them could read as another host is therefore
+    invalid: a user name, a backslash, white space, and characters outside of ASCII.
     """
     if not _VISIBLE.fullmatch(text) or "\\" in text:
         raise ValueError("a URL has no white space, backslash or character outside of ASCII")
@@ -34,8 +34,8 @@ def server_url(text: str) -> SplitResult:
 def is_loopback(host: str | None) -> bool:
     """Whether ``host`` always means this machine: 127.0.0.0/8, ::1, ``localhost`` and the names below it.
 
-    https://www.rfc-editor.org/rfc/rfc6761#section-6.3. An IPv4 address counts in its usual form only: ``127.1``,
-    ``0x7f000001`` and ``2130706433`` are names here, since not every program reads them as addresses.
+    https://www.rfc-editor.org/rfc/rfc6761#section-6.3. Only the usual form of an IPv4 address counts: ``127.1``,
+    ``0x7f000001`` and ``2130706433`` are names here, because not every program parses them as addresses.
     """
     if not host or not host.isascii():
         return False
@@ -54,7 +54,7 @@ def is_loopback(host: str | None) -> bool:
 
 
 def is_loopback_url(url: str) -> bool:
-    """The same of the host of a URL."""
+    """Whether the host of a URL is this machine; see ``is_loopback``."""
     try:
         return is_loopback(urlsplit(url).hostname)
     except ValueError:
@@ -62,5 +62,5 @@ def is_loopback_url(url: str) -> bool:
 
 
 def keeps_secrets(url: str) -> bool:
-    """Whether a token may be sent to ``url``: nobody between here and there can read it."""
+    """Whether a token can be sent to ``url`` safely: encrypted, or within this machine."""
     return url.lower().startswith("https://") or is_loopback_url(url)

@@ -1,4 +1,4 @@
-"""One HTTP request to a deployed API."""
+"""HTTP client for a deployed API: no redirects, a deadline, and no secrets over unencrypted connections."""
 
 import contextlib
 import http.client
@@ -14,10 +14,10 @@ from typing import Any
 from mlctl.errors import ExitCode, MlctlError
 from mlctl.hosts import is_loopback_url, keeps_secrets
 
-# What lets whoever reads it act as the caller.
+# Whoever reads one of these headers can act as the caller.
 _SECRET_HEADERS = {"authorization", "x-amz-security-token", "x-api-key"}
 _TIMEOUT_SECONDS = 35  # an HTTP API answers within 30
-# From the first byte sent to the last one received, over a slow line too.
+# The time limit of a whole exchange, from the first byte sent to the last one received.
 WHOLE_SECONDS = 120.0
 # API Gateway passes on 10 MB at most, and Lambda answers with 6:
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
@@ -27,7 +27,7 @@ _SHOWN_CHARACTERS = 200
 
 @dataclass(frozen=True)
 class Response:
-    """``headers`` with names in lower case; ``elapsed_ms`` is what the caller waited."""
+    """A response; the names in ``headers`` are in lower case, ``elapsed_ms`` is the time that the caller waited."""
 
     status: int
     headers: dict[str, str]
@@ -36,16 +36,16 @@ class Response:
 
 
 class _Stay(urllib.request.HTTPRedirectHandler):
-    """Follows no redirect: urllib would show a token or a signature to whatever host it is sent to."""
+    """Follows no redirect, because urllib would send the token or signature to the other host."""
 
     def http_error_302(self, *_: Any) -> None:
-        """None: the redirect itself is the answer, wherever it leads."""
+        """Return None, so that the redirect itself is the response."""
 
     http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302  # type: ignore[assignment]  # as it
 
 
 class _Deadline(urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
-    """Opens connections that are cut when the whole exchange takes too long: a timeout is for one read alone."""
+    """Closes connections when the whole exchange takes too long; a timeout of urllib limits only a single read."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,15 +54,15 @@ class _Deadline(urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
 
     def http_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
         """Open a plain connection."""
-        return self.do_open(self._kept(http.client.HTTPConnection), request)
+        return self.do_open(self._recording(http.client.HTTPConnection), request)
 
     def https_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
         """Open a connection with TLS."""
-        return self.do_open(self._kept(http.client.HTTPSConnection), request)
+        return self.do_open(self._recording(http.client.HTTPSConnection), request)
 
     @contextlib.contextmanager
     def running(self, seconds: float) -> Iterator[None]:
-        """The time runs while the block does."""
+        """Limit the duration of the block to ``seconds``."""
         timer = threading.Timer(seconds, self._cut)
         timer.daemon = True
         timer.start()
@@ -71,22 +71,22 @@ class _Deadline(urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
         finally:
             timer.cancel()
 
-    def _kept(self, kind: type[http.client.HTTPConnection]) -> Any:
+    def _recording(self, kind: type[http.client.HTTPConnection]) -> Any:
         sockets = self._sockets
 
-        class Kept(kind):  # type: ignore[valid-type,misc]  # one of two classes
+        class Recording(kind):  # type: ignore[valid-type,misc]  # one of two classes
             def connect(self) -> None:
                 super().connect()
                 sockets.append(self.sock)
 
-        return Kept
+        return Recording
 
     def _cut(self) -> None:
         self.passed = True
-        for each in self._sockets:
+        for connection in self._sockets:
             with contextlib.suppress(OSError):
-                # Of the base class: that of a TLS socket would take the layer away from whoever reads.
-                socket.socket.shutdown(each, socket.SHUT_RDWR)
+                # The method of the base class: the one of a TLS socket would remove the TLS layer from a running read.
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
 
 def request(
@@ -97,22 +97,22 @@ def request(
     limit: int = BODY_BYTES,
     seconds: float = WHOLE_SECONDS,
 ) -> Response:
-    """Send one request and return the response, whatever its status; ``headers`` go with it.
+    """Send one request with ``headers``, and return the response whatever its status.
 
-    ``limit``: the most bytes that the body may have. ``seconds``: how long all of it may take.
+    ``limit``: the maximum size of the body in bytes. ``seconds``: the time limit of the whole exchange.
 
-    Raises MlctlError: exit 2 when a token or signature would go unencrypted to another machine; exit 5,
-    ``api_unreachable`` when nothing answers at ``url`` or not to the end in time, ``api_error`` when what answers is
-    no HTTP, breaks off or is larger than any API's answer.
+    Raises MlctlError: exit 2 if a token or signature would be sent unencrypted to another machine; exit 5 with
+    ``api_unreachable`` if there is no complete response in time, or ``api_error`` if the response is not HTTP, is
+    incomplete or exceeds ``limit``.
     """
     _check(url, headers or {})
-    # A server on this machine is not behind the user's proxy.
+    # Requests to this machine do not use the proxy of the user.
     deadline = _Deadline()
     direct = [urllib.request.ProxyHandler({})] if is_loopback_url(url) else []
     opener = urllib.request.build_opener(_Stay, deadline, *direct)
     sent = {**({"content-type": "application/json"} if body is not None else {}), **(headers or {})}
     started = time.perf_counter()
-    # The URL is that of an API which AWS or the emulator named, never a file's.
+    # _check has refused URLs of files.
     prepared = urllib.request.Request(url, data=body, headers=sent, method=method)  # noqa: S310  # see above
     try:
         with deadline.running(seconds):
@@ -123,7 +123,7 @@ def request(
                 with error:
                     status, received, content = error.code, error.headers, _body(error, limit)
         if deadline.passed:
-            raise TimeoutError  # what was cut may look whole
+            raise TimeoutError  # a truncated body can look complete
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise _failed(url, error, late=seconds if deadline.passed else None) from None
     return Response(
@@ -135,7 +135,7 @@ def request(
 
 
 def _check(url: str, headers: Mapping[str, str]) -> None:
-    """Of an API that AWS or an emulator named: urllib would also read a file, or send a token for all to read."""
+    """Refuse URLs that are not HTTP (urllib also opens files), and secrets over unencrypted connections."""
     if not url.lower().startswith(("http://", "https://")):
         raise MlctlError(
             f"{url} is not the URL of an API.",
@@ -145,7 +145,7 @@ def _check(url: str, headers: Mapping[str, str]) -> None:
         )
     if _SECRET_HEADERS & {name.lower() for name in headers} and not keeps_secrets(url):
         raise MlctlError(
-            f"Your token or signature is not sent to {url}: it would travel unencrypted to another machine.",
+            f"mlctl does not send your token or signature to {url}: the connection would be unencrypted.",
             code="insecure_url",
             exit_code=ExitCode.USAGE,
             hint="Use an endpoint with https, or one on this machine.",
@@ -153,7 +153,7 @@ def _check(url: str, headers: Mapping[str, str]) -> None:
 
 
 def _body(answer: Any, limit: int) -> bytes:
-    """All of a body. Raises ValueError for one that is too large, HTTPException for one that breaks off."""
+    """Read a whole body. Raises ValueError if it is too large, HTTPException if it is incomplete."""
     content = bytes(answer.read(limit + 1))
     if len(content) > limit:
         raise ValueError(f"its answer is larger than {limit:,} bytes")

@@ -1,4 +1,4 @@
-"""How long jobs tell what they do: a callback that takes events. Nothing below the CLI prints."""
+"""Progress of long jobs: events for a callback. Only the CLI prints."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that happened.
+    """A progress event of the job ``name``.
 
-    ``start``: the job named ``name`` begins a part called ``text``; ``total`` of ``unit`` where they are
-    counted. ``advance``: ``done`` of ``total`` units of it are through, ``text`` says how it is. ``finish``: the
-    part is over, ``text`` says with what, ``ok`` whether it is as one would wish. ``note``: a sentence that
-    belongs to no part; ``warning``: one that the user should heed.
+    ``start``: a step with the title ``text`` begins; ``total`` and ``unit`` are set if its units are counted.
+    ``advance``: ``done`` of ``total`` units are complete; ``text`` is the state. ``finish``: the step is complete;
+    ``text`` is the result and ``ok`` whether it succeeded. ``note``: a sentence outside of a step. ``warning``: a
+    sentence that the user should act on.
     """
 
     kind: Literal["start", "advance", "finish", "note", "warning"]
@@ -28,4 +28,4 @@ Report = Callable[[Event], None]
 
 
 def silent(event: Event) -> None:
-    """The Report of a caller that wants none."""
+    """Ignore the event."""

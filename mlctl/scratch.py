@@ -1,4 +1,4 @@
-"""Temporary folders of a run. What a killed run left is removed by the next one."""
+"""Temporary folders. The next run removes the folders of a killed run."""
 
 import fcntl
 import os
@@ -14,12 +14,12 @@ PREFIX = "mlctl-scratch-"
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """An empty folder of this user's (mode 0700) under TMPDIR, which is removed at the end of the block.
+    """Create an empty folder with mode 0700 under TMPDIR, and remove it at the end of the block.
 
-    A lock on it, which the kernel releases when the process ends, tells other runs that it is in use.
+    A lock on the folder shows other runs that it is in use. The kernel releases the lock when the process ends.
     """
     _sweep(Path(tempfile.gettempdir()))
-    path, handle = _locked()
+    path, handle = _create_locked()
     try:
         yield path
     finally:
@@ -27,21 +27,21 @@ def scratch_folder() -> Iterator[Path]:
         os.close(handle)
 
 
-def _locked() -> tuple[Path, int]:
+def _create_locked() -> tuple[Path, int]:
     while True:
         path = Path(tempfile.mkdtemp(prefix=PREFIX)).resolve()
         handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-        # Some network file systems have no locks; then nothing is swept there either.
+        # Some network file systems have no locks; _sweep removes nothing there.
         with suppress(OSError):
             fcntl.flock(handle, fcntl.LOCK_EX)
         if path.is_dir():
             return path, handle
-        # Another run took it for a leftover, between its creation and the lock.
+        # Another run removed it as a leftover before it was locked.
         os.close(handle)
 
 
 def _sweep(parent: Path) -> None:
-    """Remove the folders under ``parent`` whose run has ended without doing so."""
+    """Remove the folders under ``parent`` that killed runs left."""
     for path in parent.glob(f"{PREFIX}*"):
         with suppress(OSError):
             handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)

@@ -1,12 +1,12 @@
-"""Makes text from outside safe to show: requests, files, AWS, models.
+"""Makes text from requests, files, AWS and models safe to show on a terminal.
 
-A terminal obeys control characters: they change its title, move the cursor, or start a line that
-mlctl did not write. Others hide text or change its order (CVE-2021-42574).
+Control characters change the title of a terminal, move the cursor, or start a line that mlctl did not write. Other
+characters hide text or change its order (CVE-2021-42574).
 """
 
 from itertools import accumulate, compress
 
-# Cut text ends with it.
+# The end of truncated text.
 ELLIPSIS = "…"
 
 # Spaces other than U+0020 (category Zs): str.isprintable() rejects them, a terminal shows a space.
@@ -39,13 +39,13 @@ _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def printable(text: str, limit: int | None = None) -> str:
-    r"""``text`` as one line that a terminal shows and does not obey; at most ``limit`` characters, ``…`` the last one.
+    r"""``text`` as one safe line for a terminal, truncated to ``limit`` characters with ``…`` at the end.
 
-    What is not visible stands as an escape: ``\n``, ``\r``, ``\t``, else ``\x1b``, ``\u202e``, ``\U000e0041``. That is
+    Invisible characters become escapes: ``\n``, ``\r``, ``\t``, else ``\x1b``, ``\u202e``, ``\U000e0041``. That is
     every control character, line and paragraph separator, character that changes the direction of text, other
     format character, lone surrogate, and code point that is private or unassigned in this Python's Unicode.
     Letters, marks, symbols and spaces of every script stay, so do joiners between two characters of a script that
-    uses them, and the variation selector after an emoji. A second call changes nothing.
+    uses them, and the variation selector after an emoji. The function is idempotent.
 
     A backslash stays one backslash, so paths stay readable; text that spells an escape itself looks like one that
     was escaped. ``--json`` has the exact text.
@@ -59,14 +59,14 @@ def printable(text: str, limit: int | None = None) -> str:
 
 
 def printable_lines(text: str) -> str:
-    r"""The same of each line of ``text``: only ``\n`` parts lines and stays."""
+    r"""Apply ``printable`` to each line of ``text``; only ``\n`` separates lines."""
     if text.isascii() and text.isprintable():
         return text
     return "\n".join(printable(line) for line in text.split("\n"))
 
 
 def escape_of(character: str) -> str:
-    r"""The escape that stands for a character, such as ``\n``, ``\x1b`` or ``\u202e``."""
+    r"""The escape for a character, such as ``\n``, ``\x1b`` or ``\u202e``."""
     code = ord(character)
     if code < 0x100:
         return _SHORT.get(character) or f"\\x{code:02x}"
@@ -74,7 +74,7 @@ def escape_of(character: str) -> str:
 
 
 def is_visible(text: str, at: int) -> bool:
-    """Whether the character at position ``at`` of ``text`` is one that ``printable`` leaves as it is."""
+    """Whether ``printable`` keeps the character at position ``at`` of ``text``."""
     character = text[at]
     if character in _JOINERS:
         return 0 < at < len(text) - 1 and _joins(text[at - 1]) and _joins(text[at + 1])
@@ -97,10 +97,10 @@ def _is_selected(character: str) -> bool:
 
 
 def _escaped(text: str, limit: int | None) -> str:
-    pieces = [each if is_visible(text, at) else escape_of(each) for at, each in enumerate(text)]
+    pieces = [character if is_visible(text, index) else escape_of(character) for index, character in enumerate(text)]
     if limit is None or sum(map(len, pieces)) <= limit:
         return "".join(pieces)
-    # Whole pieces alone: an escape that is cut in half would be another one.
+    # Only whole pieces: half of an escape would be a different escape.
     room = limit - len(ELLIPSIS)
     fit = (size <= room for size in accumulate(map(len, pieces)))
     return "".join(compress(pieces, fit)) + ELLIPSIS

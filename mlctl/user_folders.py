@@ -1,6 +1,6 @@
-"""The user's own folders, outside every project: a cache, and state that belongs to one project.
+"""The cache and state folders of the user, outside of any project.
 
-A project folder may come from anywhere, so nothing that mlctl executes, unpickles or trusts is kept in it.
+A project folder can come from anywhere, so mlctl stores nothing there that it executes, unpickles or trusts.
 """
 
 import hashlib
@@ -18,11 +18,11 @@ STATE_VARIABLE = "MLCTL_STATE_DIR"
 
 
 def cache_folder() -> Path:
-    """The folder for what can be made again: ``MLCTL_CACHE_DIR``, or the user's cache folder.
+    """The folder for files that can be recreated: ``MLCTL_CACHE_DIR``, or the user's cache folder.
 
     Raises MlctlError: exit 2 if the variable holds a relative path, exit 1 if the user has no home folder.
     """
-    return _chosen(CACHE_VARIABLE) or _usual(platformdirs.user_cache_path)
+    return _from_environment(CACHE_VARIABLE) or _default_folder(platformdirs.user_cache_path)
 
 
 def state_folder() -> Path:
@@ -30,7 +30,7 @@ def state_folder() -> Path:
 
     Raises MlctlError: exit 2 if the variable holds a relative path, exit 1 if the user has no home folder.
     """
-    return _chosen(STATE_VARIABLE) or _usual(platformdirs.user_state_path)
+    return _from_environment(STATE_VARIABLE) or _default_folder(platformdirs.user_state_path)
 
 
 def project_state(project_folder: Path) -> Path:
@@ -40,7 +40,7 @@ def project_state(project_folder: Path) -> Path:
 
 
 def private_folder(path: Path) -> Path:
-    """Create ``path`` with mode 0700 where it is missing, and check that no other user can change what is in it.
+    """Create ``path`` with mode 0700 if it is missing, and check that no other user can change its content.
 
     Raises MlctlError (exit 1) if it cannot be created, is not a folder, belongs to another user, or if other
     users may write to it.
@@ -49,24 +49,24 @@ def private_folder(path: Path) -> Path:
         # `parents=True` would make the folders above with the mode that the umask leaves: others could move this one.
         for folder in (*reversed(path.parents), path):
             folder.mkdir(exist_ok=True, mode=0o700)
-        # The umask of the caller must not matter, nor the mode of a folder made by an older release.
-        found = path.stat()
-        if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) != 0o700:
+        # The umask or an older release may have left another mode.
+        status = path.stat()
+        if status.st_uid == os.geteuid() and stat.S_IMODE(status.st_mode) != 0o700:
             path.chmod(0o700)
     except OSError as error:
         raise _unusable(path, f"cannot be used: {error.strerror or error}") from error
-    if found.st_uid != os.geteuid():
+    if status.st_uid != os.geteuid():
         raise _unusable(path, "belongs to another user")
     return path
 
 
-def _chosen(variable: str) -> Path | None:
+def _from_environment(variable: str) -> Path | None:
     text = os.environ.get(variable)
     if not text:
         return None
     path = Path(text)
     if not path.is_absolute():
-        # Relative to which folder? In a foreign one, mlctl would execute what lies there.
+        # A relative path depends on the current folder: in a foreign one, mlctl would execute its files.
         raise MlctlError(
             f"{variable} is the relative path '{text}'.",
             code="settings_invalid",
@@ -76,13 +76,13 @@ def _chosen(variable: str) -> Path | None:
     return path
 
 
-def _usual(folder: Callable[[str], Path]) -> Path:
-    """The folder that the system's conventions name."""
+def _default_folder(folder: Callable[[str], Path]) -> Path:
+    """The folder by the conventions of the operating system."""
     try:
         path = folder("mlctl")
     except RuntimeError:
         path = Path()
-    # Older releases of platformdirs leave "~" as it is: that would be a folder of the current one.
+    # Older releases of platformdirs keep "~", which would be relative to the current folder.
     if not path.is_absolute():
         raise MlctlError(
             "Your home folder is unknown: HOME is not an absolute path, and the system does not know this user.",

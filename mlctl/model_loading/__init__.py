@@ -1,14 +1,14 @@
-"""Open a model file in a child process, and take over only what the child wrote again.
+"""Opens a model file in a restricted child process, and uses only the copy that the child writes.
 
-``process.ask`` starts ``child.main`` in a Python of its own: isolated (``-I``), in a private temporary folder,
+``process.ask`` starts ``child.main`` in a separate Python: isolated (``-I``), in a private temporary folder,
 with an environment of a few harmless variables, without standard input, with its output captured and bounded.
 The child limits itself before it imports anything large (``confinement``), opens the file, checks the estimator
-and writes it again with ``joblib.dump``. What it reports is validated (``answers``); what it wrote is audited by
-the caller before it is loaded.
+and writes it again with ``joblib.dump``. Its report is validated (``answers``), and the caller audits
+its copy before loading it.
 
 This turns a crash, an exit, a hang or a flood into an error message, and keeps credentials and the network out of
-reach while the file is opened. It is no sandbox: the child runs as the user, and reads the user's files; it writes them
-too where there is no Landlock.
+reach while the file is opened. It is not a sandbox: the child runs as the user and can read the files of the
+user. Without Landlock it can also write them.
 
 =====================================  =============================================  =======================
 What                                   Linux                                          macOS

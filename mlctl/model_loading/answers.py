@@ -1,4 +1,4 @@
-"""What a child process answers: one JSON document, of which nothing is believed before it is checked.
+"""Parses and validates the JSON document that the child process returns.
 
 ``{"done": {}}``, ``{"done": {"types": […], "untrusted": […], "sklearn_version": …}}`` or
 ``{"error": {"code", "what", "hint"}}``.
@@ -18,12 +18,12 @@ LONGEST_SENTENCE = 1000
 
 
 class InvalidAnswer(Exception):
-    """The document is not one of a child that did its work."""
+    """The document is not a valid answer of the child process."""
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What a ``.skops`` file holds: ``types`` are all names in it, ``untrusted`` those that skops does not trust."""
+    """The content of a ``.skops`` file: all names of ``types``, and those that skops does not trust (``untrusted``)."""
 
     types: tuple[str, ...]
     untrusted: tuple[str, ...]
@@ -31,7 +31,7 @@ class Contents:
 
 
 def done(data: bytes) -> dict[str, Any]:
-    """What the child answered. Raises Unusable with its refusal, InvalidAnswer for anything else."""
+    """Parse the answer of the child. Raises Unusable if it refused the file, InvalidAnswer for an invalid document."""
     if len(data) > MAX_BYTES:
         raise InvalidAnswer
     try:
@@ -51,7 +51,7 @@ def done(data: bytes) -> dict[str, Any]:
 
 
 def contents(answer: dict[str, Any]) -> Contents:
-    """The answer to ``inspect``. Raises InvalidAnswer."""
+    """Parse the answer to ``inspect``. Raises InvalidAnswer."""
     version = answer.get("sklearn_version")
     if version is not None and not _is_name(version):
         raise InvalidAnswer

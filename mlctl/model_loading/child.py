@@ -1,4 +1,4 @@
-"""What runs in the child process. Nothing large is imported before it has confined itself."""
+"""The main function of the child process, which restricts itself before it imports anything large."""
 
 import json
 import os

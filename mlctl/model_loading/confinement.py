@@ -1,7 +1,7 @@
-"""How the child process limits itself, before it imports anything that starts a thread.
+"""Restricts the child process, before it imports anything that starts a thread.
 
-Every step that a system does not offer is left out without a word: the table in ``mlctl.model_loading`` says what
-is guaranteed where.
+Steps that the system does not support are skipped silently. The table in ``mlctl.model_loading`` lists the guarantees
+for each system.
 """
 
 import contextlib

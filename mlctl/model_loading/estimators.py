@@ -1,4 +1,4 @@
-"""Which objects are models that mlctl can take."""
+"""Checks whether an object is a model that mlctl supports."""
 
 from typing import Any
 
@@ -10,12 +10,12 @@ from mlctl.model_loading.refusals import Unusable
 
 
 def checked(model: Any) -> BaseEstimator:
-    """The fitted classifier or regressor in ``model``, which may be a search. Raises Unusable."""
+    """Return the fitted classifier or regressor in ``model``, which can be a search. Raises Unusable."""
     if hasattr(model, "refit") and not hasattr(model, "best_estimator_"):
         raise Unusable(
             f"holds {type(model).__name__} without a best estimator", "Fit the search with refit=True, then save it."
         )
-    # A search is its best estimator once it is fitted.
+    # Use the best estimator of a fitted search.
     model = getattr(model, "best_estimator_", model)
     name = type(model).__name__
     if not (isinstance(model, BaseEstimator) and (is_classifier(model) or is_regressor(model))):

@@ -1,4 +1,4 @@
-"""How much a process that opens a model may use."""
+"""Resource limits of the child process that opens a model."""
 
 from dataclasses import dataclass
 

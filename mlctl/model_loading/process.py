@@ -1,4 +1,4 @@
-"""Starts the child process, watches it, and says in words how it ended."""
+"""Starts and monitors the child process, and converts its end to an error message."""
 
 import contextlib
 import json

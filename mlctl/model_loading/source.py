@@ -1,4 +1,4 @@
-"""A private copy of the user's file: what is audited and opened are the same bytes, whatever happens at its path."""
+"""Makes a private copy of a model file, so that the audit and the load use the same bytes."""
 
 import errno
 import hashlib
@@ -31,10 +31,10 @@ class Copy:
 
 @contextmanager
 def copied(path: Path) -> Iterator[Copy]:
-    """A copy of a regular file, in a folder that is removed at the end.
+    """Copy a regular file to a temporary folder, which is removed at the end of the block.
 
-    Raises MlctlError: exit 6 where there is no regular file, exit 3 for one that cannot be read, that changes
-    while it is read, or that is larger than MAX_BYTES.
+    Raises MlctlError: exit 6 if there is no regular file, exit 3 if it cannot be read, changes while it is read, or is
+    larger than MAX_BYTES.
     """
     source = _opened(path)
     try:

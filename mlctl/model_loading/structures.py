@@ -1,7 +1,7 @@
-"""The arrays that compiled code of scikit-learn and SciPy trusts: an index in them that leads nowhere ends the process.
+"""Checks array indices that compiled code of scikit-learn and SciPy uses without a bounds check.
 
-They read and write wherever the nodes of a tree or the indices of a sparse matrix point. What pickle_audit compares
-are types and sizes; here it is their content, once the model is loaded and before it is asked for anything.
+An invalid index in the nodes of a tree or in a sparse matrix crashes the process. pickle_audit checks types and sizes;
+this module checks the content after the model is loaded and before it is used.
 """
 
 from collections.abc import Iterator

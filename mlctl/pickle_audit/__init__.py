@@ -1,4 +1,4 @@
-"""What a pickle or a joblib file names and calls, found without opening it.
+"""Lists the names and calls in a pickle or joblib file without loading it.
 
 A pickle is a program for a small stack machine (``pickletools`` of the standard library describes its
 operations). The program is followed here with stand-ins for the values: nothing that it names is imported,

@@ -1,4 +1,4 @@
-"""Which calls a model's pickle makes, and with which arguments: the form of each, and nothing else.
+"""The allowed calls in the pickle of a model, with the form of their arguments.
 
 A rule takes the arguments and gives the stand-in of the outcome, or raises Odd with the reason. Beside each is what
 writes it. Arguments are compared by their stand-ins, so nothing here runs anything of the file.

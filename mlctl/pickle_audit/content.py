@@ -1,4 +1,4 @@
-"""The bytes of the file: decompressed, and read forward."""
+"""Reads the bytes of a file sequentially, and decompresses them."""
 
 import bz2
 import lzma

@@ -1,4 +1,4 @@
-"""The machine that follows the program: its stack and memo, names, calls, and the arrays of joblib."""
+"""A pickle machine that follows the program without running it: stack, memo, names, calls and arrays of joblib."""
 
 import io
 import pickletools

@@ -1,4 +1,4 @@
-"""Which names are known and what each of them is for, and which names are dangerous.
+"""Tables of known names with their purpose, and of dangerous names.
 
 A name is known by exact tables alone: a module of scikit-learn also holds whatever it imports, which no rule over
 module names can tell apart. ``known.json`` is generated from what scikit-learn itself defines (release 1.6 and

@@ -1,4 +1,4 @@
-"""What each operation of a pickle does to the machine."""
+"""The effect of each pickle operation on the machine."""
 
 import re
 from collections.abc import Callable

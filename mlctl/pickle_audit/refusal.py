@@ -1,4 +1,4 @@
-"""How a file is refused, and how its texts are shown."""
+"""Errors for refused files, with printable texts."""
 
 from typing import NoReturn
 

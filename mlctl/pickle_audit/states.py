@@ -1,4 +1,4 @@
-"""Which objects take which state from BUILD.
+"""The allowed states of objects in BUILD operations.
 
 For most classes BUILD fills the dictionary of attributes. Those that have a ``__setstate__`` of their own run it on
 what the file holds, so it was read for each of them, and a rule keeps out what it would call, compare or trust.

@@ -1,1 +1,1 @@
-"""The Python modules of a project folder: how they are imported, and their digests."""
+"""Imports the Python modules of a project folder, and computes their digests."""

@@ -1,4 +1,4 @@
-"""The modules of a project: imported after everything that is installed, so that they take the place of nothing."""
+"""Imports the modules of a project; installed modules take precedence, so that a project cannot replace them."""
 
 import ctypes
 import importlib

@@ -1,7 +1,7 @@
-"""The modules of a project's folder that would be imported for given names, and their digests. Nothing is imported.
+"""Finds the project modules that given names would import, and their digests, without importing anything.
 
-Names are looked for as Python does with the folder on its path: packages before modules, compiled ones before source.
-What a module in turn imports by a statement is followed; what it imports by other means cannot be known.
+The search follows Python with the folder on its path: packages before modules, compiled modules before source. It
+follows import statements in these modules; dynamic imports are unknown.
 """
 
 import ast

@@ -1,7 +1,7 @@
-"""Modules of one folder, which can be imported only as they were when their digests were taken.
+"""Imports modules of one folder only if their digests match.
 
-``packaging/measured.py`` executes this file in a process that has no mlctl and measures its own start: it needs the
-standard library alone, and imports at the top only what an interpreter has imported anyway.
+``packaging/measured.py`` executes this file in a process without mlctl that measures its start time. It therefore uses
+only the standard library, and imports at the top only modules that an interpreter always imports.
 """
 
 import os

@@ -1,7 +1,7 @@
-"""Settings, resolved in one place.
+"""Resolves the settings of a project.
 
-Flags win over ``MLCTL_*`` variables (nested: ``MLCTL_DEPLOY__MEMORY``), those over ``.env``, then
-``[stage.X]``, then the rest of ``mlctl.toml``, then the defaults below.
+The precedence is: flags, ``MLCTL_*`` variables (nested: ``MLCTL_DEPLOY__MEMORY``), ``.env``, ``[stage.X]``, the rest of
+``mlctl.toml``, and the defaults below.
 """
 
 from collections.abc import Container, Iterable, Mapping
@@ -36,10 +36,10 @@ from mlctl.settings.sources import (
     variables_set,
 )
 
-# Variables that are read elsewhere.
+# Variables that other modules read.
 _OTHER_VARIABLES = {*USER_VARIABLES, TOKEN_VARIABLE}
 
-# Names of functions and roles are made of these; both are limited to 64 characters.
+# Names of functions and roles contain these names; both are limited to 64 characters.
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=40)]
 
 
@@ -51,10 +51,10 @@ Kind = Literal["number", "category", "boolean", "date"]
 
 
 class DataSettings(_Strict):
-    """``[data]``: the table, its target or targets, how it is read, and how rows are held out."""
+    """``[data]``: the table, its targets, how to read it, and how to hold out rows."""
 
     source: str = Field("iris", min_length=1)
-    # Not decoded: the text of a variable is a name, also one like 5 or true; see settings_sources for a list.
+    # NoDecode: the text of a variable is a name, even 5 or true. `sources` parses lists.
     target: Annotated[str | tuple[str, ...] | None, NoDecode] = None
     task: Literal["auto", "binary", "multiclass", "regression"] = "auto"
     test_size: float = Field(0.2, gt=0, lt=1)
@@ -70,40 +70,40 @@ class DataSettings(_Strict):
 
     @field_validator("target", mode="before")
     @classmethod
-    def _target_is_named(cls, given: Any) -> Any:
-        """A name, or several: one in a list is that one."""
-        if given is None or isinstance(given, str):
-            return given
-        if not (isinstance(given, list | tuple) and given and all(isinstance(name, str) for name in given)):
-            raise PydanticCustomError("target", "Input should be the name of a column, or a list of several")
-        names = tuple(dict.fromkeys(given))
+    def _normalise_target(cls, value: Any) -> Any:
+        """Convert a list with one name to that name, and remove duplicates."""
+        if value is None or isinstance(value, str):
+            return value
+        if not (isinstance(value, list | tuple) and value and all(isinstance(name, str) for name in value)):
+            raise PydanticCustomError("target", "Input should be a column name or a list of column names")
+        names = tuple(dict.fromkeys(value))
         return names if len(names) > 1 else names[0]
 
     def target_names(self, columns: Container[str]) -> tuple[str, ...]:
-        """The names in ``target``, among those of ``columns``; none where it is not set.
+        """The target columns in ``target``; empty if it is not set.
 
-        A text is one name, or several parted by commas where no column has the whole of it as its name.
+        A text is one name, or several names separated by commas if no column has the whole text as its name.
         """
         if not isinstance(self.target, str):
             return self.target or ()
         parts = tuple(dict.fromkeys(name.strip() for name in self.target.split(",")))
-        is_whole = len(parts) == 1 or self.target in columns or not any(name in columns for name in parts)
-        return (self.target,) if is_whole else parts
+        is_one_name = len(parts) == 1 or self.target in columns or not any(name in columns for name in parts)
+        return (self.target,) if is_one_name else parts
 
     @model_validator(mode="after")
-    def _split_is_whole(self) -> Self:
+    def _split_matches_split_by(self) -> Self:
         if (self.split in ("group", "time")) != (self.split_by is not None):
             raise ValueError('split = "group" or "time" and split_by = "a column" go together')
         return self
 
 
 class ModelSettings(_Strict):
-    """``[model]``: the pipeline, by dotted names or made by the user's own function, and the number of folds.
+    """``[model]``: the pipeline, by dotted names or from a function of the user, and the number of folds.
 
-    ``estimator`` "auto" is a random forest for the task; ``preprocess`` "auto" fits the schema.
-    ``pipeline`` ("module:function", from the project's folder) takes the place of both. Only ``train``, and what
-    begins with it (``up``), imports that module to make a pipeline: it is code, which then runs as the user. What
-    runs a fitted pipeline (``evaluate``, ``compare``, ``bench``) imports the classes that it is made of.
+    ``estimator`` "auto" is a random forest for the task; ``preprocess`` "auto" matches the schema. ``pipeline``
+    ("module:function", in the project folder) replaces both. Only ``train`` and ``up`` import that module to make a
+    pipeline, and its code then runs as the user. ``evaluate``, ``compare`` and ``bench`` run a fitted pipeline and
+    import the classes in it.
     """
 
     estimator: str = "auto"
@@ -113,9 +113,9 @@ class ModelSettings(_Strict):
     cv: int = Field(5, ge=2)
 
     @model_validator(mode="after")
-    def _one_way(self) -> Self:
+    def _pipeline_or_estimator(self) -> Self:
         if self.pipeline and (self.estimator != "auto" or self.preprocess != "auto"):
-            raise ValueError("pipeline takes the place of estimator and preprocess; give one or the other")
+            raise ValueError("pipeline replaces estimator and preprocess; set one or the other")
         return self
 
 
@@ -128,14 +128,14 @@ def _of_server(url: str) -> str:
 
 
 class Settings(BaseSettings):
-    """All settings of a project, for one stage where the command has one."""
+    """All settings of a project, for one stage if the command has one."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
         env_nested_delimiter="__",
         extra="forbid",
         frozen=True,
-        # A key in another case would be a setting that no check of the layers sees. Variables may have any case.
+        # The checks of the layers would not see a key in another case. Variables can have any case.
         case_sensitive=True,
     )
 
@@ -157,46 +157,46 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only what ``resolve`` hands over: it reads the sources itself, to know where each value came from."""
+        """Use only the values from ``resolve``, which reads the sources itself to know the origin of each value."""
         return (init_settings,)
 
     def identity(self) -> dict[str, Any]:
-        """The settings that a model version depends on, as plain JSON values; of a file its name, not its place."""
+        """The settings that a model version depends on, as JSON values. A data file is its name without the folder."""
         data = self.data.model_dump(mode="json")
         return {"data": data | {"source": PurePath(self.data.source).name}, "model": self.model.model_dump(mode="json")}
 
 
 def find_project(start: Path) -> Path:
-    """The nearest folder at or above ``start`` that holds ``mlctl.toml``, else ``start``.
+    """The nearest folder at or above ``start`` with a ``mlctl.toml``, else ``start``.
 
-    See ``project_folder`` for where the search ends and whose files count. Raises MlctlError (exit 2) for a
-    project of somebody else.
+    See ``project_folder`` for where the search ends and whose files mlctl uses. Raises MlctlError (exit 2) for a
+    project of another user.
     """
     return project_folder.find(start, FILE_NAME, (DOTENV_NAME, "artifacts"))
 
 
 @dataclass(frozen=True)
 class Resolved:
-    """Settings, and the layers that they were resolved from, the strongest first."""
+    """Settings, and the layers that they were resolved from, highest precedence first."""
 
     settings: Settings
     layers: tuple[Layer, ...]
 
     def origin(self, path: Iterable[str]) -> str:
-        """Where the value at ``path`` came from: a layer's name, or ``default``."""
+        """The origin of the value at ``path``: the name of a layer or variable, or ``default``."""
         return origin_of(self.layers, tuple(path))
 
 
 def load(folder: Path, *, stage: str | None = None, flags: Mapping[str, Any] | None = None) -> Settings:
-    """The settings of the project in ``folder``, for ``stage`` where given; see ``resolve``."""
+    """The settings of the project in ``folder``, optionally for ``stage``; see ``resolve``."""
     return resolve(folder, stage=stage, flags=flags).settings
 
 
 def resolve(folder: Path, *, stage: str | None = None, flags: Mapping[str, Any] | None = None) -> Resolved:
-    """The settings of the project in ``folder``, for ``stage`` where given, with where each came from.
+    """Resolve the settings of the project in ``folder``, optionally for ``stage``, with the origin of each.
 
-    ``flags`` holds what the command line sets, nested like the file. Raises MlctlError (exit 2)
-    for a file that is no TOML, an unknown key (naming the nearest), or a value that is not allowed.
+    ``flags`` has the values from the command line, nested like the file. Raises MlctlError (exit 2) for invalid TOML,
+    an unknown key (with the closest known one), or an invalid value.
     """
     document = read_file(folder)
     _check_stages(document)
@@ -211,7 +211,7 @@ def resolve(folder: Path, *, stage: str | None = None, flags: Mapping[str, Any] 
             Layer(FILE_NAME, document),
         )
     except (SettingsError, RecursionError) as error:
-        raise invalid(f"A {PREFIX}* variable cannot be read: {error}.", "Tables are given as JSON objects.") from None
+        raise invalid(f"A {PREFIX}* variable cannot be read: {error}.", "Write tables as JSON objects.") from None
     merged: dict[str, Any] = {}
     for layer in reversed(layers):
         merged = lay_over(merged, layer.values)
@@ -229,18 +229,18 @@ def json_schema() -> dict[str, Any]:
     schema = Settings.model_json_schema()
     schema["title"] = FILE_NAME
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    # The keys of a stage are those of [deploy]; the model keeps them as a plain table until one is chosen.
+    # A stage has the keys of [deploy]. The model keeps it as a plain dict until a stage is selected.
     schema["properties"]["stage"]["additionalProperties"] = {"$ref": "#/$defs/DeploySettings"}
     return schema
 
 
 def _stage_table(document: dict[str, Any], stage: str | None) -> dict[str, Any]:
-    own = document.get("stage", {}).get(stage) if isinstance(document.get("stage"), dict) else None
-    return {"deploy": own} if isinstance(own, dict) else {}
+    table = document.get("stage", {}).get(stage) if isinstance(document.get("stage"), dict) else None
+    return {"deploy": table} if isinstance(table, dict) else {}
 
 
 def _check_endpoint(resolved: Resolved) -> None:
-    """Only the user sends requests, and with them a token, to another machine; a project's files do not."""
+    """Refuse a remote endpoint from a file of the project: requests would send a token to that machine."""
     endpoint, layer = resolved.settings.local_endpoint, layer_of(resolved.layers, ("local_endpoint",))
     if endpoint is None or layer is None or layer.of_user or is_loopback_url(endpoint):
         return
@@ -248,40 +248,40 @@ def _check_endpoint(resolved: Resolved) -> None:
         f"{layer.name}: local_endpoint = {endpoint!r} is not on this machine.",
         code="endpoint_not_local",
         exit_code=ExitCode.USAGE,
-        hint="A project may name a loopback address only, such as http://127.0.0.1:4566. "
-        "Set MLCTL_LOCAL_ENDPOINT in your environment for another one.",
+        hint="A project can only set a loopback address, such as http://127.0.0.1:4566. "
+        "For another address, set MLCTL_LOCAL_ENDPOINT in your environment.",
     )
 
 
 def _check_names(names: Iterable[str]) -> None:
-    """A misspelt variable is refused like a misspelt key of the file."""
+    """Raise MlctlError (exit 2) for an unknown variable, such as a typo."""
     known = {f"{PREFIX}{field.upper()}" for field in Settings.model_fields if field != "stage"} | _OTHER_VARIABLES
     for name in sorted(names):
         if name.upper().split("__")[0] not in known:
             raise invalid(
-                f"There is no setting for the variable {name}.{did_you_mean(name.upper(), known)}",
-                f"Known: {', '.join(sorted(known))}; nested as MLCTL_DEPLOY__MEMORY.",
+                f"Unknown variable {name}.{did_you_mean(name.upper(), known)}",
+                f"Known: {', '.join(sorted(known))}; nested: MLCTL_DEPLOY__MEMORY.",
             )
 
 
 def _check_case(stages: Iterable[str]) -> None:
-    """Two spellings of one stage: what [stage.Prod] sets would not hold for ``--stage prod``."""
-    spelt: dict[str, str] = {}
+    """Refuse two spellings of a stage: ``--stage prod`` would not use the settings of [stage.Prod]."""
+    spellings: dict[str, str] = {}
     for name in stages:
-        other = spelt.setdefault(name.casefold(), name)
+        other = spellings.setdefault(name.casefold(), name)
         if other != name:
             raise invalid(
-                f"The stages '{other}' and '{name}' differ only in upper and lower case.",
-                f"Spell a stage the same everywhere: in --stage, and in the tables [stage.NAME] of {FILE_NAME}.",
+                f"The stages '{other}' and '{name}' differ only in case.",
+                f"Use one spelling in --stage and in the tables [stage.NAME] of {FILE_NAME}.",
             )
 
 
 def _check_stages(document: dict[str, Any]) -> None:
-    """Check the table of every stage, not only of the one in use: a typo is found where it is made."""
+    """Check the tables of all stages, so that a typo in another stage is an error too."""
     stages, common = document.get("stage", {}), document.get("deploy", {})
-    for name, own in stages.items() if isinstance(stages, dict) else ():
-        both = lay_over(common, own) if isinstance(own, dict) and isinstance(common, dict) else own
+    for name, table in stages.items() if isinstance(stages, dict) else ():
+        merged = lay_over(common, table) if isinstance(table, dict) and isinstance(common, dict) else table
         try:
-            DeploySettings.model_validate(both)
+            DeploySettings.model_validate(merged)
         except ValidationError as error:
             raise explain(error, (Layer(FILE_NAME, document),), Settings, ("stage", name)) from None

@@ -1,6 +1,6 @@
-"""``[deploy]`` and ``[stage.X]``: every key, checked against AWS's own limits before any call.
+"""``[deploy]`` and ``[stage.X]``: all keys, validated against the limits of AWS before any call.
 
-botocore's bounds are wider than the real ones, so it would not catch a mistake.
+The limits in botocore are wider than the real ones, so botocore would not catch a mistake.
 """
 
 import json
@@ -16,14 +16,14 @@ LAMBDA_PYTHONS: tuple[LambdaPython, ...] = get_args(LambdaPython)
 # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
 LogRetention = Annotated[
     Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653],
-    # A variable holds text, which a Literal does not take for a number.
+    # Variables are texts, which a Literal of numbers rejects.
     BeforeValidator(lambda days: int(days) if isinstance(days, str) and days.isdecimal() else days),
 ]
 # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
 LogLevel = Literal["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"]
 Auth = Literal["none", "iam", "jwt"]
 
-# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html: of the variables written as JSON.
+# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html: the size of all variables as JSON.
 _ENVIRONMENT_BYTES = 4096
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
 _RESERVED_VARIABLE = re.compile(
@@ -31,8 +31,8 @@ _RESERVED_VARIABLE = re.compile(
     r"AWS_EXECUTION_ENV|AWS_ACCESS_KEY(_ID)?|AWS_SECRET_ACCESS_KEY|AWS_SESSION_TOKEN)$"
 )
 _VARIABLE = re.compile(r"^[a-zA-Z][a-zA-Z0-9_]+$")
-# https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html; two tags are ours.
-_TAGS_AT_MOST = 48
+# https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html; mlctl adds two tags.
+_MAX_TAGS = 48
 _TAG_TEXT = re.compile(r"^[\w\s_.:/=+\-@]*$")
 _SNAPSTART_STORAGE = 512
 
@@ -44,20 +44,20 @@ class _Strict(BaseModel):
 
 
 def default_python() -> LambdaPython:
-    """This interpreter's minor version where Lambda has it, else the newest one that it has."""
+    """The minor version of this interpreter if Lambda supports it, else the newest one of Lambda."""
     running = f"{sys.version_info.major}.{sys.version_info.minor}"
     return next((python for python in LAMBDA_PYTHONS if python == running), LAMBDA_PYTHONS[-1])
 
 
 class Throttle(_Strict):
-    """Requests a second that API Gateway lets through (``rate``), and in a burst (``burst``)."""
+    """Throttling by API Gateway: requests per second (``rate``) and the size of a burst (``burst``)."""
 
     rate: float = Field(50, gt=0)
     burst: int = Field(100, gt=0)
 
 
 class Cors(_Strict):
-    """What API Gateway answers to browsers of other origins. ``max_age`` in seconds."""
+    """The CORS headers of the API. ``max_age`` is in seconds."""
 
     allow_origins: tuple[Annotated[str, Field(pattern=r"^(\*|https?://\S+)$")], ...] = Field(min_length=1)
     allow_methods: tuple[Literal["GET", "POST", "OPTIONS", "*"], ...] = ("GET", "POST")
@@ -67,14 +67,14 @@ class Cors(_Strict):
     allow_credentials: bool = False
 
     @model_validator(mode="after")
-    def _browsers_take_it(self) -> Self:
+    def _check_credentials(self) -> Self:
         if self.allow_credentials and "*" in self.allow_origins:
-            raise ValueError('allow_credentials needs origins by name: browsers refuse it with "*"')
+            raise ValueError('allow_credentials needs explicit origins: browsers reject it with "*"')
         return self
 
 
 class Domain(_Strict):
-    """A domain name of one's own; ``certificate`` is the ARN of its ACM certificate in the stage's region."""
+    """A custom domain name; ``certificate`` is the ARN of its ACM certificate in the region of the stage."""
 
     name: str = Field(pattern=r"^(\*\.)?([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$", max_length=255)
     certificate: str = Field(pattern=r"^arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/[\w-]+$")
@@ -97,10 +97,10 @@ class Vpc(_Strict):
 
 
 class CanaryLimits(_Strict):
-    """When a canary is taken back.
+    """The limits beyond which a canary is rolled back.
 
-    ``errors``: the share of its requests that fail, counted against ``requests`` requests at least; ``latency``: its
-    p99 as a multiple of the live release's, once both have had that many. The rule is
+    ``errors``: the share of failed requests, relative to at least ``requests`` requests; ``latency``: the p99 as a
+    multiple of the p99 of the live release, once both have served that many requests. The rule is
     ``mlctl.aws.live.canary_watch.verdict``.
     """
 
@@ -110,7 +110,7 @@ class CanaryLimits(_Strict):
 
 
 class DeploySettings(_Strict):
-    """``[deploy]``, and with any of its keys ``[stage.X]``."""
+    """``[deploy]``; ``[stage.X]`` accepts the same keys."""
 
     engine: Literal["auto", "portable", "sklearn"] = "auto"
     auth: Auth = "none"
@@ -135,7 +135,7 @@ class DeploySettings(_Strict):
     vpc: Vpc | None = None
     role: str | None = Field(None, pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/\S+$")
     permissions_boundary: str | None = Field(None, pattern=r"^arn:aws[a-z-]*:iam::(\d{12}|aws):policy/\S+$")
-    tags: dict[str, str] = Field(default_factory=dict, max_length=_TAGS_AT_MOST)
+    tags: dict[str, str] = Field(default_factory=dict, max_length=_MAX_TAGS)
     keep_releases: int = Field(10, ge=2)
     canary: CanaryLimits = CanaryLimits()
     region: str | None = Field(None, pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")
@@ -143,41 +143,42 @@ class DeploySettings(_Strict):
 
     @field_validator("environment")
     @classmethod
-    def _lambda_takes_them(cls, variables: dict[str, str]) -> dict[str, str]:
+    def _check_environment(cls, variables: dict[str, str]) -> dict[str, str]:
         for name in variables:
             if _RESERVED_VARIABLE.match(name):
-                raise ValueError(f"{name} is a variable that Lambda sets itself")
+                raise ValueError(f"Lambda reserves the variable {name}")
             if not _VARIABLE.match(name):
                 raise ValueError(
-                    f"'{name}' is no name of a variable: letters, digits and _, a letter first, two at least"
+                    f"'{name}' is not a variable name: use two or more letters, digits and _, starting with a letter"
                 )
         size = len(json.dumps(variables, separators=(",", ":"), ensure_ascii=False).encode())
         if variables and size > _ENVIRONMENT_BYTES:
-            raise ValueError(f"the variables are {size} bytes together, Lambda takes {_ENVIRONMENT_BYTES}")
+            raise ValueError(f"the variables have {size} bytes in total, but Lambda allows {_ENVIRONMENT_BYTES}")
         return variables
 
     @field_validator("tags")
     @classmethod
-    def _aws_takes_them(cls, tags: dict[str, str]) -> dict[str, str]:
+    def _check_tags(cls, tags: dict[str, str]) -> dict[str, str]:
         for key, value in tags.items():
             if key.lower().startswith(("aws:", "mlctl:")):
-                raise ValueError(f"the tag {key} has a prefix that is taken")
+                raise ValueError(f"the tag {key} has a reserved prefix")
             if not 1 <= len(key) <= 128 or len(value) > 256 or not _TAG_TEXT.match(key + value):
                 raise ValueError(
-                    f"the tag {key[:40]} does not fit: 128 characters and 256 in its value; _ . : / = + - @"
+                    f"the tag {key[:40]} is invalid: use at most 128 characters (256 in the value): "
+                    "letters, digits, spaces and _ . : / = + - @"
                 )
         return tags
 
     @model_validator(mode="after")
-    def _keys_agree(self) -> Self:
-        # Not the other way round: a stage may be open though the others are not.
+    def _check_combinations(self) -> Self:
+        # The keys are allowed without auth = "jwt", because one stage can be public while the others are not.
         if self.auth == "jwt" and not (self.jwt_issuer and self.jwt_audience):
             raise ValueError('auth = "jwt" needs jwt_issuer and jwt_audience')
         if self.role and self.permissions_boundary:
-            raise ValueError("permissions_boundary is for the role that mlctl makes; role names one that is there")
+            raise ValueError("permissions_boundary applies to the role that mlctl creates; role names an existing one")
         reserved, provisioned = self.reserved_concurrency, self.provisioned_concurrency
         if reserved and provisioned and 2 * provisioned > reserved:
-            # Lambda counts what all releases have, and a new one is made ready while the live one still serves.
+            # Lambda counts all releases, and a deploy provisions the new release while the live one still serves.
             raise ValueError(
                 "provisioned_concurrency cannot be more than half of reserved_concurrency: during a deploy "
                 "two releases have it"
@@ -187,7 +188,7 @@ class DeploySettings(_Strict):
         return self
 
     def _check_snapstart(self) -> None:
-        """https://docs.aws.amazon.com/lambda/latest/dg/snapstart.html, and what it is good for."""
+        """Check the limits in https://docs.aws.amazon.com/lambda/latest/dg/snapstart.html."""
         if self.engine != "sklearn":
             raise ValueError('snapstart is for engine = "sklearn": a portable model starts in a few milliseconds')
         if LAMBDA_PYTHONS.index(self.python) < LAMBDA_PYTHONS.index("3.12"):
@@ -195,4 +196,4 @@ class DeploySettings(_Strict):
         if self.provisioned_concurrency:
             raise ValueError("snapstart and provisioned_concurrency exclude each other")
         if self.ephemeral_storage > _SNAPSTART_STORAGE:
-            raise ValueError(f"snapstart takes ephemeral_storage of {_SNAPSTART_STORAGE} MB only")
+            raise ValueError(f"snapstart allows at most {_SNAPSTART_STORAGE} MB of ephemeral_storage")

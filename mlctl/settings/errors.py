@@ -1,4 +1,4 @@
-"""What pydantic says of settings, in one line, with the place that it was read from and the nearest key."""
+"""Converts a ValidationError of the settings to one line, with the origin of the value and the closest key."""
 
 from types import UnionType
 from typing import Any, get_args
@@ -14,44 +14,44 @@ _SHOWN_CHARACTERS = 200
 def explain(
     error: ValidationError, layers: tuple[Layer, ...], settings: type[BaseModel], table: tuple[str, ...] = ()
 ) -> MlctlError:
-    """The first problem of a ValidationError in one line, with where it was read and the nearest key."""
+    """The error for the first problem of a ValidationError, with the origin of the value and the closest key."""
     first = error.errors(include_url=False)[0]
-    # Of a key that is refused itself, pydantic ends the place with "[key]".
+    # If a key itself is invalid, pydantic appends "[key]" to the location.
     path = (*table, *(str(part) for part in first["loc"] if part != "[key]"))
-    where, dotted = origin_of(layers, path), ".".join(path)
+    origin, dotted = origin_of(layers, path), ".".join(path)
     if first["type"] == "extra_forbidden":
         known = _keys_at(settings, path[:-1])
         return invalid(
-            f"{where}: unknown key '{dotted}'.{did_you_mean(path[-1], known)}",
+            f"{origin}: unknown key '{dotted}'.{did_you_mean(path[-1], known)}",
             f"Known here: {', '.join(sorted(known))}.",
         )
     if first["type"] == "value_error":
-        # Which of several keys is to blame, and so which of several places, cannot be told of a variable.
-        where = "The settings" if where.startswith(PREFIX) else where
-        # A rule between keys of one table, in its own words.
-        return invalid(f"{where}: [{dotted}] {first['ctx']['error']}.", "Correct the table and run the command again.")
+        # The rule covers several keys, so a single variable is not necessarily the cause.
+        origin = "The settings" if origin.startswith(PREFIX) else origin
+        # The message of a rule between the keys of one table.
+        return invalid(f"{origin}: [{dotted}] {first['ctx']['error']}.", "Correct the table and run the command again.")
     return invalid(
-        f"{where}: {dotted} = {_in_short(first['input'])}: {first['msg']}.",
+        f"{origin}: {dotted} = {_shortened(first['input'])}: {first['msg']}.",
         "Correct the value and run the command again.",
     )
 
 
-def _in_short(value: Any) -> str:
+def _shortened(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
 
 
 def _keys_at(settings: type[BaseModel], path: tuple[str, ...]) -> list[str]:
-    """The keys that are known at a place in the file."""
+    """The known keys of a table in the file."""
     if path[:1] == ("stage",):
         path = ("deploy", *path[2:])
     model = settings
     for part in path:
         field = model.model_fields.get(part)
-        found = _table_of(field.annotation) if field else None
-        if found is None:
+        table = _table_of(field.annotation) if field else None
+        if table is None:
             return []
-        model = found
+        model = table
     return list(model.model_fields)
 
 

@@ -1,4 +1,4 @@
-"""The text files at the top of a project, which may come from anywhere: no wait for a pipe, no endless device."""
+"""Reads text files in a project folder safely: no pipes, devices or links out of the folder."""
 
 import os
 import stat
@@ -8,10 +8,9 @@ from mlctl.errors import ExitCode, MlctlError
 
 
 def read_text(folder: Path, name: str, limit: int) -> str | None:
-    """The text of the file ``name`` in ``folder``, without a byte order mark; None where there is none.
+    """The text of the file ``name`` in ``folder``, without a byte order mark; None if the file does not exist.
 
-    Raises MlctlError (exit 2) for what is not a regular file of UTF-8 text that lies in ``folder``, or is larger
-    than ``limit`` bytes.
+    Raises MlctlError (exit 2) if it is not a regular file of UTF-8 text in ``folder``, or larger than ``limit`` bytes.
     """
     path = folder / name
     if not path.is_symlink() and not _exists(path):
@@ -21,7 +20,7 @@ def read_text(folder: Path, name: str, limit: int) -> str | None:
     except FileNotFoundError:
         raise unusable(f"{name} is a link to a file that does not exist.") from None
     except (OSError, RuntimeError) as error:
-        # RuntimeError: what Python before 3.13 makes of links in a circle.
+        # Python before 3.13 raises RuntimeError for a loop of links.
         reason = error.strerror if isinstance(error, OSError) else "its links form a loop"
         raise unusable(f"{path} cannot be read: {reason}.") from None
     if len(data) > limit:
@@ -36,7 +35,7 @@ def read_text(folder: Path, name: str, limit: int) -> str | None:
 
 
 def unusable(message: str) -> MlctlError:
-    """The error for a file of the project that cannot be read as it has to be (exit 2)."""
+    """The error for a project file that cannot be read (exit 2)."""
     return MlctlError(
         message,
         code="settings_invalid",
@@ -51,7 +50,7 @@ def _exists(path: Path) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError:
-        return True  # the reading tells why it cannot be looked at
+        return True  # reading the file reports the error
     return True
 
 
@@ -59,10 +58,10 @@ def _read(path: Path, folder: Path, limit: int) -> bytes:
     real = path.resolve(strict=True)
     if not real.is_relative_to(folder.resolve()):
         raise unusable(f"{path.name} is a link that leads out of the project folder.")
-    # Asked before it is opened too: to open a device may do something.
+    # Checked before opening too, because opening a device can have side effects.
     if not stat.S_ISREG(real.stat().st_mode):
         raise unusable(f"{path.name} is not a regular file.")
-    # Between the two the file may have become a pipe, which would wait for a writer.
+    # O_NONBLOCK: if the file has become a pipe since, open() would wait for a writer.
     descriptor = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):

@@ -1,8 +1,8 @@
-"""Which folder is the project, when the user does not name one, and whether its files may decide what mlctl does.
+"""Finds the project folder, and refuses a project of another user.
 
 The rule is that of git's ``safe.directory`` (https://git-scm.com/docs/git-config#Documentation/git-config.txt-safedirectory):
-a folder that mlctl comes upon counts only if nobody but the user, or root, could have put it there. ``-C FOLDER`` and
-``MLCTL_PROJECT_DIR`` name a folder, which is then taken whoever owns it.
+mlctl uses a folder that it finds only if nobody but the user, or root, can have created it. A folder that the user
+names with ``-C FOLDER`` or ``MLCTL_PROJECT_DIR`` is used whoever owns it.
 """
 
 import os
@@ -16,18 +16,18 @@ VARIABLE = "MLCTL_PROJECT_DIR"
 
 
 def find(start: Path, name: str, others: Iterable[str] = ()) -> Path:
-    """The nearest folder at or above ``start`` that holds a regular file ``name``, else ``start``.
+    """The nearest folder at or above ``start`` with a regular file ``name``, else ``start``.
 
-    The search ends at the user's home folder and, as git's does, where another file system begins.
+    The search ends at the home folder of the user and, like git's, at the boundary of the file system.
 
-    The file and its folder must belong to the user, to root, or to the user that ran ``sudo``; a folder that belongs
-    to another and that everybody may write to, such as ``/tmp``, does not count. Without such a file, the same holds
-    for ``others`` in ``start``, which are read there too. Raises MlctlError (``project_not_owned``, exit 2).
+    The file and its folder must belong to the user, to root, or to the user that ran ``sudo``. A folder of another user
+    that everybody can write to, such as ``/tmp``, is refused. Without such a file, the same rule applies to ``others``
+    in ``start``, which mlctl reads too. Raises MlctlError (``project_not_owned``, exit 2).
     """
     for folder in _upwards(start):
         if _is_file(folder / name):
             _check_owner(folder)
-            if _writable_by_all(folder):
+            if _is_writable_by_all(folder):
                 raise _not_owned(folder, f"{folder} is not yours, and everybody can write to it")
             _check_owner(folder / name)
             for other in others:
@@ -39,7 +39,7 @@ def find(start: Path, name: str, others: Iterable[str] = ()) -> Path:
 
 
 def _upwards(start: Path) -> Iterable[Path]:
-    """``start`` and the folders above it in which a project is looked for."""
+    """Yield ``start`` and the folders above it up to the end of the search."""
     home, device = _home(), _device(start)
     for folder in (start, *start.parents):
         if _device(folder) != device:
@@ -53,7 +53,7 @@ def _home() -> Path | None:
     try:
         return Path.home().resolve()
     except (OSError, RuntimeError):
-        return None  # there is none: the search ends at the root
+        return None  # no home folder: the search ends at the root
 
 
 def _device(folder: Path) -> int | None:
@@ -70,8 +70,8 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _trusted() -> set[int]:
-    """The ids of the users whose files count."""
+def _trusted_users() -> set[int]:
+    """The ids of the users whose files mlctl uses."""
     ids = {os.geteuid(), 0}
     by_sudo = os.environ.get("SUDO_UID", "")
     if os.geteuid() == 0 and by_sudo.isascii() and by_sudo.isdecimal():
@@ -80,16 +80,16 @@ def _trusted() -> set[int]:
 
 
 def _check_owner(path: Path) -> None:
-    """Of a link, both it and what it leads to."""
+    """Check the owner of a path; for a link, of the link and of its target."""
     try:
         owners = {path.lstat().st_uid, path.stat().st_uid}
     except OSError:
-        return  # it is not there; what cannot be read is told when it is read
-    if owners - _trusted():
+        return  # the path does not exist, or reading it reports the error
+    if owners - _trusted_users():
         raise _not_owned(path if path.is_dir() else path.parent, f"{path} belongs to another user")
 
 
-def _writable_by_all(folder: Path) -> bool:
+def _is_writable_by_all(folder: Path) -> bool:
     try:
         status = folder.stat()
     except OSError:

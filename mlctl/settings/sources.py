@@ -1,4 +1,4 @@
-"""The places that settings are read from, each as one nested dict."""
+"""Reads each source of settings as a nested dict: ``mlctl.toml``, ``.env`` and the environment."""
 
 import io
 import json
@@ -20,10 +20,10 @@ FILE_NAME = "mlctl.toml"
 DOTENV_NAME = ".env"
 PREFIX = "MLCTL_"
 TOKEN_VARIABLE = "MLCTL_TOKEN"  # noqa: S105  # a name, not a token
-# They say where mlctl keeps what it executes and trusts, and which project is meant: no project may.
+# These set the folders of code and trust records, and the project. Only the user may set them, not a project.
 USER_VARIABLES = frozenset({"MLCTL_CACHE_DIR", "MLCTL_STATE_DIR", "MLCTL_PROJECT_DIR"})
 
-# Far above what a person writes; both parsers take seconds for a megabyte.
+# Far larger than a file written by a person. Both parsers take seconds for a megabyte.
 _TOML_BYTES = 256_000
 _DOTENV_BYTES = 64_000
 _LONG_GAP = re.compile(r"[^\S\r\n]{400}")
@@ -33,7 +33,7 @@ _LEVELS = 20
 
 @dataclass(frozen=True)
 class Layer:
-    """What one place sets, nested like the file. ``of_user``: it is the user's own, not a file of the project."""
+    """The values from one source, nested like the file. ``of_user``: from the user, not from a file of the project."""
 
     name: str
     values: dict[str, Any]
@@ -41,22 +41,22 @@ class Layer:
     of_user: bool = False
 
     def has(self, path: tuple[str, ...]) -> bool:
-        """Whether it sets something at ``path``."""
-        found: Any = self.values
+        """Whether the layer sets a value at ``path``."""
+        value: Any = self.values
         for part in path:
-            if not isinstance(found, dict) or part not in found:
+            if not isinstance(value, dict) or part not in value:
                 return False
-            found = found[part]
+            value = value[part]
         return True
 
 
 def layer_of(layers: Iterable[Layer], path: tuple[str, ...]) -> Layer | None:
-    """The strongest of ``layers`` that sets something at ``path``."""
+    """The first of ``layers`` that sets a value at ``path``."""
     return next((layer for layer in layers if layer.has(path)), None)
 
 
 def origin_of(layers: Iterable[Layer], path: tuple[str, ...]) -> str:
-    """Where the value at ``path`` came from: a layer's name, the variable, or ``default``."""
+    """The origin of the value at ``path``: the name of a layer or variable, or ``default``."""
     layer = layer_of(layers, path)
     if layer is None:
         return "default"
@@ -64,7 +64,7 @@ def origin_of(layers: Iterable[Layer], path: tuple[str, ...]) -> str:
 
 
 def lay_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """``above`` over ``below``, table by table."""
+    """Merge two nested dicts; the values of ``above`` override those of ``below``."""
     both = {
         key: lay_over(below[key], value)
         for key, value in above.items()
@@ -74,7 +74,7 @@ def lay_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
 
 
 def plain_value(text: str) -> Any:
-    """The value that a parameter's text stands for: JSON, ``None``, ``True``, ``False``, or else the text itself."""
+    """Parse the text of a parameter: JSON, ``None``, ``True`` or ``False``; any other text is itself."""
     try:
         return json.loads({"None": "null", "True": "true", "False": "false"}.get(text, text))
     except ValueError:
@@ -82,7 +82,7 @@ def plain_value(text: str) -> Any:
 
 
 def read_environment(model: type[BaseSettings]) -> dict[str, Any]:
-    """What ``MLCTL_*`` variables set. Raises pydantic_settings' SettingsError for a table that is no JSON."""
+    """The settings in ``MLCTL_*`` variables. Raises SettingsError of pydantic_settings for a table that is not JSON."""
     return _own(model, EnvSettingsSource(model, case_sensitive=False)())
 
 
@@ -94,23 +94,23 @@ def settings_in_dotenv(model: type[BaseSettings], variables: Mapping[str, str]) 
 
 
 def read_dotenv(folder: Path) -> dict[str, str]:
-    """The ``MLCTL_*`` variables in ``.env`` of ``folder``; empty where there is no such file.
+    """The ``MLCTL_*`` variables in ``.env`` of ``folder``; empty if there is no such file.
 
-    The one reader of that file. Variables of other programs are passed over: nothing of it becomes a variable of
-    this process. Values are taken as they stand: ``${NAME}`` does not bring in a variable of the user.
+    Variables of other programs are ignored, and the environment of this process does not change. Values are literal:
+    ``${NAME}`` is not expanded.
 
-    Raises MlctlError (exit 2) for what is not a regular file of UTF-8 text, larger than 64 kB, a line of ours that
-    is none, and for a variable that decides for the user rather than for the project.
+    Raises MlctlError (exit 2) if it is not a regular file of UTF-8 text, is larger than 64 kB, has an invalid line with
+    an ``MLCTL_*`` variable, or sets one of USER_VARIABLES.
     """
     text = read_text(folder, DOTENV_NAME, _DOTENV_BYTES) or ""
     if _LONG_GAP.search(text):
-        # The parser would take seconds to minutes for it.
-        raise invalid(f"{DOTENV_NAME} holds hundreds of spaces in a row.", "It holds lines of NAME=VALUE in UTF-8.")
+        # The parser takes seconds to minutes for such a text.
+        raise invalid(f"{DOTENV_NAME} holds hundreds of spaces in a row.", "Write lines of NAME=VALUE in UTF-8.")
     variables = {}
     for binding in parse_stream(io.StringIO(text)):
         if binding.error and PREFIX in binding.original.string.upper():
             raise invalid(
-                f"{DOTENV_NAME}: line {binding.original.line} cannot be read.", "It holds lines of NAME=VALUE in UTF-8."
+                f"{DOTENV_NAME}: line {binding.original.line} cannot be read.", "Write lines of NAME=VALUE in UTF-8."
             )
         name = binding.key or ""
         if not name.upper().startswith(PREFIX):
@@ -125,22 +125,22 @@ def read_dotenv(folder: Path) -> dict[str, str]:
 
 
 def variables_set(in_dotenv: Iterable[str]) -> set[str]:
-    """The names of the ``MLCTL_*`` variables that are set, in the environment or ``in_dotenv``."""
+    """The names of the ``MLCTL_*`` variables in the environment or ``in_dotenv``."""
     return {name for name in (*os.environ, *in_dotenv) if name.upper().startswith(PREFIX)}
 
 
 def read_file(folder: Path) -> dict[str, Any]:
-    """The content of ``mlctl.toml``; empty where there is none. Raises MlctlError (exit 2)."""
+    """The content of ``mlctl.toml``; empty if there is none. Raises MlctlError (exit 2)."""
     text = read_text(folder, FILE_NAME, _TOML_BYTES)
     if text is None:
         return {}
     if any(line.count(".") > _DOTS_IN_LINE for line in text.splitlines()):
-        # The parser's time grows with the square of the parts of a key.
+        # The parser takes quadratic time in the number of parts of a key.
         raise invalid(f"{FILE_NAME} has a line with more than {_DOTS_IN_LINE} dots.", "Break the line.")
     try:
         document = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        # A number of thousands of digits is a plain ValueError, brackets in thousands of brackets a RecursionError.
+        # Thousands of digits raise a plain ValueError, thousands of nested brackets a RecursionError.
         reason = str(error).splitlines()[0] if isinstance(error, ValueError) else "its tables are nested too deeply"
         raise invalid(
             f"{FILE_NAME} is not valid TOML: {reason}.",
@@ -152,25 +152,25 @@ def read_file(folder: Path) -> dict[str, Any]:
 
 
 def invalid(message: str, hint: str) -> MlctlError:
-    """The error for settings that cannot be used."""
+    """The error for invalid settings."""
     return MlctlError(message, code="settings_invalid", exit_code=ExitCode.USAGE, hint=hint)
 
 
 def _is_deep(document: dict[str, Any]) -> bool:
-    """Whether it has more levels than code that walks through it by recursion may be given."""
+    """Whether the document has more levels than recursive code can handle safely."""
     level: list[Any] = [document]
     for _ in range(_LEVELS):
         level = [
-            inner
-            for each in level
-            if isinstance(each, dict | list)
-            for inner in (each.values() if isinstance(each, dict) else each)
+            child
+            for container in level
+            if isinstance(container, dict | list)
+            for child in (container.values() if isinstance(container, dict) else container)
         ]
     return bool(level)
 
 
 def _own(model: type[BaseSettings], values: dict[str, Any]) -> dict[str, Any]:
-    """What a source of variables gives, without other programs' ones, and with parameters as values, not text."""
+    """Keep only the settings from a source of variables, and parse parameters from text to values."""
     own = {key: value for key, value in values.items() if key in model.model_fields}
     params = own.get("model", {}).get("params")
     if isinstance(params, dict):

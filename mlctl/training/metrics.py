@@ -1,4 +1,4 @@
-"""Metrics of a fitted model, in plain numbers and lists."""
+"""Metrics of a fitted model, as plain numbers and lists."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,10 +30,11 @@ from mlctl.training.pipeline import Takes, inputs
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """What a model says of rows, each of shape (rows,).
+    """The predictions for some rows; all arrays have shape (rows,).
 
-    ``values``: positions of classes, or numbers of a regression; of several targets (rows, targets). Of two
-    classes also the ``probabilities`` of the second, and ``scores`` that rank by it, where the model has them.
+    ``values``: positions of classes, or numbers of a regression, of shape (rows, targets) with several targets.
+    For two classes also the ``probabilities`` of the second class and ``scores`` that rank by it, if the model has
+    them.
     """
 
     values: Any
@@ -43,41 +44,41 @@ class Predictions:
 
 def predict(fitted: Pipeline, dataset: Dataset, rows: Integers, takes: Takes) -> Predictions:
     """Predict ``rows`` (row numbers) of the dataset, all at once."""
-    given = inputs(dataset, rows, takes)
+    features = inputs(dataset, rows, takes)
     if dataset.is_regression:
-        return Predictions(_numbers(fitted.predict(given), dataset, len(rows)))
-    # A fold may have lacked a class: what counts are the positions among the labels of all data.
-    places = {label: at for at, label in enumerate(dataset.labels)}
-    said = np.asarray(fitted.predict(given)).tolist()
-    strange = next((label for label in said if label not in places), None)
-    if strange is not None:
+        return Predictions(_numbers(fitted.predict(features), dataset, len(rows)))
+    # Positions among the labels of all data, because a fold can lack a class.
+    positions = {label: index for index, label in enumerate(dataset.labels)}
+    labels = np.asarray(fitted.predict(features)).tolist()
+    unknown = next((label for label in labels if label not in positions), None)
+    if unknown is not None:
         raise MlctlError(
-            f"The model answers {strange!r}, which is no class of {dataset.target_name}.",
+            f"The model predicts {unknown!r}, which is not a class of {dataset.target_name}.",
             code="class_unknown",
             exit_code=ExitCode.BAD_INPUT,
             hint=f"The classes are {', '.join(repr(label) for label in dataset.labels[:8])}.",
         )
-    values = np.array([places[label] for label in said], dtype=np.int64)
+    values = np.array([positions[label] for label in labels], dtype=np.int64)
     if dataset.task != "binary" or len(fitted.classes_) != 2:
         return Predictions(values)
     if hasattr(fitted, "predict_proba"):
-        second = np.asarray(fitted.predict_proba(given), dtype=np.float64)[:, 1]
+        second = np.asarray(fitted.predict_proba(features), dtype=np.float64)[:, 1]
         return Predictions(values, second, second)
-    scores = fitted.decision_function(given) if hasattr(fitted, "decision_function") else None
+    scores = fitted.decision_function(features) if hasattr(fitted, "decision_function") else None
     return Predictions(values, None, scores)
 
 
 def possible(pipeline: Pipeline, dataset: Dataset, rows: Integers) -> tuple[str, ...]:
-    """The single numbers that ``measure`` will find on ``rows``; the pipeline need not be fitted yet."""
+    """The metrics that ``measure`` will compute on ``rows``; the pipeline need not be fitted."""
     names = gates.of_task(dataset.task)
     if dataset.task != "binary":
         return names
-    lacking: tuple[str, ...] = ()
+    unavailable: tuple[str, ...] = ()
     if len(np.unique(dataset.classes[rows])) < 2:
-        lacking = gates.OF_TWO_CLASSES
+        unavailable = gates.OF_TWO_CLASSES
     elif not hasattr(pipeline, "predict_proba"):
-        lacking = ("log_loss", "brier") if hasattr(pipeline, "decision_function") else gates.OF_TWO_CLASSES
-    return tuple(name for name in names if name not in lacking)
+        unavailable = ("log_loss", "brier") if hasattr(pipeline, "decision_function") else gates.OF_TWO_CLASSES
+    return tuple(name for name in names if name not in unavailable)
 
 
 def measure(fitted: Pipeline, dataset: Dataset, rows: Integers, takes: Takes = "frame") -> dict[str, Any]:
@@ -110,30 +111,30 @@ def compute(dataset: Dataset, rows: Integers, predicted: Predictions) -> dict[st
     return found
 
 
-def _numbers(said: Any, dataset: Dataset, rows: int) -> Floats:
-    """The numbers that a model gives, (rows,) or of several targets (rows, targets); MlctlError for another count."""
-    values = np.asarray(said, dtype=np.float64)
-    wanted = len(dataset.targets)
-    if values.size != rows * wanted:
-        given = values.size // rows
+def _numbers(predicted: Any, dataset: Dataset, rows: int) -> Floats:
+    """The predicted numbers, (rows,) or (rows, targets). Raises MlctlError (exit 3) for another number of outputs."""
+    values = np.asarray(predicted, dtype=np.float64)
+    expected = len(dataset.targets)
+    if values.size != rows * expected:
+        outputs = values.size // rows
         raise MlctlError(
-            f"The model gives {given} numbers a row, but {wanted} {'is' if wanted == 1 else 'are'} to be predicted: "
+            f"The model predicts {outputs} numbers for each row, but [data] target has {expected}: "
             f"{dataset.target_name}.",
             code="outputs_differ",
             exit_code=ExitCode.BAD_INPUT,
-            hint="[data] target names as many columns as the model predicts, in its order.",
+            hint="Set [data] target to the columns that the model predicts, in the same order.",
         )
-    return values.reshape(-1) if wanted == 1 else values.reshape(rows, wanted)
+    return values.reshape(-1) if expected == 1 else values.reshape(rows, expected)
 
 
 def _of_target(target: Column, rows: Integers, predicted: Floats) -> dict[str, Any]:
     found = of_numbers(target.floats(rows), predicted)
     if not all(np.isfinite(value) for value in found.values()):
         raise MlctlError(
-            f"{target.name} cannot be measured: the squares of its errors are more than a float64 holds.",
+            f"{target.name} cannot be measured: the squared errors do not fit in a float64.",
             code="target_too_large",
             exit_code=ExitCode.BAD_INPUT,
-            hint="Give the target in a larger unit.",
+            hint="Use a larger unit for the target.",
         )
     return found
 

@@ -1,4 +1,4 @@
-"""From settings to a scikit-learn pipeline, and back to one thread for predictions that must repeat."""
+"""Makes a scikit-learn pipeline from the settings, and runs fitted pipelines reproducibly."""
 
 import difflib
 import importlib
@@ -33,38 +33,38 @@ DEFAULT_ESTIMATOR = {
     "multiclass": "sklearn.ensemble.RandomForestClassifier",
     "regression": "sklearn.ensemble.RandomForestRegressor",
 }
-# What a fitted pipeline is given: columns by name, or an array where it was fitted without names.
+# The input of a fitted pipeline: columns by name, or an array if it was fitted without names.
 Takes = Literal["frame", "array"]
 
 
 def make_pipeline(settings: ModelSettings, dataset: Dataset, seed: int, folder: Path) -> Pipeline:
-    """The unfitted pipeline that ``[model]`` describes for a dataset; the last step is named ``model``.
+    """Make the unfitted pipeline of ``[model]`` for a dataset; the last step is named ``model``.
 
-    Every ``random_state`` that is not given is ``seed``. A user's own pipeline is made by the function
-    that ``[model] pipeline`` names, imported from ``folder``. Raises MlctlError: exit 2 for a name or a
-    parameter that does not exist, naming the nearest; exit 3 when the user's function fails.
+    Every ``random_state`` that is not set becomes ``seed``. A custom pipeline is the result of the function in
+    ``[model] pipeline``, imported from ``folder``. Raises MlctlError: exit 2 for an unknown name or parameter, with the
+    closest known one; exit 3 if the function of the user fails.
     """
     if settings.pipeline:
-        made = _own(settings.pipeline, folder)
+        pipeline = _custom_pipeline(settings.pipeline, folder)
     else:
         dotted = settings.estimator if settings.estimator != "auto" else DEFAULT_ESTIMATOR[dataset.task]
-        made = Pipeline([*_preprocessing(settings, dataset), (ESTIMATOR_STEP, _make(dotted, settings.params))])
-    fits = is_regressor(made) if dataset.is_regression else is_classifier(made)
-    if not fits:
-        wanted = "regressor" if dataset.is_regression else "classifier"
+        pipeline = Pipeline([*_preprocessing(settings, dataset), (ESTIMATOR_STEP, _make(dotted, settings.params))])
+    matches_task = is_regressor(pipeline) if dataset.is_regression else is_classifier(pipeline)
+    if not matches_task:
+        required = "regressor" if dataset.is_regression else "classifier"
         raise _unusable(
             settings.pipeline or settings.estimator,
-            f"is not a {wanted}, which the target {dataset.target_name} ({dataset.task}) needs",
+            f"is not a {required}, which the target {dataset.target_name} ({dataset.task}) needs",
         )
-    _set_params(made, settings.params)
-    _seed(made, seed, settings.params)
-    return made
+    _set_params(pipeline, settings.params)
+    _seed(pipeline, seed, settings.params)
+    return pipeline
 
 
 def estimator_name(pipeline: Pipeline) -> str:
-    """The dotted name of the last step's class, as one would import it."""
-    found = type(pipeline.steps[-1][1])
-    return f"{found.__module__.split('._')[0]}.{found.__qualname__}"
+    """The importable dotted name of the class of the last step."""
+    estimator_class = type(pipeline.steps[-1][1])
+    return f"{estimator_class.__module__.split('._')[0]}.{estimator_class.__qualname__}"
 
 
 def step_names(pipeline: Pipeline) -> list[str]:
@@ -77,7 +77,7 @@ def step_names(pipeline: Pipeline) -> list[str]:
 
 
 def inputs(dataset: Dataset, rows: Integers | slice, takes: Takes) -> Any:
-    """Rows of a dataset as a fitted pipeline takes them, shape (rows, columns)."""
+    """Rows of a dataset as input of a fitted pipeline, shape (rows, columns)."""
     frame = dataset.frame(rows)
     if takes == "frame":
         return frame
@@ -87,9 +87,9 @@ def inputs(dataset: Dataset, rows: Integers | slice, takes: Takes) -> Any:
 
 @contextmanager
 def one_thread(pipeline: Pipeline) -> Iterator[None]:
-    """Within it, every ``n_jobs`` of the pipeline is 1: threads add a forest's trees in any order.
+    """Set every ``n_jobs`` to 1 within the block, because threads sum the trees of a forest in any order.
 
-    OpenMP and BLAS keep to one thread too, which for one row is also several times faster.
+    OpenMP and BLAS use one thread too, which is also several times faster for a single row.
     """
     before = {key: value for key, value in pipeline.get_params().items() if key.endswith("n_jobs")}
     pipeline.set_params(**dict.fromkeys(before, 1))
@@ -102,16 +102,16 @@ def one_thread(pipeline: Pipeline) -> Iterator[None]:
 
 @contextmanager
 def own_modules(settings: ModelSettings, folder: Path) -> Iterator[None]:
-    """Within it, the modules of the project can be imported, if ``[model] pipeline`` names one; else none can."""
+    """Make the modules of the project importable within the block, if ``[model] pipeline`` is set."""
     with project_modules(folder) if settings.pipeline else stdout_apart():
         yield
 
 
 @contextmanager
 def running(version_id: str, folder: Path) -> Iterator[None]:
-    """Within it, the pipeline of a version is run: with the modules that it needs, and what it raises told in words.
+    """Run the pipeline of a version in the block, with the project modules that it needs.
 
-    What scikit-learn warns of was told when the version was made. Raises MlctlError (exit 3).
+    Hides warnings of scikit-learn, which training has reported. Converts exceptions to MlctlError (exit 3).
     """
     try:
         with trust.modules_of(version_id, folder), warnings.catch_warnings():
@@ -124,7 +124,7 @@ def running(version_id: str, folder: Path) -> Iterator[None]:
             f"Model version {version_id[:12]} cannot predict: {type(error).__name__}: {first_line(error)}",
             code="prediction_failed",
             exit_code=ExitCode.BAD_INPUT,
-            hint="Code of the project that it uses may have changed since it was made; `mlctl --debug` shows where.",
+            hint="Code of the project may have changed since training; `mlctl --debug` shows the trace.",
         ) from error
 
 
@@ -133,20 +133,20 @@ def _preprocessing(settings: ModelSettings, dataset: Dataset) -> list[tuple[str,
         return [(PREPROCESS_STEP, preprocessing.auto(dataset))]
     steps: list[tuple[str, BaseEstimator]] = []
     for dotted in settings.preprocess:
-        made = _make(dotted, {})
-        if not hasattr(made, "transform"):
-            raise _unusable(dotted, "is not a transformer, which [model] preprocess takes")
-        name = type(made).__name__.lower()
-        steps.append((name if name not in dict(steps) else f"{name}{len(steps)}", made))
+        transformer = _make(dotted, {})
+        if not hasattr(transformer, "transform"):
+            raise _unusable(dotted, "is not a transformer, but [model] preprocess needs one")
+        name = type(transformer).__name__.lower()
+        steps.append((name if name not in dict(steps) else f"{name}{len(steps)}", transformer))
     return steps
 
 
-def _own(name: str, folder: Path) -> Pipeline:
+def _custom_pipeline(name: str, folder: Path) -> Pipeline:
     module_name, _, function_name = name.partition(":")
     top = module_name.partition(".")[0]
     if top in hidden_modules(folder):
         raise MlctlError(
-            f"The module {top} of the project has the name of an installed module, which would be imported instead.",
+            f"The module {top} of the project has the name of an installed module, which Python would import instead.",
             code="pipeline_failed",
             exit_code=ExitCode.BAD_INPUT,
             hint=f"Rename it, in the project folder and in [model] pipeline = {json.dumps(name)}.",
@@ -156,26 +156,27 @@ def _own(name: str, folder: Path) -> Pipeline:
             warnings.simplefilter("ignore")
             module = importlib.import_module(module_name)
             if not hasattr(module, function_name):
-                near = did_you_mean(function_name, [each for each in vars(module) if not each.startswith("_")])
+                near = did_you_mean(function_name, [name for name in vars(module) if not name.startswith("_")])
                 raise AttributeError(f"{module_name} has no function '{function_name}'.{near}")
-            made = getattr(module, function_name)()
+            result = getattr(module, function_name)()
     except (Exception, SystemExit) as error:
-        # Whatever the user's own code raises is theirs to see, and `--debug` shows where.
+        # The code of the user can raise any exception.
         raise MlctlError(
-            f"The pipeline {name} cannot be made: {type(error).__name__}: {first_line(error)}",
+            f"The pipeline {name} failed: {type(error).__name__}: {first_line(error)}",
             code="pipeline_failed",
             exit_code=ExitCode.BAD_INPUT,
-            hint=f"[model] pipeline names a function without arguments in {module_name.replace('.', '/')}.py "
-            f"of the project's folder, which returns a pipeline.{_hidden(folder)} `mlctl --debug` shows the trace.",
+            hint=f"[model] pipeline must name a function without arguments in {module_name.replace('.', '/')}.py "
+            f"of the project folder that returns a pipeline.{_hidden(folder)} `mlctl --debug` shows the trace.",
         ) from error
-    if isinstance(made, type):
-        raise _unusable(name, f"returned the class {made.__name__}, not an estimator made of it")
-    if isinstance(made, Pipeline) and not (made.steps and _can_predict(made.steps[-1][1])):
-        last = f"last step, {type(made.steps[-1][1]).__name__}, cannot predict" if made.steps else "steps are none"
-        raise _unusable(name, f"returned a pipeline whose {last}")
-    if not (isinstance(made, BaseEstimator) and hasattr(made, "fit") and _can_predict(made)):
-        raise _unusable(name, f"returned {type(made).__name__}, which is not a scikit-learn estimator")
-    return made if isinstance(made, Pipeline) else Pipeline([(ESTIMATOR_STEP, made)])
+    if isinstance(result, type):
+        raise _unusable(name, f"returned the class {result.__name__}, not an instance of it")
+    if isinstance(result, Pipeline) and not (result.steps and _can_predict(result.steps[-1][1])):
+        last_step = type(result.steps[-1][1]).__name__ if result.steps else ""
+        problem = f"whose last step, {last_step}, cannot predict" if last_step else "without steps"
+        raise _unusable(name, f"returned a pipeline {problem}")
+    if not (isinstance(result, BaseEstimator) and hasattr(result, "fit") and _can_predict(result)):
+        raise _unusable(name, f"returned {type(result).__name__}, which is not a scikit-learn estimator")
+    return result if isinstance(result, Pipeline) else Pipeline([(ESTIMATOR_STEP, result)])
 
 
 def _hidden(folder: Path) -> str:
@@ -184,12 +185,12 @@ def _hidden(folder: Path) -> str:
 
 
 def _can_predict(estimator: Any) -> bool:
-    # Of the class: a stack or a search has the method itself only once it is fitted.
+    # Check the class: an instance of a stack or a search has the method only after fit().
     return hasattr(type(estimator), "predict")
 
 
 def _set_params(pipeline: Pipeline, params: Mapping[str, Any]) -> None:
-    """Set parameters of the estimator by their names, and any nested one by its path (``preprocess__…``)."""
+    """Set parameters of the estimator by name, and nested parameters by path (``preprocess__…``)."""
     last = pipeline.steps[-1][0]
     of_estimator = pipeline.steps[-1][1].get_params()
     nested = pipeline.get_params()
@@ -200,7 +201,7 @@ def _set_params(pipeline: Pipeline, params: Mapping[str, Any]) -> None:
                 f"'{name}' is a step of the pipeline, not a parameter.",
                 code="parameter_unknown",
                 exit_code=ExitCode.USAGE,
-                hint=f"A parameter of it is set as {name}__NAME; another step by [model] estimator or preprocess.",
+                hint=f"Set its parameters as {name}__NAME. [model] estimator and preprocess select the steps.",
             )
         if name not in of_estimator and name not in nested:
             title = "The pipeline" if "__" in name else type(pipeline.steps[-1][1]).__name__
@@ -208,8 +209,12 @@ def _set_params(pipeline: Pipeline, params: Mapping[str, Any]) -> None:
                 f"{title} has no parameter '{name}'.{did_you_mean(name, [*of_estimator, *nested])}",
                 code="parameter_unknown",
                 exit_code=ExitCode.USAGE,
-                hint=f"It takes: {', '.join(sorted(of_estimator))}."
-                + (f" Of the steps before it, such as {_example(nested)}." if len(pipeline.steps) > 1 else ""),
+                hint=f"Its parameters: {', '.join(sorted(of_estimator))}."
+                + (
+                    f" Parameters of other steps are written like {_example(nested)}."
+                    if len(pipeline.steps) > 1
+                    else ""
+                ),
             )
         if name.rpartition("__")[2] == "memory" and value is not None:
             raise _no_cache(name)
@@ -231,7 +236,7 @@ def _example(nested: Mapping[str, Any]) -> str:
 
 
 def _seed(pipeline: Pipeline, seed: int, given: Mapping[str, Any]) -> None:
-    """Give every random part of the pipeline its seed, unless the settings or its maker gave one."""
+    """Set every ``random_state`` that neither the settings nor the function of the user has set."""
     of_estimator = f"{pipeline.steps[-1][0]}__"
     free = {
         name: seed
@@ -242,22 +247,22 @@ def _seed(pipeline: Pipeline, seed: int, given: Mapping[str, Any]) -> None:
 
 
 def _make(dotted: str, params: Mapping[str, Any]) -> BaseEstimator:
-    """An estimator with its defaults; parameters that have none are taken from ``params``."""
-    found = _find(dotted)
+    """Make an estimator with its defaults; parameters without a default come from ``params``."""
+    estimator_class = _find(dotted)
     required = [
         name
-        for name, parameter in inspect.signature(found).parameters.items()
+        for name, parameter in inspect.signature(estimator_class).parameters.items()
         if parameter.default is parameter.empty and name in params
     ]
     try:
-        return found(**{name: params[name] for name in required})
+        return estimator_class(**{name: params[name] for name in required})
     except TypeError as error:
-        raise _unusable(dotted, f"cannot be made with these parameters: {error}") from None
+        raise _unusable(dotted, f"does not accept these parameters: {error}") from None
 
 
-def _unusable(dotted: str, why: str) -> MlctlError:
+def _unusable(dotted: str, problem: str) -> MlctlError:
     return MlctlError(
-        f"{dotted} {why}.",
+        f"{dotted} {problem}.",
         code="estimator_unusable",
         exit_code=ExitCode.USAGE,
         hint="Correct [model] in mlctl.toml, or the -p flags.",
@@ -265,34 +270,36 @@ def _unusable(dotted: str, why: str) -> MlctlError:
 
 
 def _may_be_named(module_name: str) -> bool:
-    """Whether settings may name a class of the module: some of the standard library, and programs, act on import."""
+    """Whether settings may name a class of the module. Some modules of the standard library act on import."""
     top, *_ = parts = module_name.split(".")
     return top not in sys.stdlib_module_names and "__main__" not in parts
 
 
 def _plain(value: Any) -> Any:
-    # One object a string, wherever it was read: pickle writes a string that it meets twice only
-    # once, so the bytes of the model would depend on whether a flag or a file had set it.
+    # Interned, because pickle writes the same object only once: the bytes of the model would otherwise depend on
+    # whether a flag or a file had set the string.
     return sys.intern(value) if isinstance(value, str) else value
 
 
 def _find(dotted: str) -> type[BaseEstimator]:
     module_name, _, class_name = dotted.rpartition(".")
     try:
-        found = getattr(importlib.import_module(module_name), class_name) if _may_be_named(module_name) else None
+        estimator_class = (
+            getattr(importlib.import_module(module_name), class_name) if _may_be_named(module_name) else None
+        )
     except (Exception, SystemExit):
-        # Any installed module may be named, and does what it does.
-        found = None
-    if not (isinstance(found, type) and issubclass(found, BaseEstimator)):
-        public = {name: f"{each.__module__.split('._')[0]}.{name}" for name, each in all_estimators()}
+        # Settings can name any installed module, and its import can raise any exception.
+        estimator_class = None
+    if not (isinstance(estimator_class, type) and issubclass(estimator_class, BaseEstimator)):
+        public = {name: f"{candidate.__module__.split('._')[0]}.{name}" for name, candidate in all_estimators()}
         nearest = did_you_mean(dotted, public.values())
         if not nearest:
-            like = difflib.get_close_matches(class_name, public, n=1)
-            nearest = f" Did you mean '{public[like[0]]}'?" if like else ""
+            matches = difflib.get_close_matches(class_name, public, n=1)
+            nearest = f" Did you mean '{public[matches[0]]}'?" if matches else ""
         raise MlctlError(
-            f"There is no estimator '{dotted}'.{nearest}",
+            f"Unknown estimator '{dotted}'.{nearest}",
             code="estimator_unknown",
             exit_code=ExitCode.USAGE,
-            hint="Give the dotted name of a scikit-learn class, such as sklearn.linear_model.LogisticRegression.",
+            hint="Use the dotted name of a scikit-learn class, such as sklearn.linear_model.LogisticRegression.",
         )
-    return found
+    return estimator_class

@@ -1,4 +1,4 @@
-"""The preprocessing that fits a schema: a ColumnTransformer by name, made from the kinds of the columns."""
+"""The automatic preprocessing: a ColumnTransformer for the kinds of the columns."""
 
 from dataclasses import dataclass
 
@@ -11,14 +11,14 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 from mlctl.data.columns import Column
 from mlctl.data.dataset import Dataset
 
-# A category of more values than this gets one column of codes, not a column a value.
+# A category with more values than this becomes one column of codes instead of one column per value.
 ONE_HOT_AT_MOST = 20
 UNKNOWN, MISSING = -1, -2
 
 
 @dataclass(frozen=True)
 class ColumnGroup:
-    """Columns that are treated alike: the name of the step, what is done in words, the columns, the transformer."""
+    """Columns with the same transformer: the name of the step, a description, the columns and the transformer."""
 
     name: str
     what: str
@@ -27,11 +27,11 @@ class ColumnGroup:
 
 
 def blocks(dataset: Dataset) -> tuple[ColumnGroup, ...]:
-    """What is done with each column.
+    """Group the columns by their transformer.
 
-    Numbers and dates: the median where missing, then standardised. Booleans: the more frequent value
-    where missing. Categories: one column a value (a missing one is a value of its own, an unknown one is
-    zero in all), or from ONE_HOT_AT_MOST values on one column of codes.
+    Numbers and dates: missing values become the median, then the column is standardised. Booleans: missing values
+    become the most frequent value. Categories: one-hot encoded (missing is a separate value, unknown values are zero
+    in all columns), or one column of codes above ONE_HOT_AT_MOST values.
     """
     made = []
     for name, what, transformer in _PLAN:

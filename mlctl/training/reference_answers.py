@@ -1,4 +1,4 @@
-"""scikit-learn's own answers, the measure for every engine, and the choice of golden examples."""
+"""Reference answers of scikit-learn, which every engine must reproduce, and the selection of golden examples."""
 
 from collections.abc import Callable, Sequence
 
@@ -17,7 +17,7 @@ GOLDEN_AT_MOST = 40
 GOLDEN_OF_A_REGRESSION = 12
 HELD_OUT_AT_MOST = 300
 
-# What a fitted pipeline takes: columns by name, or for a model that was fitted without names an array.
+# The input of a fitted pipeline: columns by name, or an array for a model that was fitted without names.
 Rows = pd.DataFrame | NDArray[np.float64]
 
 
@@ -29,38 +29,40 @@ def examples(
     *,
     outputs: Sequence[str] = (),
 ) -> list[Example]:
-    """Each row with scikit-learn's answer, predicted one float64 row at a time with one thread.
+    """Answer each row with scikit-learn, one float64 row at a time and with one thread.
 
-    ``rows``: what the pipeline takes, shape (rows, columns); ``features``: the same rows as a request
-    holds them. A whole batch, or threads, would change the last bits. ``advance`` is told the rows done.
-    ``outputs``: the names of what is predicted, where that is more than one number.
+    Batches or threads would change the last bits. ``rows``: the input of the pipeline, shape (rows, columns);
+    ``features``: the same rows as in a request. ``advance`` gets the number of finished rows. ``outputs``: the names
+    of the targets, if there are several.
     """
-    answered = []
+    answered_examples = []
     with one_thread(fitted):
-        for at, each in enumerate(features):
-            answered.append(Example(features=tuple(each), answer=_answer(fitted, _one(rows, at), outputs)))
-            advance(at + 1)
-    return answered
+        for index, values in enumerate(features):
+            answer = _answer(fitted, _single_row(rows, index), outputs)
+            answered_examples.append(Example(features=tuple(values), answer=answer))
+            advance(index + 1)
+    return answered_examples
 
 
 def choose_golden(target: NDArray[np.int64] | None, rows: int) -> list[int]:
-    """Positions of the golden examples among ``rows`` held-out rows: the first rows of each class.
+    """Select the golden examples among ``rows`` held-out rows, and return their positions.
 
-    ``target`` holds the class of each row: GOLDEN_PER_CLASS of each class, fewer where the classes are
-    many, about GOLDEN_AT_MOST in all. For a regression (None) it is the first GOLDEN_OF_A_REGRESSION rows.
+    ``target`` has the class of each row. The selection has the first GOLDEN_PER_CLASS rows of each class, or fewer if
+    there are many classes, to stay near GOLDEN_AT_MOST in total. For a regression (None) it has the first
+    GOLDEN_OF_A_REGRESSION rows.
     """
     if target is None:
         return list(range(min(rows, GOLDEN_OF_A_REGRESSION)))
     labels = np.unique(target)
-    each = min(GOLDEN_PER_CLASS, max(1, GOLDEN_AT_MOST // len(labels)))
-    chosen: list[int] = []
+    per_class = min(GOLDEN_PER_CLASS, max(1, GOLDEN_AT_MOST // len(labels)))
+    positions: list[int] = []
     for label in labels:
-        chosen += np.flatnonzero(target == label)[:each].tolist()
-    return sorted(chosen)
+        positions += np.flatnonzero(target == label)[:per_class].tolist()
+    return sorted(positions)
 
 
-def _one(rows: Rows, at: int) -> Rows:
-    return rows.iloc[at : at + 1] if isinstance(rows, pd.DataFrame) else rows[at : at + 1]
+def _single_row(rows: Rows, index: int) -> Rows:
+    return rows.iloc[index : index + 1] if isinstance(rows, pd.DataFrame) else rows[index : index + 1]
 
 
 def _answer(fitted: Pipeline, row: Rows, outputs: Sequence[str]) -> Answer:

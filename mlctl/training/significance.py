@@ -1,4 +1,4 @@
-"""Whether two models that answered the same rows differ, or whether chance explains it."""
+"""Significance tests for the difference between two models on the same rows."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ LEVEL = 0.05
 
 @dataclass(frozen=True)
 class Interval:
-    """The difference (second minus first) of one metric, and the bounds that hold 95 % of its resamples."""
+    """The difference (second minus first) of one metric, and its 95 % bootstrap interval."""
 
     difference: float
     low: float
@@ -25,13 +25,13 @@ class Interval:
 
     @property
     def is_noise(self) -> bool:
-        """Whether zero lies within the bounds."""
+        """Whether the interval contains zero."""
         return self.low <= 0.0 <= self.high
 
 
 @dataclass(frozen=True)
 class McNemar:
-    """Rows that only the first, or only the second model answered rightly, and the exact two-sided p-value."""
+    """The rows that only the first or only the second model predicts correctly, and the exact two-sided p-value."""
 
     only_first: int
     only_second: int
@@ -39,14 +39,14 @@ class McNemar:
 
     @property
     def is_noise(self) -> bool:
-        """Whether so uneven a split happens by chance more often than LEVEL."""
+        """Whether the p-value is at least LEVEL, so chance can explain the difference."""
         return self.p_value >= LEVEL
 
 
 def mcnemar(expected: Integers, first: Integers, second: Integers) -> McNemar:
     """McNemar's exact test on the rows where exactly one model is right.
 
-    Were both equally good, such a row would fall to either with probability 1/2. All arrays have
+    If both models were equally good, each would be the correct one with probability 1/2. All arrays have
     shape (rows,). Source: McNemar, Psychometrika 12 (1947) 153-157; exact form by the binomial test.
     """
     only_first = int(np.sum((first == expected) & (second != expected)))
@@ -58,7 +58,7 @@ def mcnemar(expected: Integers, first: Integers, second: Integers) -> McNemar:
 
 @dataclass(frozen=True)
 class Wilcoxon:
-    """Rows on which the first, or the second model is nearer to the truth, and the two-sided p-value."""
+    """The rows where the first or the second model has the smaller error, and the two-sided p-value."""
 
     first_nearer: int
     second_nearer: int
@@ -66,22 +66,22 @@ class Wilcoxon:
 
     @property
     def is_noise(self) -> bool:
-        """Whether so uneven a split happens by chance more often than LEVEL."""
+        """Whether the p-value is at least LEVEL, so chance can explain the difference."""
         return self.p_value >= LEVEL
 
 
 def wilcoxon(expected: Floats, first: Floats, second: Floats) -> Wilcoxon:
     """Wilcoxon's signed-rank test on the absolute errors of two models for the same rows.
 
-    Were both equally good, the differences would lie evenly around zero. All arrays have shape (rows,), or of
-    several targets (rows, targets): the error of such a row is the mean over them.
+    If both models were equally good, the differences would be symmetric around zero. All arrays have shape (rows,), or
+    (rows, targets) with several targets, where the error of a row is the mean over the targets.
     Source: Wilcoxon, Biometrics Bulletin 1 (1945) 80-83.
     """
     rows = len(expected)
-    errors = [np.abs(each - expected).reshape(rows, -1).mean(axis=1) for each in (first, second)]
+    errors = [np.abs(predicted - expected).reshape(rows, -1).mean(axis=1) for predicted in (first, second)]
     differences = errors[0] - errors[1]
-    uneven = differences[differences != 0]
-    p_value = float(signed_rank(uneven).pvalue) if len(uneven) else 1.0
+    nonzero = differences[differences != 0]
+    p_value = float(signed_rank(nonzero).pvalue) if len(nonzero) else 1.0
     return Wilcoxon(int(np.sum(differences < 0)), int(np.sum(differences > 0)), p_value)
 
 

@@ -146,7 +146,7 @@ def test_a_pipeline_in_a_module_with_the_name_of_an_installed_one(tmp_path: Path
     result = Project(tmp_path, [SCRIPT]).run("train")
     assert result.code == 3
     assert result.err.splitlines()[-2:] == [
-        "Error: The module json of the project has the name of an installed module, which would be imported instead.",
+        "Error: The module json of the project has the name of an installed module, which Python would import instead.",
         'Next:  Rename it, in the project folder and in [model] pipeline = "json:make".',
     ]
 

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, leftovers of killed writers, and links that lead elsewhere."""
+"""Atomic writes, leftovers of killed writers, and links that lead elsewhere."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Which URLs are this machine's, which may carry a token, and that none of them goes through a proxy."""
+"""Which URLs are on this machine, which may receive a token, and that no local request uses a proxy."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Requests to something that is no API: answers without an end, of any size, and of anything but HTTP."""
+"""Requests to servers that are not an API: endless, oversized and non-HTTP responses."""
 
 import gzip
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Temporary folders: private, removed, and swept after a kill."""
+"""Temporary folders are private, removed at the end, and swept after a kill."""
 
 import os
 import signal

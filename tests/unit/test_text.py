@@ -1,4 +1,4 @@
-"""Text from outside as one line that a terminal shows and does not obey."""
+"""Text from outside becomes one safe line for a terminal."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The user's own folders: where they are, and that nobody else can write to them."""
+"""The locations of the cache and state folders, and their permissions."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -88,7 +88,7 @@ def test_an_estimator_that_does_not_exist(project: Path, cli: Cli, estimator: st
     (project / "mlctl.toml").write_text(f'[model]\nestimator = "{estimator}"\n')
     result = cli("train")
     assert result.code == 2
-    assert f"There is no estimator '{estimator}'.{' ' if nearest else ''}{nearest}" in result.err
+    assert f"Unknown estimator '{estimator}'.{' ' if nearest else ''}{nearest}" in result.err
 
 
 def test_train_shows_metrics_and_the_confusion_matrix(project: Path, cli: Cli) -> None:
@@ -205,7 +205,7 @@ def test_debug_may_be_added_at_the_end(project: Path, cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("estimator", "code", "message"),
     [
-        ("sklearn.ensemble.VotingClassifier", 2, "cannot be made with these parameters"),
+        ("sklearn.ensemble.VotingClassifier", 2, "does not accept these parameters"),
         ("sklearn.cluster.KMeans", 2, "is not a classifier, which the target species (multiclass) needs."),
         (
             "sklearn.preprocessing.StandardScaler",

@@ -1,4 +1,4 @@
-"""From a table to a dataset: the target, the task and the labels; what is refused, and what is warned of."""
+"""Targets, tasks and labels of a dataset; its problems and warnings."""
 
 from pathlib import Path
 from typing import Any
@@ -167,7 +167,7 @@ def test_settings_that_name_columns(tmp_path: Path) -> None:
         (["1.5", "2.5"], "regression", (), ()),
     ],
 )
-def test_the_task_is_told_by_the_target(
+def test_the_task_is_inferred_from_the_target(
     tmp_path: Path, values: list[str], task: str, labels: tuple[Any, ...], names: tuple[str, ...]
 ) -> None:
     found = load(tmp_path, table({"a": range(len(values)), "y": values}))
@@ -495,7 +495,7 @@ def test_a_target_in_another_notation(tmp_path: Path) -> None:
     assert warning.startswith("y looks like numbers written with separators or signs ('$0')")
 
 
-def test_numbers_that_the_api_will_refuse_are_told(tmp_path: Path) -> None:
+def test_numbers_that_the_api_will_refuse_are_reported(tmp_path: Path) -> None:
     columns = {"a": [1.5, 3.5e38, 2.5, 4e38], "b": [1, 2, 3, 5], "y": ["p", "q", "p", "q"]}
     assert findings(tmp_path, columns).warnings == (
         "a has numbers outside the range of float32 in 2 rows (first: row 2): the API rejects them. Use a larger unit.",

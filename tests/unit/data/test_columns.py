@@ -1,4 +1,4 @@
-"""What kind a column is of, how it is kept, and what a model and a request see of it."""
+"""The kind and storage of columns, and their values for models and requests."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

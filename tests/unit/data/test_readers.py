@@ -1,4 +1,4 @@
-"""Files of every format to columns, and what is said of those that cannot be read."""
+"""Readers of all formats, and the errors for files that they cannot read."""
 
 import csv
 import gzip
@@ -132,7 +132,7 @@ def test_standard_input_without_a_byte(tmp_path: Path, monkeypatch: pytest.Monke
         source.read(source.STDIN, Settings(), tmp_path)
 
 
-def test_how_far_a_file_is_read_is_told(tmp_path: Path) -> None:
+def test_how_far_a_file_is_read_is_reported(tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text("a,b\n" + "1,2222222222\n" * 200_000)
     told: list[Event] = []
     assert source.read("rows.csv", Settings(), tmp_path, told.append).rows == 200_000

@@ -1,4 +1,4 @@
-"""Rows held out, and folds: stratified, plain, by group, by time."""
+"""Held-out rows and folds: stratified, plain, by group, by time."""
 
 from collections import Counter
 from typing import Any
@@ -217,7 +217,7 @@ def test_a_class_that_could_not_be_in_every_fold() -> None:
         assert message.endswith("of class 1, too few for 4 folds of cross-validation.")
 
 
-def test_a_part_of_one_class_is_refused_and_a_class_that_a_part_lacks_is_told() -> None:
+def test_a_part_of_one_class_is_refused_and_a_missing_class_is_reported() -> None:
     t = numbers("t", np.arange(ROWS))
     _, settled = make(y=np.repeat([0, 1], [170, 30]), t=t)
     dataset, settings = settled(split="time", split_by="t")

@@ -1,4 +1,4 @@
-"""Several targets: their names in the settings, and the dataset that they make."""
+"""Several targets in the settings, and the dataset for them."""
 
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,7 @@ class TestNames:
         done = cli("config")
         assert done.code == 2
         assert "mlctl.toml: data.target = " in done.err
-        assert "Input should be the name of a column, or a list of several." in done.err
+        assert "Input should be a column name or a list of column names." in done.err
 
     @pytest.mark.parametrize(
         ("text", "target"),

@@ -1,4 +1,4 @@
-"""Every estimator of scikit-learn, fitted and saved in every way, is recognised: a false alarm is worth nothing."""
+"""The audit accepts every estimator of scikit-learn, however it was fitted and saved."""
 
 import pickle
 from pathlib import Path

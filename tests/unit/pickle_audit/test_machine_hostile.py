@@ -1,4 +1,4 @@
-"""Files that are made to mislead the audit, to exhaust it, or damaged by chance."""
+"""Files that try to mislead or exhaust the audit, and damaged files."""
 
 import bz2
 import io

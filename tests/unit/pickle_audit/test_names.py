@@ -1,4 +1,4 @@
-"""Which names the audit knows, which it calls dangerous, and which neither."""
+"""Known, dangerous and unknown names in the audit."""
 
 import importlib
 import importlib.util

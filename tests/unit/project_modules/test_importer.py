@@ -1,4 +1,4 @@
-"""Code that a project folder holds, and no command was to run: optional libraries, settings, caches, late changes."""
+"""Code in a project folder that commands must not run: optional libraries, settings, caches, late changes."""
 
 import contextlib
 import importlib

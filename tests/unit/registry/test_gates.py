@@ -1,4 +1,4 @@
-"""Gates: a minimum for a score, a maximum for an error, and none that could not be measured."""
+"""Gates: minimum scores, maximum errors, and metrics without a value."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -53,7 +53,7 @@ def test_what_a_gate_says_of_itself() -> None:
     assert missed.exit_code == 4
 
 
-def test_large_errors_are_told_in_full() -> None:
+def test_large_errors_are_reported_in_full() -> None:
     (gate,) = gates.check({"rmse": 1234567.25}, {"rmse": 1234567})
     missed = gates.missed("f" * 64, (gate,))
     assert missed is not None

@@ -1,4 +1,4 @@
-"""Model versions: whole or absent, the same id for the same content, nothing opened that was changed."""
+"""Model versions are complete or absent, have reproducible ids, and are not opened after a change."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""Which version is the latest, info files that cannot be read, and links in the folder of a project."""
+"""The order of versions, unreadable info files, and links in a project folder."""
 
 import json
 import os
@@ -233,7 +233,7 @@ def test_versions_of_another_project_cannot_be_reached_through_a_link(
 
 
 @pytest.mark.parametrize("link", ["artifacts", "artifacts/iris"])
-def test_a_folder_of_versions_that_is_none_is_told(project: Path, cli: Cli, link: str) -> None:
+def test_a_folder_of_versions_that_is_none_is_reported(project: Path, cli: Cli, link: str) -> None:
     path = project / link
     for make in (os.mkfifo, Path.touch, lambda at: at.symlink_to(at.name)):
         path.parent.mkdir(exist_ok=True)

@@ -263,7 +263,7 @@ def test_a_module_that_the_pickle_imports_must_be_what_it_was(project: Path, cli
     assert cli("evaluate").code == 0
 
 
-def test_a_module_that_is_gone_is_told_of_as_before(project: Path, cli: Cli, own: str) -> None:
+def test_a_missing_module_is_reported(project: Path, cli: Cli, own: str) -> None:
     (project / f"{own}.py").unlink()
     refused = cli("evaluate", "--json")
     assert (refused.code, refused.json["error"]["code"]) == (4, "code_missing")

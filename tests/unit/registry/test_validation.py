@@ -1,4 +1,4 @@
-"""Documents of a version whose digests agree and whose content makes no sense: named, and nothing else suffers."""
+"""Invalid documents in a version with matching digests are reported and do not affect other versions."""
 
 import json
 import os
@@ -280,7 +280,7 @@ def test_a_file_with_holes_fills_no_memory(trained: Path, cli: Cli) -> None:
     assert (refused.code, "Larger than" in refused.err) == (4, True)
 
 
-def test_what_cannot_be_measured_again_is_told(trained: Path, cli: Cli, iris: ModelVersion) -> None:
+def test_what_cannot_be_measured_again_is_reported(trained: Path, cli: Cli, iris: ModelVersion) -> None:
     folder = trained / "artifacts" / "iris"
     settings_of = iris.manifest.settings
     odd = planted(folder, iris, settings={**settings_of, "data": {**settings_of["data"], "test_size": "much"}})

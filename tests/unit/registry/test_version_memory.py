@@ -1,4 +1,4 @@
-"""A version from elsewhere takes no memory out of proportion, whatever its documents and files hold."""
+"""Documents and files of a foreign version do not use excessive memory."""
 
 import json
 import os
@@ -58,7 +58,7 @@ def test_strings_without_an_end_are_counted_in_one_pass(monkeypatch: pytest.Monk
         ("metrics.json", {"rows": 1, "cv": None, "confusion_matrix": [[""] * 1000] * 1000}),
     ],
 )
-def test_what_is_wrong_with_each_of_many_items_is_told_once(name: str, document: object) -> None:
+def test_what_is_wrong_with_each_of_many_items_is_reported_once(name: str, document: object) -> None:
     with pytest.raises(ValidationError) as error:
         validation._SHAPES[name].model_validate(document)
     assert error.value.error_count() < 10
@@ -104,4 +104,4 @@ def test_only_a_file_of_the_version_is_held_in_memory(
     monkeypatch.setattr(version, "read_regular", watched)
     for words in ("models verify", "models trust latest", "evaluate"):
         refused = cli(*words.split())
-        assert (refused.code, "model.joblib was changed" in refused.err) == (4, True), words
+        assert (refused.code, "model.joblib in model version" in refused.err) == (4, True), words

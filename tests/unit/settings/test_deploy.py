@@ -1,4 +1,4 @@
-"""[deploy] is checked against AWS's own limits before any call."""
+"""[deploy] is validated against the limits of AWS before any call."""
 
 from pathlib import Path
 
@@ -60,15 +60,18 @@ def test_every_key_is_taken(tmp_path: Path) -> None:
         ('log_level = "LOUD"', "Input should be 'TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR' or 'FATAL'"),
         ("reserved_concurrency = 0", "greater than or equal to 1"),
         ("reserved_concurrency = 5\nprovisioned_concurrency = 3", "cannot be more than half of reserved_concurrency"),
-        ('environment = { AWS_REGION = "x" }', "AWS_REGION is a variable that Lambda sets itself"),
-        ('environment = { "1A" = "x" }', "'1A' is no name of a variable"),
-        (f'environment = {{ LONG = "{"x" * 4090}" }}', "the variables are 4101 bytes together, Lambda takes 4096"),
-        ('tags = { "mlctl:stage" = "x" }', "the tag mlctl:stage has a prefix that is taken"),
-        ('tags = { "aws:x" = "x" }', "the tag aws:x has a prefix that is taken"),
-        (f'tags = {{ team = "{"x" * 257}" }}', "the tag team does not fit"),
+        ('environment = { AWS_REGION = "x" }', "Lambda reserves the variable AWS_REGION"),
+        ('environment = { "1A" = "x" }', "'1A' is not a variable name"),
+        (
+            f'environment = {{ LONG = "{"x" * 4090}" }}',
+            "the variables have 4101 bytes in total, but Lambda allows 4096",
+        ),
+        ('tags = { "mlctl:stage" = "x" }', "the tag mlctl:stage has a reserved prefix"),
+        ('tags = { "aws:x" = "x" }', "the tag aws:x has a reserved prefix"),
+        (f'tags = {{ team = "{"x" * 257}" }}', "the tag team is invalid"),
         ('auth = "jwt"', 'auth = "jwt" needs jwt_issuer and jwt_audience'),
         ('jwt_issuer = "http://issuer.example"', "String should match pattern"),
-        ('cors = { allow_origins = ["*"], allow_credentials = true }', "allow_credentials needs origins by name"),
+        ('cors = { allow_origins = ["*"], allow_credentials = true }', "allow_credentials needs explicit origins"),
         ('cors = { allow_origins = ["a.example"] }', "String should match pattern"),
         ("cors = { allow_origins = [] }", "at least 1 item"),
         ('domain = { name = "iris.example.com", certificate = "arn:aws:iam::1:x" }', "String should match pattern"),
@@ -77,7 +80,7 @@ def test_every_key_is_taken(tmp_path: Path) -> None:
         (
             'role = "arn:aws:iam::123456789012:role/mine"\n'
             'permissions_boundary = "arn:aws:iam::123456789012:policy/boundary"',
-            "permissions_boundary is for the role that mlctl makes",
+            "permissions_boundary applies to the role that mlctl creates",
         ),
         ("snapstart = true", 'snapstart is for engine = "sklearn"'),
         ('snapstart = true\nengine = "sklearn"\npython = "3.11"', "snapstart needs python 3.12 or newer"),
@@ -87,7 +90,7 @@ def test_every_key_is_taken(tmp_path: Path) -> None:
         ),
         (
             'snapstart = true\nengine = "sklearn"\npython = "3.12"\nephemeral_storage = 1024',
-            "snapstart takes ephemeral_storage of 512 MB only",
+            "snapstart allows at most 512 MB of ephemeral_storage",
         ),
         ("keep_releases = 1", "greater than or equal to 2"),
         ('region = "Ireland"', "String should match pattern"),
@@ -115,7 +118,7 @@ def test_numbers_of_a_list_may_stand_in_a_variable(tmp_path: Path, monkeypatch: 
         settings.load(tmp_path)
 
 
-def test_keys_that_do_not_agree_are_told_without_blaming_a_variable(
+def test_keys_that_do_not_agree_are_reported_without_blaming_a_variable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLCTL_DEPLOY__AUTH", "jwt")

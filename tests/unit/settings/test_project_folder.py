@@ -1,4 +1,4 @@
-"""Which folder is the project when it is not named, and whose files count."""
+"""The search for the project folder, and the owners that mlctl accepts."""
 
 import os
 from collections.abc import Callable
@@ -166,7 +166,7 @@ def test_only_a_regular_file_makes_a_parent_a_project(tmp_path: Path, kind: str)
     assert find_project(work) == work
 
 
-def test_a_project_further_up_is_told(project: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_project_further_up_is_reported(project: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     (project / "mlctl.toml").write_text("")
     work = project / "work"
     work.mkdir()

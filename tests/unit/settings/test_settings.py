@@ -1,4 +1,4 @@
-"""One resolution: flags, environment, .env, the stage's table, the file, defaults."""
+"""The precedence of flags, environment, .env, stage table, file and defaults."""
 
 import json
 from pathlib import Path
@@ -59,8 +59,8 @@ def test_a_flag_adds_to_the_parameters_of_the_file(project: Path) -> None:
         ("[Stage.prod]\nauth = 'iam'\n", "mlctl.toml: unknown key 'Stage'. Did you mean 'stage'?"),
         ("[stage.pröd]\nmemory = 512\n", "mlctl.toml is not valid TOML"),
         ("[stage.'pröd']\nmemory = 512\n", "mlctl.toml: stage.pröd = 'pröd': String should match pattern"),
-        ("[stage.Prod]\n[stage.prod]\n", "The stages 'Prod' and 'prod' differ only in upper and lower case."),
-        ("[stage.LOCAL]\n", "The stages 'local' and 'LOCAL' differ only in upper and lower case."),
+        ("[stage.Prod]\n[stage.prod]\n", "The stages 'Prod' and 'prod' differ only in case."),
+        ("[stage.LOCAL]\n", "The stages 'local' and 'LOCAL' differ only in case."),
         ("[modle]\ncv = 3\n", "mlctl.toml: unknown key 'modle'. Did you mean 'model'?"),
         ("[model]\nestimatr = 'x'\n", "mlctl.toml: unknown key 'model.estimatr'. Did you mean 'estimator'?"),
         ("[stage.prod]\nmemroy = 512\n", "mlctl.toml: unknown key 'stage.prod.memroy'. Did you mean 'memory'?"),
@@ -73,7 +73,9 @@ def test_a_flag_adds_to_the_parameters_of_the_file(project: Path) -> None:
         ("[deploy]\nauth = 'open'\n", "mlctl.toml: deploy.auth = 'open': Input should be 'none', 'iam' or 'jwt'."),
     ],
 )
-def test_a_mistake_is_told_in_one_line_with_the_nearest_key(project: Path, cli: Cli, text: str, message: str) -> None:
+def test_a_mistake_is_reported_in_one_line_with_the_nearest_key(
+    project: Path, cli: Cli, text: str, message: str
+) -> None:
     write(project, text)
     result = cli("train")
     assert result.code == 2
@@ -88,7 +90,7 @@ def test_a_stage_in_another_case_is_not_another_stage(project: Path, cli: Cli, s
     write(project, "[stage.Prod]\nauth = 'iam'\nregion = 'eu-west-1'\n")
     for words in ("deploy --dry-run", "status", "export", "rollback", "logs", "doctor", "config"):
         refused = cli(*words.split(), "--stage", stage)
-        assert (refused.code, f"and '{stage}' differ only in upper and lower case" in refused.err) == (2, True), words
+        assert (refused.code, f"and '{stage}' differ only in case" in refused.err) == (2, True), words
     assert settings.load(project, stage="Prod").deploy.auth == "iam"
 
 
@@ -138,9 +140,9 @@ def test_parameters_in_variables_are_values_not_text(project: Path, monkeypatch:
     ("name", "value", "message"),
     [
         ("MLCTL_DEPLOY__MEMORY", "5", "MLCTL_DEPLOY__MEMORY: deploy.memory = '5': Input should be greater"),
-        ("MLCTL_MEMORY", "1", "There is no setting for the variable MLCTL_MEMORY."),
+        ("MLCTL_MEMORY", "1", "Unknown variable MLCTL_MEMORY."),
         ("MLCTL_LOCAL_PRT", "1", "MLCTL_LOCAL_PRT. Did you mean 'MLCTL_LOCAL_PORT'?"),
-        ("MLCTL_STAGE", "prod", "There is no setting for the variable MLCTL_STAGE."),
+        ("MLCTL_STAGE", "prod", "Unknown variable MLCTL_STAGE."),
         ("MLCTL_MODEL__PARAMS", "{bad", "A MLCTL_* variable cannot be read"),
         ("MLCTL_LOCAL_ENDPOINT", "localhost:4566", "MLCTL_LOCAL_ENDPOINT: local_endpoint = 'localhost:4566'"),
     ],
@@ -211,7 +213,7 @@ def test_a_flag_is_blamed_for_its_own_value(project: Path) -> None:
         settings.load(project, flags={"model": {"cv": 1}})
 
 
-def test_a_rule_between_keys_is_told_in_its_own_words(project: Path) -> None:
+def test_a_rule_between_keys_is_reported_in_its_own_words(project: Path) -> None:
     write(project, '[data]\nsplit = "time"\n')
     with pytest.raises(MlctlError, match=r'^mlctl.toml: \[data\] split = "group" or "time" and split_by = ') as error:
         settings.load(project)

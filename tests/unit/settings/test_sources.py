@@ -1,4 +1,4 @@
-"""`.env` and `mlctl.toml` of a folder that comes from anywhere: what they may set, and that no form of them hurts."""
+"""`.env` and `mlctl.toml` of a foreign folder: the settings that they may contain, and hostile files."""
 
 import hashlib
 import json
@@ -189,7 +189,7 @@ def test_a_file_that_may_not_be_read(project: Path, cli: Cli, name: str) -> None
         ('"="' + '."="' * 250 + " = 1\n") * 200,
     ],
 )
-def test_a_hostile_table_is_told_in_two_lines(project: Path, cli: Cli, text: str) -> None:
+def test_a_hostile_table_is_reported_in_two_lines(project: Path, cli: Cli, text: str) -> None:
     (project / "mlctl.toml").write_text(text)
     result = cli("models")
     assert result.code == 2, result.err[:500]
@@ -206,7 +206,7 @@ def test_a_hostile_table_is_told_in_two_lines(project: Path, cli: Cli, text: str
         ("MLCTL_DATA__SEED=" + "9" * 50_000, "data.seed"),
     ],
 )
-def test_a_hostile_dotenv_is_told_in_two_lines(project: Path, cli: Cli, text: str, message: str) -> None:
+def test_a_hostile_dotenv_is_reported_in_two_lines(project: Path, cli: Cli, text: str, message: str) -> None:
     (project / ".env").write_text(text)
     result = cli("models")
     assert result.code == 2

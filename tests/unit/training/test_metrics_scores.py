@@ -1,4 +1,4 @@
-"""Classifiers that know no probabilities: from training to the package, in the API's answers and on the terminal."""
+"""Classifiers without probabilities: training, packaging, answers of the API and output on the terminal."""
 
 import io
 import json

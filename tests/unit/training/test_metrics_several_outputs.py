@@ -1,4 +1,4 @@
-"""A regression of several targets, from the metrics to the answer of the package."""
+"""A regression with several targets, from the metrics to the answer of the package."""
 
 import json
 import zipfile
@@ -102,7 +102,7 @@ class TestMetrics:
     def test_a_target_too_large_is_named(self, gym: Path) -> None:
         dataset, rows = load(gym), np.arange(5)
         off = dataset.answers(rows) + np.array([0.0, 1e200])
-        with pytest.raises(MlctlError, match="weight cannot be measured: the squares of its errors"):
+        with pytest.raises(MlctlError, match="weight cannot be measured: the squared errors"):
             metrics.compute(dataset, rows, metrics.Predictions(off))
 
     def test_versions_are_compared_by_the_mean_over_the_targets(self, gym: Path, cli: Cli) -> None:
@@ -147,10 +147,10 @@ class TestTraining:
         frame = body()
         joblib.dump(LinearRegression().fit(frame[["age", "height"]], frame[TARGETS]), gym / "model.joblib")
         for target, said in (
-            ("waist", "The model gives 2 numbers a row, but 1 is to be predicted: waist."),
+            ("waist", "The model predicts 2 numbers for each row, but [data] target has 1: waist."),
             (
                 "waist,weight,plan_cost",
-                "The model gives 2 numbers a row, but 3 are to be predicted: waist, weight, plan_",
+                "The model predicts 2 numbers for each row, but [data] target has 3: waist, weight, plan_",
             ),
         ):
             frame.assign(plan_cost=1.5 * frame.age % 7)[["age", "height", *target.split(",")]].to_csv(
@@ -290,7 +290,7 @@ class TestPackage:
         ]
 
     @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-    def test_every_number_is_finite_or_none_is_told(
+    def test_every_number_is_finite_or_none_is_reported(
         self, app: ModuleType, monkeypatch: pytest.MonkeyPatch, bad: float
     ) -> None:
         for numbers in ([1.0, bad], [bad, 1.0]):

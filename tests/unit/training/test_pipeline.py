@@ -1,4 +1,4 @@
-"""The pipeline: nested parameters, and the user's own one from the project's folder."""
+"""Pipelines: nested parameters, and a function from the project folder."""
 
 import ctypes
 import importlib
@@ -253,19 +253,19 @@ def make():
 @pytest.mark.parametrize(
     ("source", "code", "message"),
     [
-        ("raise LookupError('no luck\\nand more')\n", 3, "cannot be made: LookupError: no luck"),
-        ("import sys\nsys.exit(0)\n", 3, "cannot be made: SystemExit: 0"),
-        ("def make(:\n", 3, "cannot be made: SyntaxError: invalid syntax"),
-        ("import nosuchmodule\n", 3, "cannot be made: ModuleNotFoundError: No module named 'nosuchmodule'"),
-        ("def make():\n    raise ValueError('no columns')\n", 3, "cannot be made: ValueError: no columns"),
-        ("def make(columns):\n    return None\n", 3, "cannot be made: TypeError: make() missing 1 required positional"),
+        ("raise LookupError('no luck\\nand more')\n", 3, "failed: LookupError: no luck"),
+        ("import sys\nsys.exit(0)\n", 3, "failed: SystemExit: 0"),
+        ("def make(:\n", 3, "failed: SyntaxError: invalid syntax"),
+        ("import nosuchmodule\n", 3, "failed: ModuleNotFoundError: No module named 'nosuchmodule'"),
+        ("def make():\n    raise ValueError('no columns')\n", 3, "failed: ValueError: no columns"),
+        ("def make(columns):\n    return None\n", 3, "failed: TypeError: make() missing 1 required positional"),
         ("def mke():\n    return None\n", 3, "has no function 'make'. Did you mean 'mke'?"),
-        ("make = 5\n", 3, "cannot be made: TypeError: 'int' object is not callable"),
+        ("make = 5\n", 3, "failed: TypeError: 'int' object is not callable"),
         ("def make():\n    return None\n", 2, "returned NoneType, which is not a scikit-learn estimator."),
         (
             "from sklearn.tree import DecisionTreeClassifier\ndef make():\n    return DecisionTreeClassifier\n",
             2,
-            "returned the class DecisionTreeClassifier, not an estimator made of it.",
+            "returned the class DecisionTreeClassifier, not an instance of it.",
         ),
         (
             "from sklearn.pipeline import make_pipeline\nfrom sklearn.preprocessing import StandardScaler\n"
@@ -281,7 +281,7 @@ def make():
         (raising("fit"), 3, "failed to train: LookupError: no luck in fit"),
         (raising("predict"), 3, "failed to train: LookupError: no luck in predict"),
         (raising("exit"), 3, "failed to train: SystemExit: gone"),
-        (raising("class"), 3, "The model answers 'perhaps', which is no class of churned."),
+        (raising("class"), 3, "The model predicts 'perhaps', which is not a class of churned."),
         (raising("one row"), 3, "cannot predict a single row: LookupError: no luck in predict"),
         (
             "from sklearn.pipeline import make_pipeline\nfrom sklearn.preprocessing import FunctionTransformer\n"
@@ -316,7 +316,7 @@ def test_the_trace_of_the_users_own_code_is_shown_on_request(shop: Path, cli: Cl
 @pytest.mark.parametrize(
     ("named", "code", "message"),
     [
-        ("nosuch:make", 3, "The pipeline nosuch:make cannot be made: ModuleNotFoundError: No module named 'nosuch'"),
+        ("nosuch:make", 3, "The pipeline nosuch:make failed: ModuleNotFoundError: No module named 'nosuch'"),
         ("nosuch", 2, "model.pipeline = 'nosuch'"),
         ("my-module:make", 2, "model.pipeline = 'my-module:make'"),
     ],
@@ -332,7 +332,7 @@ def test_a_pipeline_takes_the_place_of_estimator_and_preprocess(shop: Path, cli:
         write_settings(shop, model=f'pipeline = "mine:make"\n{other}')
         refused = cli("train")
         assert refused.code == 2
-        assert "pipeline takes the place of estimator and preprocess; give one or the other" in refused.err
+        assert "pipeline replaces estimator and preprocess; set one or the other" in refused.err
 
 
 def test_many_values_get_one_column_of_codes(shop: Path, cli: Cli) -> None:
@@ -412,7 +412,7 @@ def test_a_path_that_holds_the_folder_already_keeps_it(project: Path, monkeypatc
     assert "PYTHONSAFEPATH" not in os.environ
 
 
-def test_a_module_with_the_name_of_an_installed_one_is_told(shop: Path, cli: Cli) -> None:
+def test_a_module_with_the_name_of_an_installed_one_is_reported(shop: Path, cli: Cli) -> None:
     (shop / "joblib.py").write_text("def make():\n    raise AssertionError('ran')\n")
     write_settings(shop, model="pipeline = 'joblib:make'")
     result = cli("train", "--json")
@@ -420,7 +420,7 @@ def test_a_module_with_the_name_of_an_installed_one_is_told(shop: Path, cli: Cli
     assert result.json["error"]["message"].startswith("The module joblib of the project has the name of an installed")
 
 
-def test_a_module_that_imports_a_hidden_one_is_told_why_it_fails(shop: Path, cli: Cli) -> None:
+def test_a_module_that_imports_a_hidden_one_is_reported_why_it_fails(shop: Path, cli: Cli) -> None:
     (shop / "yaml.py").write_text("ours = 1\n")
     (shop / "needs_ours.py").write_text("from yaml import ours\ndef make():\n    pass\n")
     write_settings(shop, model="pipeline = 'needs_ours:make'")

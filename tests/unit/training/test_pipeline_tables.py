@@ -1,4 +1,4 @@
-"""Tables with categories, gaps, dates and booleans: trained, measured, compared, described."""
+"""Tables with categories, missing values, dates and booleans: train, evaluate, compare, describe."""
 
 import errno
 import io
@@ -311,7 +311,7 @@ def test_groups_and_times(shop: Path, cli: Cli, split: str) -> None:
     assert cli("evaluate", "--json").json["metrics"] == done.json["metrics"]
 
 
-def test_warnings_are_told_and_do_not_stop_it(shop: Path, cli: Cli) -> None:
+def test_warnings_are_reported_and_do_not_stop_it(shop: Path, cli: Cli) -> None:
     lines = customers()
     lines = [
         f"{line},{extra},{leak}"
@@ -364,7 +364,7 @@ def test_a_full_disk_leaves_nothing_of_a_version(shop: Path, cli: Cli, monkeypat
     assert cli("train").code == 0
 
 
-def test_an_estimator_of_the_wrong_task_is_told_so(shop: Path, cli: Cli) -> None:
+def test_an_estimator_of_the_wrong_task_is_reported_so(shop: Path, cli: Cli) -> None:
     write_settings(shop, "spend", model='estimator = "sklearn.linear_model.LogisticRegression"')
     refused = cli("train")
     assert refused.code == 2
@@ -424,7 +424,7 @@ def test_a_target_whose_errors_have_no_squares_is_refused(project: Path, cli: Cl
     (project / "t.csv").write_text("\n".join(["x,y", *lines]) + "\n")
     refused = cli("train", "--source", "t.csv", "--target", "y", "-p", "n_estimators=2")
     assert refused.code == 3
-    assert "y cannot be measured: the squares of its errors are more than a float64 holds." in refused.err
+    assert "y cannot be measured: the squared errors do not fit in a float64." in refused.err
     assert not (project / "artifacts").exists()
 
 
