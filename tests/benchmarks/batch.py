@@ -1,4 +1,4 @@
-"""Many rows in one request: the handler against itself around scikit-learn, which predicts them all at once."""
+"""Benchmark of many rows in one request, against the same handler with scikit-learn predicting all rows at once."""
 
 import json
 import statistics
@@ -9,19 +9,19 @@ from tests.benchmarks import packages
 from tests.benchmarks.packages import DIGITS, IRIS, Unpacked
 from tests.benchmarks.pairs import Table, in_turn, ratios
 
-# Rows in a request → requests a process.
+# Requests per process, by rows in a request.
 REQUESTS = {1: 100, 10: 100, 100: 50, 1000: 15, 10_000: 3}
-# The largest request for each model: ten thousand rows of digits fill the body that the handler takes.
+# The largest request for each model. Ten thousand rows of digits come close to the handler's limit for a body.
 SUBJECTS = {IRIS: 10_000, DIGITS: 1000}
 SIDES = {"scikit-learn": "sklearn-batch", "portable": "portable"}
 
 
 def measure(folder: Path, runs: int) -> list[Table]:
-    """A table a model: the median request of each process, for each number of rows."""
-    return [_of_one(packages.unpack(folder, subject), largest, runs) for subject, largest in SUBJECTS.items()]
+    """One table per model: the median request of each process, for each number of rows."""
+    return [_table(packages.unpack(folder, subject), largest, runs) for subject, largest in SUBJECTS.items()]
 
 
-def _of_one(unpacked: Unpacked, largest: int, runs: int) -> Table:
+def _table(unpacked: Unpacked, largest: int, runs: int) -> Table:
     table = Table(f"Rows in one request, whole handler: {unpacked.subject.name} ({runs} processes of each)")
     for size, requests in REQUESTS.items():
         if size > largest:
@@ -31,11 +31,11 @@ def _of_one(unpacked: Unpacked, largest: int, runs: int) -> Table:
         bodies.write_text(json.dumps([json.dumps({"instances": rows})]))
         sides = {name: partial(_median, unpacked, engine, bodies, requests) for name, engine in SIDES.items()}
         seconds = in_turn(runs, sides)
-        many = f"{size:,} row" + ("s" if size > 1 else "")
+        label = f"{size:,} row" + ("s" if size > 1 else "")
         for name in SIDES:
-            table.add(f"{many}, {name}", seconds[name], "ms", 1e3)
+            table.add(f"{label}, {name}", seconds[name], "ms", 1e3)
         table.add(
-            f"{many}, scikit-learn / portable, pair by pair", ratios(seconds["scikit-learn"], seconds["portable"])
+            f"{label}, scikit-learn / portable, pair by pair", ratios(seconds["scikit-learn"], seconds["portable"])
         )
     return table
 

@@ -1,4 +1,4 @@
-"""A cold start under ``awslambdaric``: from process start to first answer, against a handler that does nothing."""
+"""Benchmark of a cold start under ``awslambdaric``, from process start to first response, against an empty handler."""
 
 import json
 import os
@@ -28,7 +28,7 @@ PHASES = (
 
 
 def measure(folder: Path, runs: int) -> list[Table]:
-    """Two tables: portable against nothing, and the other engines against portable."""
+    """Two tables: the portable engine against an empty handler, and the other engines against the portable one."""
     unpacked = packages.unpack(folder, IRIS)
     _write(unpacked.folder, "nothing", NOTHING)
     _write(unpacked.folder, "around_sklearn", AROUND.format(engine="sklearn"))
@@ -46,29 +46,29 @@ def measure(folder: Path, runs: int) -> list[Table]:
 
     seconds = in_turn(runs, starts(sides))
     table = Table(f"A cold start on Iris under awslambdaric, process to first answer ({runs} starts of each)")
-    for at, phase in enumerate(PHASES):
-        of_sides = {name: [each[at] for each in seconds[name]] for name in sides}
-        for name, values in of_sides.items():
+    for position, phase in enumerate(PHASES):
+        phase_seconds = {name: [run[position] for run in seconds[name]] for name in sides}
+        for name, values in phase_seconds.items():
             table.add(f"{name}, {phase}", values, "ms", 1e3)
-        more = [ours - nothing for nothing, ours in zip(*of_sides.values(), strict=True)]
-        table.add(f"portable less nothing, {phase}, pair by pair", more, "ms", 1e3)
-    fewer = max(3, runs // 4)
-    seconds = in_turn(fewer, starts(others))
-    compared = Table(f"The same start with other engines ({fewer} starts of each)")
-    firsts = {name: [each[0] for each in seconds[name]] for name in others}
-    for name, values in firsts.items():
-        compared.add(f"{name}, to the first answer", values, "ms", 1e3)
+        differences = [portable - nothing for nothing, portable in zip(*phase_seconds.values(), strict=True)]
+        table.add(f"portable less nothing, {phase}, pair by pair", differences, "ms", 1e3)
+    fewer_runs = max(3, runs // 4)
+    seconds = in_turn(fewer_runs, starts(others))
+    engines = Table(f"The same start with other engines ({fewer_runs} starts of each)")
+    first_seconds = {name: [run[0] for run in seconds[name]] for name in others}
+    for name, values in first_seconds.items():
+        engines.add(f"{name}, to the first answer", values, "ms", 1e3)
         if name != "portable":
-            compared.add(f"{name} / portable, pair by pair", ratios(values, firsts["portable"]))
+            engines.add(f"{name} / portable, pair by pair", ratios(values, first_seconds["portable"]))
     if refusal:
-        compared.say("onnxruntime: not measured", refusal)
-    return [table, compared]
+        engines.say("onnxruntime: not measured", refusal)
+    return [table, engines]
 
 
 def start(package: Path, entry: str, body: str) -> tuple[float, ...]:
-    """Seconds of one process: those of PHASES.
+    """Seconds of one process, in the order of PHASES.
 
-    The processor time counts to a little after the answer, when the client waits for more work and is killed.
+    The processor time includes a moment after the response, until the client asks for more work and is killed.
     """
     with runtime_api.running() as api, (package / "errors.txt").open("w") as errors:
         api.events.put(http_event("POST", "/predict", body))
@@ -82,18 +82,18 @@ def start(package: Path, entry: str, body: str) -> tuple[float, ...]:
         )
         try:
             kind, answer = api.answers.get(timeout=60)
-            asked = api.asked.get()
-            # It asks again: what came before is done.
+            polled = api.asked.get()
+            # The client polls again when it has finished the first request.
             api.asked.get(timeout=60)
         finally:
             process.kill()
-            _, process.returncode, used = os.wait4(process.pid, 0)
+            _, process.returncode, usage = os.wait4(process.pid, 0)
         if kind != "response" or answer.get("statusCode", 200) != 200:
             raise RuntimeError(f"{entry} answered {kind}: {answer}; {(package / 'errors.txt').read_text()}")
-        return api.answered.get() - begin, asked - begin, used.ru_utime + used.ru_stime
+        return api.answered.get() - begin, polled - begin, usage.ru_utime + usage.ru_stime
 
 
 def _write(folder: Path, module: str, source: str) -> None:
-    """A module with its bytecode, as the package's own modules have."""
+    """Write a module and its bytecode, because the modules of a package have bytecode too."""
     (folder / f"{module}.py").write_text(source)
     py_compile.compile(str(folder / f"{module}.py"), doraise=True)

@@ -1,8 +1,8 @@
-"""The handler around another engine: what ``handler.service.load`` gives, and all else as it is.
+"""Runs the handler with another engine, by replacing ``handler.service.load``.
 
-This file is copied into an unpacked package, beside ``handler``, and imported there: it knows nothing of mlctl.
-Engines: ``portable`` (the package's own), ``onnxruntime`` (model.onnx), ``sklearn`` (model.joblib, one
-``predict_proba`` a row) and ``sklearn-batch`` (one ``predict_proba`` for all rows of a request).
+Benchmarks copy this file into an unpacked package, beside ``handler``. It does not import mlctl. Engines: ``portable``
+(the engine of the package), ``onnxruntime`` (model.onnx), ``sklearn`` (model.joblib, one ``predict_proba`` per row) and
+``sklearn-batch`` (one ``predict_proba`` for all rows of a request).
 """
 
 import os
@@ -15,16 +15,16 @@ Answer = tuple[int, list[float]]
 
 
 def use(engine: str) -> Any:
-    """``lambda_handler`` of the package around ``engine``."""
+    """``lambda_handler`` of the package with ``engine``."""
     if engine == "portable":
         from handler.app import lambda_handler
 
         return lambda_handler
-    # Any: what is replaced here is not made to be.
+    # Any, because the attributes replaced here are not meant to be.
     service: Any = __import__("handler.service").service
     make = {"onnxruntime": _Onnx, "sklearn": _Sklearn, "sklearn-batch": _Sklearn}[engine]
     service.load = lambda *_, **__: make()
-    # The service is loaded when this is imported.
+    # This import loads the service.
     app: Any = __import__("handler.app").app
     if engine == "sklearn-batch":
         app._predict = partial(_predict_batch, app)
@@ -32,7 +32,7 @@ def use(engine: str) -> Any:
 
 
 class _Onnx:
-    """One thread, float32, the probabilities as a tensor (no ZipMap); nothing else of the session is asked for."""
+    """ONNX model with one thread, float32 input and the probabilities as a tensor (no ZipMap) as the only output."""
 
     kind = "classifier"
 
@@ -56,7 +56,7 @@ class _Onnx:
 
 
 class _Sklearn:
-    """The fitted pipeline with one thread; without its column names, about which it would warn at each row."""
+    """The fitted pipeline with one thread, without its column names: it would warn about them at each row."""
 
     kind = "classifier"
 
@@ -77,13 +77,13 @@ class _Sklearn:
         return self.predict_all([row])[0]
 
     def predict_all(self, rows: list[Row]) -> list[Answer]:
-        """As ``predict``, of many rows at once."""
-        found = self._pipeline.predict_proba(self._array(rows)).tolist()
-        return [(each.index(max(each)), each) for each in found]
+        """Like ``predict``, for many rows at once."""
+        probabilities = self._pipeline.predict_proba(self._array(rows)).tolist()
+        return [(row.index(max(row)), row) for row in probabilities]
 
 
 def _predict_batch(app: Any, event: Any, started: float) -> dict[str, Any]:
-    """As ``handler.app._predict``, with one call of scikit-learn for all rows."""
+    """Like ``handler.app._predict``, with one call of scikit-learn for all rows."""
     service = app.SERVICE
     rows, single = app.read_rows(app.read_body(event), service.schema)
     answers = []

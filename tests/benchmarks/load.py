@@ -1,10 +1,10 @@
-"""Loads one model in a fresh process and predicts rows, one at a time. Prints JSON.
+"""Loads one model in a fresh process, predicts rows one at a time, and prints JSON.
 
     python -P load.py portable|sklearn ROWS GENERATED
 
-Runs in the folder of the model. Seconds: ``load`` (the modules of the handler, or of scikit-learn, imported
-before count for scikit-learn apart, in ``imports``), ``first`` and ``row`` (median). Memory in bytes, as the
-kernel tells: ``before``, ``loaded``, ``walked`` (after all rows) and ``peak``.
+Runs in the folder of the model. Seconds: ``imports`` (the modules of the handler or of scikit-learn), ``load``,
+``first`` and ``row`` (the median). Memory in bytes, as reported by the kernel: ``before``, ``loaded``, ``walked``
+(after all rows) and ``peak``.
 """
 
 import json
@@ -12,10 +12,10 @@ import sys
 import time
 
 
-def memory(what: str = "VmRSS") -> int:
-    """Bytes in memory now (VmRSS) or at most so far (VmHWM); https://man7.org/linux/man-pages/man5/proc.5.html."""
-    with open("/proc/self/status", encoding="ascii") as status:  # noqa: PTH123 - nothing more is imported
-        return next(int(line.split()[1]) * 1024 for line in status if line.startswith(what))
+def memory(field: str = "VmRSS") -> int:
+    """Resident bytes now (VmRSS) or at peak (VmHWM): https://man7.org/linux/man-pages/man5/proc.5.html."""
+    with open("/proc/self/status", encoding="ascii") as status:  # noqa: PTH123 - avoids another import
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith(field))
 
 
 def main() -> None:
@@ -39,7 +39,7 @@ def main() -> None:
             return probabilities
     else:
         import joblib
-        import sklearn.ensemble  # noqa: F401 - what unpickling would import
+        import sklearn.ensemble  # noqa: F401 - unpickling would import it
 
         imports = clock() - begin
         before = memory()
@@ -48,8 +48,8 @@ def main() -> None:
         loaded_in = clock() - begin
 
         def predict(row: list[float]) -> list[float]:
-            found: list[float] = pipeline.predict_proba([row])[0].tolist()
-            return found
+            probabilities: list[float] = pipeline.predict_proba([row])[0].tolist()
+            return probabilities
 
     loaded = memory()
     seconds = []

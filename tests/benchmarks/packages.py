@@ -1,4 +1,4 @@
-"""Packages to measure: trained and built as ``mlctl`` does, unzipped, with the same model for other engines beside."""
+"""Packages to measure: trained, built and unzipped, with the same model for other engines beside the handler."""
 
 import importlib.util
 import io
@@ -23,14 +23,14 @@ from mlctl.registry.store import Registry
 from mlctl.settings import deploy
 
 HERE = Path(__file__).parent
-# For the sides that are not ours: NumPy, onnxruntime and scikit-learn, one thread each.
+# One thread for NumPy, onnxruntime and scikit-learn.
 ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "AWS_LAMBDA_LOG_LEVEL": "INFO"}
 SCALED = ("sklearn.preprocessing.StandardScaler",)
 
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """A model to measure: what it is called, the built-in data, and the settings of ``[model]``."""
+    """A model to measure: its name, the built-in data, and the settings of ``[model]``."""
 
     name: str
     source: str
@@ -69,7 +69,7 @@ SUBJECTS = (
 
 @dataclass(frozen=True)
 class Unpacked:
-    """A package's folder, and the rows of its data as requests hold them."""
+    """Folder of a package, and the rows of its data as requests contain them."""
 
     subject: Subject
     folder: Path
@@ -79,7 +79,7 @@ class Unpacked:
 def unpack(folder: Path, subject: Subject) -> Unpacked:
     """Train ``subject`` and unzip its package below ``folder``, with model.joblib and engines.py beside the handler.
 
-    Raises MlctlError where the model does not compile.
+    Raises MlctlError if the model does not compile.
     """
     project = folder / subject.name.replace(" ", "-").replace(",", "")
     project.mkdir()
@@ -95,14 +95,14 @@ def unpack(folder: Path, subject: Subject) -> Unpacked:
 
 
 def missing_extras() -> str | None:
-    """What to do where the libraries that only the benchmarks use are not installed."""
+    """How to install the libraries that only the benchmarks use, or None if they are installed."""
     if all(importlib.util.find_spec(name) for name in ("onnx", "onnxruntime", "skl2onnx")):
         return None
     return "onnxruntime, skl2onnx and onnx are not installed: pip install -e '.[dev,bench]'"
 
 
 def convert(unpacked: Unpacked) -> None:
-    """Write model.onnx beside model.joblib: float32 input, a tensor of probabilities."""
+    """Write model.onnx beside model.joblib, with float32 input and a tensor of probabilities."""
     from skl2onnx import to_onnx
 
     pipeline = joblib.load(unpacked.folder / "model.joblib")
@@ -111,9 +111,9 @@ def convert(unpacked: Unpacked) -> None:
     (unpacked.folder / "model.onnx").write_bytes(model.SerializeToString())
 
 
-def serve(unpacked: Unpacked, engine: str, bodies: Path, rounds: int, *more: str) -> dict[str, Any]:
-    """What serve.py prints, from a fresh process."""
-    command = [sys.executable, "-P", str(HERE / "serve.py"), engine, str(bodies), str(rounds), *more]
+def serve(unpacked: Unpacked, engine: str, bodies: Path, rounds: int, *options: str) -> dict[str, Any]:
+    """Run serve.py in a fresh process and return what it prints."""
+    command = [sys.executable, "-P", str(HERE / "serve.py"), engine, str(bodies), str(rounds), *options]
     finished = subprocess.run(
         command, cwd=unpacked.folder, env=ONE_THREAD, stdout=subprocess.PIPE, text=True, check=True
     )

@@ -1,4 +1,4 @@
-"""Sides measured in turn (A B A B …), so that what the machine does meanwhile falls on all, and their tables."""
+"""Measures sides in turn (A B A B …), so that other load on the machine affects all, and prints tables."""
 
 import statistics
 import subprocess
@@ -11,9 +11,9 @@ T = TypeVar("T")
 
 
 def in_turn(runs: int, sides: Mapping[str, Callable[[], T]]) -> dict[str, list[T]]:
-    """What each side gave in ``runs`` rounds, after one round that is not counted."""
+    """Results of each side in ``runs`` rounds, after one round that does not count."""
     rounds = [{name: side() for name, side in sides.items()} for _ in range(runs + 1)][1:]
-    return {name: [each[name] for each in rounds] for name in sides}
+    return {name: [results[name] for results in rounds] for name in sides}
 
 
 def wall_time(command: list[str]) -> float:
@@ -23,44 +23,44 @@ def wall_time(command: list[str]) -> float:
     return time.perf_counter() - started
 
 
-def ratios(one: Sequence[float], other: Sequence[float]) -> list[float]:
-    """``one`` over ``other``, pair by pair."""
-    return [a / b for a, b in zip(one, other, strict=True)]
+def ratios(numerators: Sequence[float], denominators: Sequence[float]) -> list[float]:
+    """Quotients, pair by pair."""
+    return [a / b for a, b in zip(numerators, denominators, strict=True)]
 
 
 @dataclass
 class Table:
-    """Lines of the least, the median and the greatest of what was measured, under a title."""
+    """Table with the median, minimum and maximum of each measurement."""
 
     title: str
     lines: list[tuple[str, str]] = field(default_factory=list)
 
     def add(self, name: str, values: Sequence[float], unit: str = "", scale: float = 1.0) -> None:
-        """A line: ``name``, and ``values`` times ``scale`` in ``unit``."""
-        least, median, most = (
+        """Add a line with ``values`` times ``scale`` in ``unit``."""
+        lowest, median, highest = (
             _figure(value * scale) for value in (min(values), statistics.median(values), max(values))
         )
-        of = f" {unit}" if unit else ""
-        spread = "" if least == most else f" ({least} to {most})"
-        self.lines.append((name, f"{median}{of}{spread}"))
+        suffix = f" {unit}" if unit else ""
+        spread = "" if lowest == highest else f" ({lowest} to {highest})"
+        self.lines.append((name, f"{median}{suffix}{spread}"))
 
-    def say(self, name: str, what: str) -> None:
-        """A line in words."""
-        self.lines.append((name, what))
+    def say(self, name: str, words: str) -> None:
+        """Add a line of text."""
+        self.lines.append((name, words))
 
     def text(self) -> str:
-        """For a terminal."""
+        """The table for a terminal."""
         width = max((len(name) for name, _ in self.lines), default=0)
-        return "\n".join([f"\n{self.title}", *(f"  {name:{width}}  {what}" for name, what in self.lines)])
+        return "\n".join([f"\n{self.title}", *(f"  {name:{width}}  {value}" for name, value in self.lines)])
 
     def markdown(self) -> str:
-        """For a document."""
+        """The table for a document."""
         return "\n".join(
             [f"\n**{self.title}**\n", "| | median (least to most) |", "|---|---|"]
-            + [f"| {name} | {what} |" for name, what in self.lines]
+            + [f"| {name} | {value} |" for name, value in self.lines]
         )
 
 
 def _figure(value: float) -> str:
-    """Three digits; whole numbers from a hundred on."""
+    """Three significant digits, or a whole number from a hundred on."""
     return f"{value:,.0f}" if abs(value) >= 99.95 else f"{value:#.3g}"

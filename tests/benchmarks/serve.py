@@ -1,11 +1,11 @@
-"""Runs in an unpacked package: one process of one engine, asked for requests. Prints JSON.
+"""Sends requests to one engine in an unpacked package, and prints the times as JSON.
 
     python -P serve.py ENGINE REQUESTS ROUNDS [lambda]
 
-``REQUESTS``: a file with a list of request bodies; they are asked in turn, ``ROUNDS`` in all after a hundred
-(or as many as there are rounds) that are not counted. Prints ``seconds``, one a counted request, and
-``first``, from the import of the handler to the first answer; ``lambda``: Lambda's runtime client, which imports
-some modules of its own, is imported before.
+``REQUESTS`` is a file with a list of request bodies. They are sent in turn: first a hundred (or ``ROUNDS`` if that is
+fewer) that do not count, then ``ROUNDS`` that do. The output has ``seconds`` of each counted request, and ``first``,
+the time from the import of the handler to the first response. With ``lambda``, Lambda's runtime client is imported
+before, because it imports other modules.
 """
 
 import json
@@ -19,7 +19,7 @@ class Context:
 
 def main() -> None:
     engine, requests, rounds = sys.argv[1], sys.argv[2], int(sys.argv[3])
-    with open(requests, encoding="utf-8") as file:  # noqa: PTH123 - pathlib would be imported before the clock starts
+    with open(requests, encoding="utf-8") as file:  # noqa: PTH123 - pathlib must not be imported before the clock starts
         bodies = json.load(file)
     events = [
         {
@@ -36,7 +36,7 @@ def main() -> None:
     out = sys.stdout
     with open("/dev/null", "w", encoding="utf-8") as sys.stdout:  # noqa: PTH123
         started = time.perf_counter()
-        # It stands in the package's folder.
+        # engines.py is in the folder of the package.
         lambda_handler = __import__("engines").use(engine)
         answer = lambda_handler(events[0], Context)
         first = time.perf_counter() - started

@@ -1,11 +1,11 @@
-"""Load, check and split a table: mlctl against plain pandas and scikit-learn doing the same.
+"""Benchmark of loading, checking and splitting a table: mlctl against plain pandas and scikit-learn.
 
 Run: python -m tests.benchmarks.table --rows 1000000 10000000 --runs 5
 
-Each side runs in a process of its own, in turn, so that its peak memory is its own. Both read the same
-CSV of eleven columns (numbers with and without gaps, text, booleans, dates), look for gaps, infinite and
-constant columns, identifiers, columns that tell the target, repeated rows and the balance of the classes,
-and hand out a stratified training and test part.
+Each side runs in a separate process, in turn, so that the peak memory can be measured. Both read the same CSV of eleven
+columns (numbers with and without missing values, text, booleans, dates). They look for missing values, infinite and
+constant columns, identifiers, columns that reveal the target and repeated rows, check the balance of the classes, and
+return a stratified training and test part.
 """
 
 import argparse
@@ -27,30 +27,30 @@ def generate(path: Path, rows: int) -> None:
     import numpy as np
     import pandas as pd
 
-    dice = np.random.default_rng(0)
+    random = np.random.default_rng(0)
     for start in range(0, rows, 1_000_000):
         n = min(1_000_000, rows - start)
-        ratio = np.where(dice.random(n) < 0.05, np.nan, dice.random(n) * 100).round(3)
-        days = pd.to_timedelta(dice.integers(0, 3000, n), unit="D")
+        ratio = np.where(random.random(n) < 0.05, np.nan, random.random(n) * 100).round(3)
+        days = pd.to_timedelta(random.integers(0, 3000, n), unit="D")
         pd.DataFrame(
             {
-                "age": dice.integers(18, 90, n),
-                "income": dice.normal(5e4, 1e4, n).round(2),
-                "score": dice.random(n),
+                "age": random.integers(18, 90, n),
+                "income": random.normal(5e4, 1e4, n).round(2),
+                "score": random.random(n),
                 "ratio": ratio,
-                "plan": dice.choice(["basic", "plus", "pro"], n),
-                "city": dice.choice([f"city{number}" for number in range(200)], n),
-                "active": dice.choice([True, False], n),
-                "visits": dice.integers(0, 9, n),
+                "plan": random.choice(["basic", "plus", "pro"], n),
+                "city": random.choice([f"city{number}" for number in range(200)], n),
+                "active": random.choice([True, False], n),
+                "visits": random.integers(0, 9, n),
                 "since": pd.to_datetime("2015-01-01") + days,
-                "balance": dice.normal(0, 1, n),
-                "churn": dice.choice(["yes", "no"], n, p=[0.2, 0.8]),
+                "balance": random.normal(0, 1, n),
+                "churn": random.choice(["yes", "no"], n, p=[0.2, 0.8]),
             }
         ).to_csv(path, index=False, mode="w" if start == 0 else "a", header=start == 0)
 
 
 def plain(path: Path) -> dict[str, float]:
-    """What one would write by hand."""
+    """The same work, written by hand with pandas and scikit-learn."""
     import numpy as np
     import pandas as pd
     from sklearn.model_selection import train_test_split
@@ -79,7 +79,7 @@ def plain(path: Path) -> dict[str, float]:
 
 
 def ours(path: Path) -> dict[str, float]:
-    """What ``mlctl train`` does before it trains."""
+    """The steps of ``mlctl train`` before it trains."""
     from mlctl.data import checks, loading, split
     from mlctl.settings import DataSettings, Settings
 
@@ -90,9 +90,9 @@ def ours(path: Path) -> dict[str, float]:
     assert not checks.check(dataset, settings).problems
     times.append(time.perf_counter())
     parts = split.hold_out(dataset, settings.data)
-    kept = [(dataset.frame(rows), dataset.answers(rows)) for rows in (parts.train, parts.test)]
+    tables = [(dataset.frame(rows), dataset.answers(rows)) for rows in (parts.train, parts.test)]
     times.append(time.perf_counter())
-    assert len(kept) == 2
+    assert len(tables) == 2
     return _phases(times)
 
 
@@ -103,8 +103,8 @@ def _phases(times: list[float]) -> dict[str, float]:
 def _measure(side: str, path: Path) -> dict[str, float]:
     command = [sys.executable, "-W", "ignore", "-m", "tests.benchmarks.table", "--side", side, "--file", str(path)]
     finished = subprocess.run(command, capture_output=True, text=True, check=True)
-    found: dict[str, float] = json.loads(finished.stdout)
-    return found
+    result: dict[str, float] = json.loads(finished.stdout)
+    return result
 
 
 def _report(rows: int, size: int, runs: dict[str, list[dict[str, float]]]) -> None:
@@ -112,10 +112,10 @@ def _report(rows: int, size: int, runs: dict[str, list[dict[str, float]]]) -> No
     print(f"{'':10}{'plain':>12}{'mlctl':>12}   ratio, pair by pair")
     for name in (*PHASES, "total", "memory"):
         unit = "MB" if name == "memory" else "s"
-        middle = {side: statistics.median(run[name] for run in runs[side]) for side in SIDES}
-        ratios = [mine[name] / theirs[name] for theirs, mine in zip(runs["plain"], runs["mlctl"], strict=True)]
+        medians = {side: statistics.median(run[name] for run in runs[side]) for side in SIDES}
+        ratios = [ours[name] / plain[name] for plain, ours in zip(runs["plain"], runs["mlctl"], strict=True)]
         print(
-            f"{name:10}{middle['plain']:>10.2f} {unit:2}{middle['mlctl']:>9.2f} {unit:2}"
+            f"{name:10}{medians['plain']:>10.2f} {unit:2}{medians['mlctl']:>9.2f} {unit:2}"
             f"  {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
         )
     for side in SIDES:
@@ -129,18 +129,18 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--side", choices=SIDES)
     parser.add_argument("--file", type=Path)
-    given = parser.parse_args()
-    if given.side:
-        found = (plain if given.side == "plain" else ours)(given.file)
+    arguments = parser.parse_args()
+    if arguments.side:
+        seconds = (plain if arguments.side == "plain" else ours)(arguments.file)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(json.dumps({**found, "total": sum(found.values()), "memory": peak}))
+        print(json.dumps({**seconds, "total": sum(seconds.values()), "memory": peak}))
         return
-    for rows in given.rows:
+    for rows in arguments.rows:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "table.csv"
             generate(path, rows)
             runs: dict[str, list[dict[str, float]]] = {side: [] for side in SIDES}
-            for _ in range(given.runs):
+            for _ in range(arguments.runs):
                 for side in SIDES:
                     runs[side].append(_measure(side, path))
             _report(rows, path.stat().st_size, runs)

@@ -1,4 +1,4 @@
-"""A warm request through the whole handler, the portable engine against the same handler around onnxruntime."""
+"""Benchmark of a warm request through the whole handler, the portable engine against onnxruntime."""
 
 import json
 import random
@@ -16,7 +16,7 @@ SIDES = {"onnxruntime": "onnxruntime", "portable": "portable"}
 
 
 def measure(folder: Path, runs: int) -> list[Table]:
-    """A table a model: the median and the 99th percentile of the requests of each process."""
+    """One table per model: the median and the 99th percentile of the requests of each process."""
     refusal = packages.missing_extras()
     if refusal:
         return [_skipped("A warm request", refusal)]
@@ -28,12 +28,12 @@ def measure(folder: Path, runs: int) -> list[Table]:
             tables.append(_skipped(f"A warm request: {subject.name}", str(error)))
             continue
         packages.convert(unpacked)
-        tables.append(of_one(unpacked, runs))
+        tables.append(_table(unpacked, runs))
     return tables
 
 
-def of_one(unpacked: Unpacked, runs: int) -> Table:
-    """Both sides on one model; each process asks all rows of its data in one mixed order, again and again."""
+def _table(unpacked: Unpacked, runs: int) -> Table:
+    """Both sides on one model. Each process sends all rows of its data repeatedly, in one shuffled order."""
     rows = unpacked.rows[:]
     random.Random(0).shuffle(rows)
     bodies = unpacked.folder / "requests.json"
@@ -45,12 +45,10 @@ def of_one(unpacked: Unpacked, runs: int) -> Table:
     seconds = in_turn(runs, {name: side(engine) for name, engine in SIDES.items()})
     table = Table(f"A warm request, whole handler: {unpacked.subject.name} ({runs} processes of {REQUESTS} requests)")
     for title, figure in (("p50", statistics.median), ("p99", _p99)):
-        of_sides = {name: [figure(each) for each in seconds[name]] for name in SIDES}
-        for name, values in of_sides.items():
+        figures = {name: [figure(times) for times in seconds[name]] for name in SIDES}
+        for name, values in figures.items():
             table.add(f"{name}, {title}", values, "µs", 1e6)
-        table.add(
-            f"portable / onnxruntime, {title}, pair by pair", ratios(of_sides["portable"], of_sides["onnxruntime"])
-        )
+        table.add(f"portable / onnxruntime, {title}, pair by pair", ratios(figures["portable"], figures["onnxruntime"]))
     return table
 
 
@@ -58,7 +56,7 @@ def _p99(seconds: Sequence[float]) -> float:
     return sorted(seconds)[int(len(seconds) * 0.99)]
 
 
-def _skipped(title: str, why: str) -> Table:
+def _skipped(title: str, reason: str) -> Table:
     table = Table(title)
-    table.say("not measured", why)
+    table.say("not measured", reason)
     return table

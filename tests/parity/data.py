@@ -1,4 +1,4 @@
-"""Small data sets for the parity tests: ``(X, y)``, numbers unless the name says otherwise."""
+"""Small data sets for the parity tests: ``(X, y)``, numeric unless stated otherwise."""
 
 from functools import cache
 from typing import Any
@@ -16,7 +16,7 @@ Data = tuple[NDArray[np.float64], Any]
 
 @cache
 def binary() -> Data:
-    """Two classes with names of text, 10 columns of very different sizes."""
+    """Two classes with text names, 10 columns of very different sizes."""
     x, y = load_breast_cancer(return_X_y=True)
     return np.ascontiguousarray(x[:300, :10]), np.where(y[:300] == 1, "benign", "malignant")
 
@@ -37,14 +37,14 @@ def many() -> Data:
 
 @cache
 def numbers() -> Data:
-    """One number, 10 columns."""
+    """One numeric target, 10 columns."""
     x, y = load_diabetes(return_X_y=True)
     return x[:200], y[:200]
 
 
 @cache
 def positive() -> Data:
-    """One number above zero, 5 columns, as counts and costs are."""
+    """One positive target, like a count or a cost, 5 columns."""
     random = np.random.default_rng(0)
     x = random.normal(size=(150, 5))
     return x, random.gamma(2.0, np.exp(0.3 * x[:, 0] - 0.2 * x[:, 1]))
@@ -52,21 +52,21 @@ def positive() -> Data:
 
 @cache
 def outputs() -> Data:
-    """Three numbers at once, 3 columns."""
+    """Three numeric targets, 3 columns."""
     x, y = load_linnerud(return_X_y=True)
     return x, y
 
 
 @cache
 def wide() -> Data:
-    """One number, 40 columns of which few matter, of sizes from 1e-6 to 1e6."""
+    """One numeric target, 40 columns of sizes from 1e-6 to 1e6, few of them informative."""
     x, y = make_regression(n_samples=120, n_features=40, n_informative=5, noise=1.0, random_state=0)
     return np.ascontiguousarray(x * np.logspace(-6, 6, 40)), y
 
 
 @cache
 def class_outputs() -> Data:
-    """Two outputs, of three classes and of two."""
+    """Two outputs, one of three classes and one of two."""
     x, y = three()
     return x, np.column_stack([y, x[:, 1] > 3]).astype(int)
 
@@ -81,7 +81,7 @@ def gaps() -> Data:
 
 @cache
 def table() -> tuple[pd.DataFrame, NDArray[Any]]:
-    """Text, numbers and gaps: two columns of text (one with a rare value and gaps), two of numbers; two classes."""
+    """Two text columns (one with a rare value, one with missing values), two numeric columns, two classes."""
     random = np.random.default_rng(2)
     size = 240
     frame = pd.DataFrame(
@@ -100,7 +100,7 @@ def table() -> tuple[pd.DataFrame, NDArray[Any]]:
 
 @cache
 def costs() -> Data:
-    """One number, 4 columns above zero: of very different sizes, one with few values, one that is skewed far."""
+    """One numeric target, 4 positive columns of very different sizes: one has few values, one is very skewed."""
     random = np.random.default_rng(3)
     size = 160
     x = np.column_stack(
@@ -116,14 +116,14 @@ def costs() -> Data:
 
 @cache
 def counts() -> Data:
-    """Three classes, 4 columns of whole numbers of which many are zero: what a sparse matrix is for."""
+    """Three classes, 4 columns of whole numbers with many zeros, suitable for a sparse matrix."""
     random = np.random.default_rng(4)
     x = random.poisson([0.4, 2.0, 0.1, 5.0], size=(160, 4)).astype(np.float64)
     return x, random.integers(0, 3, 160)
 
 
 def sparse(*parts: Any, width: int = 4) -> Pipeline:
-    """``parts`` behind a sparse matrix: the categories of the first of ``width`` columns of numbers, and the others."""
+    """``parts`` after a sparse matrix: the first of ``width`` numeric columns one-hot encoded, and the others."""
     encoded = ("encoded", OneHotEncoder(handle_unknown="ignore"), [0])
     stored = ColumnTransformer([encoded, ("stored", "passthrough", list(range(1, width)))], sparse_threshold=1.0)
     return make_pipeline(stored, *parts)
@@ -131,7 +131,7 @@ def sparse(*parts: Any, width: int = 4) -> Pipeline:
 
 @cache
 def mixed() -> tuple[pd.DataFrame, NDArray[Any]]:
-    """The table with text in pandas' category dtype and a column of codes, some below zero; three classes."""
+    """The table with text in pandas' category dtype and a column of codes, some negative. Three classes."""
     frame, _ = table()
     random = np.random.default_rng(5)
     frame = frame.assign(

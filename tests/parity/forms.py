@@ -1,4 +1,4 @@
-"""The forms in which the handler can hold the same trees: lists, the file's bytes, and generated code."""
+"""Loads a model of trees in each form of the handler: lists, the bytes of the file, and generated code."""
 
 import importlib
 import sys
@@ -14,13 +14,13 @@ from tests.parity.harness import Loaded, loaded
 
 
 def forms(model: PortableModel, monkeypatch: pytest.MonkeyPatch) -> tuple[dict[str, Loaded], list[Any]]:
-    """A model of trees, loaded in each form, and the rows that reach the generated code, once it is asked.
+    """A model of trees in each form, and a list that collects the rows that reach the generated code.
 
-    It must be small enough for generated code.
+    The model must be small enough for generated code.
     """
     source = generate(model)
     assert source is not None
-    # Of the file alone, as it is made again for each package.
+    # Each package generates the code again, from the file only.
     assert regenerate(read(model.to_bytes(), model.parity)) == source
     names: dict[str, Any] = {}
     exec(compile(source, "generated.py", "exec"), names)
@@ -30,22 +30,22 @@ def forms(model: PortableModel, monkeypatch: pytest.MonkeyPatch) -> tuple[dict[s
         reached.append(row)
         return names["sums"](row)
 
-    found = {"lists": loaded(model)}
+    models = {"lists": loaded(model)}
     with monkeypatch.context() as patch:
         patch.setitem(sys.modules, "handler.generated", SimpleNamespace(sums=sums))
-        found["code"] = loaded(model, generated=True)
+        models["code"] = loaded(model, generated=True)
         patch.setattr(importlib.import_module("handler.ops.trees"), "LISTED_NODES", 0)
-        found["bytes"] = loaded(model)
-    return found, reached
+        models["bytes"] = loaded(model)
+    return models, reached
 
 
 def answers(form: Loaded, rows: Any) -> list[Any]:
-    """What a form answers to each row, or the words of a refusal."""
+    """The answer of a form to each row, or the message of a refusal."""
     refusal = importlib.import_module("handler.ops").UnprocessableRow
-    found: list[Any] = []
+    results: list[Any] = []
     for row in rows:
         try:
-            found.append(form(row))
+            results.append(form(row))
         except refusal as error:
-            found.append(str(error))
-    return found
+            results.append(str(error))
+    return results

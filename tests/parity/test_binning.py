@@ -1,4 +1,4 @@
-"""Binarizer and KBinsDiscretizer against scikit-learn."""
+"""Parity of Binarizer and KBinsDiscretizer with scikit-learn."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -59,6 +59,6 @@ CASES: dict[type, list[Case]] = {
 }
 
 
-@pytest.mark.parametrize("found", CASES, ids=lambda found: found.__name__)
-def test_agrees_with_scikit_learn(found: type) -> None:
-    check(found, CASES[found])
+@pytest.mark.parametrize("estimator", CASES, ids=lambda estimator: estimator.__name__)
+def test_agrees_with_scikit_learn(estimator: type) -> None:
+    check(estimator, CASES[estimator])

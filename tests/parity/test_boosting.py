@@ -1,4 +1,4 @@
-"""Gradient boosting against scikit-learn."""
+"""Parity of gradient boosting with scikit-learn."""
 
 from typing import Any
 
@@ -25,8 +25,8 @@ def _edges(part: Any) -> list[tuple[int, float]]:
 
 def _hist_edges(part: Any) -> list[tuple[int, float]]:
     nodes = np.concatenate([predictor.nodes for stage in part._predictors for predictor in stage])
-    tests = nodes[(nodes["is_leaf"] == 0) & np.isfinite(nodes["num_threshold"])]
-    return [(int(each["feature_idx"]), float(each["num_threshold"])) for each in tests]
+    splits = nodes[(nodes["is_leaf"] == 0) & np.isfinite(nodes["num_threshold"])]
+    return [(int(split["feature_idx"]), float(split["num_threshold"])) for split in splits]
 
 
 def _few(kind: Any, **params: Any) -> Any:
@@ -43,7 +43,7 @@ def _stopped(kind: Any, hist: Any = _few) -> Any:
 
 GC, GR = GradientBoostingClassifier, GradientBoostingRegressor
 HC, HR = HistGradientBoostingClassifier, HistGradientBoostingRegressor
-# Half of one class, half of the other, and nothing to tell them apart by: the raw prediction is 0.
+# Two classes of equal size that no feature separates, so the raw prediction is 0.
 TIE = (data.three()[0][:100], np.tile(["no", "yes"], 50))
 
 CASES: dict[type, list[Case]] = {
@@ -101,6 +101,6 @@ CASES: dict[type, list[Case]] = {
 }
 
 
-@pytest.mark.parametrize("found", CASES, ids=lambda found: found.__name__)
-def test_agrees_with_scikit_learn(found: type) -> None:
-    check(found, CASES[found])
+@pytest.mark.parametrize("estimator", CASES, ids=lambda estimator: estimator.__name__)
+def test_agrees_with_scikit_learn(estimator: type) -> None:
+    check(estimator, CASES[estimator])

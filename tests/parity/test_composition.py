@@ -1,4 +1,4 @@
-"""Pipelines, column transformers, feature unions and frozen estimators against scikit-learn."""
+"""Parity of pipelines, column transformers, feature unions and frozen estimators with scikit-learn."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ FILLED = make_pipeline(SimpleImputer(), StandardScaler())
 
 
 def words_of(frame: Any) -> list[str]:
-    """The columns of text, as a function of a ColumnTransformer names them."""
+    """The names of the text columns, as a column function of a ColumnTransformer."""
     return [name for name in frame.columns if frame[name].dtype == object]
 
 
@@ -129,6 +129,6 @@ CASES: dict[type, list[Case]] = {
 }
 
 
-@pytest.mark.parametrize("found", CASES, ids=lambda found: found.__name__)
-def test_agrees_with_scikit_learn(found: type) -> None:
-    check(found, CASES[found])
+@pytest.mark.parametrize("estimator", CASES, ids=lambda estimator: estimator.__name__)
+def test_agrees_with_scikit_learn(estimator: type) -> None:
+    check(estimator, CASES[estimator])

@@ -1,4 +1,4 @@
-"""The dummies against scikit-learn."""
+"""Parity of the dummy models with scikit-learn."""
 
 import numpy as np
 import pytest
@@ -34,9 +34,9 @@ CASES: dict[type, list[Case]] = {
 }
 
 
-@pytest.mark.parametrize("found", CASES, ids=lambda found: found.__name__)
-def test_agrees_with_scikit_learn(found: type) -> None:
-    check(found, CASES[found])
+@pytest.mark.parametrize("estimator", CASES, ids=lambda estimator: estimator.__name__)
+def test_agrees_with_scikit_learn(estimator: type) -> None:
+    check(estimator, CASES[estimator])
 
 
 def test_every_entry_has_cases() -> None:
@@ -63,7 +63,7 @@ def test_sparse_answers_are_not_compiled() -> None:
         compiled(regressor, schema_of(x))
 
 
-def test_a_constant_that_is_no_number_is_not_compiled() -> None:
+def test_a_constant_that_is_not_finite_is_not_compiled() -> None:
     x, _ = data.three()
     with np.errstate(over="ignore"):
         model = DummyRegressor().fit(x, np.full(len(x), 1.7e308))

@@ -1,4 +1,4 @@
-"""The encoders against scikit-learn."""
+"""Parity of the encoders with scikit-learn."""
 
 import warnings
 from typing import Any
@@ -20,7 +20,7 @@ TREE = DecisionTreeClassifier(random_state=0)
 
 
 def table(target: int = 2) -> tuple[pd.DataFrame, Any]:
-    """The table of text and numbers, the numbers few; the target of two or four classes, or a number (0)."""
+    """The table with few distinct numbers. The target has two or four classes, or is a number (0)."""
     frame, y = data.table()
     few = frame.assign(age=np.round(frame["age"] / 10), income=np.round(np.log(frame["income"])))
     if target == 2:
@@ -30,19 +30,19 @@ def table(target: int = 2) -> tuple[pd.DataFrame, Any]:
 
 
 def text(target: int = 2) -> tuple[pd.DataFrame, Any]:
-    """The columns of text alone."""
+    """The text columns only."""
     frame, y = table(target)
     return frame[["city", "plan"]], y
 
 
 def numbers() -> tuple[Any, Any]:
-    """Columns of few numbers, with gaps, as an array."""
+    """An array of columns with few distinct numbers and missing values."""
     frame, y = table()
     return frame[["age", "income"]].to_numpy(), y
 
 
 def some(encoder: Any, **settings: Any) -> Any:
-    """An encoder beside numbers, so that what it writes becomes float64."""
+    """An encoder beside numbers, so that its output becomes float64."""
     return ColumnTransformer([("words", encoder, ["city", "plan"]), ("numbers", StandardScaler(), ["age"])], **settings)
 
 
@@ -121,15 +121,15 @@ CASES: dict[type, list[Case]] = {
 }
 
 
-@pytest.mark.parametrize("found", CASES, ids=lambda found: found.__name__)
-def test_agrees_with_scikit_learn(found: type) -> None:
-    check(found, CASES[found])
+@pytest.mark.parametrize("estimator", CASES, ids=lambda estimator: estimator.__name__)
+def test_agrees_with_scikit_learn(estimator: type) -> None:
+    check(estimator, CASES[estimator])
 
 
-@pytest.mark.parametrize("found", CASES, ids=lambda found: found.__name__)
-def test_values_never_seen_agree(found: type) -> None:
-    """Of each column a value that training had none like, a rare one and a missing one."""
-    for case in CASES[found]:
+@pytest.mark.parametrize("estimator", CASES, ids=lambda estimator: estimator.__name__)
+def test_unseen_values_agree(estimator: type) -> None:
+    """Each column gets an unseen value, a rare one and a missing one."""
+    for case in CASES[estimator]:
         frame, y = case.data
         if not isinstance(frame, pd.DataFrame):
             continue
@@ -138,7 +138,7 @@ def test_values_never_seen_agree(found: type) -> None:
         rows["city"] = pd.Series(odd + rows["city"].tolist()[3:], index=rows.index, dtype=object)
         rows["plan"] = pd.Series(rows["plan"].tolist()[:9] + odd, index=rows.index, dtype=object)
         with warnings.catch_warnings():
-            # Of classes with few members.
+            # Classes with few members cause warnings.
             warnings.simplefilter("ignore")
             part = case.part.fit(frame, y)
         assert compare(part, rows, "exact", missing=True) == 12

@@ -1,4 +1,4 @@
-"""Bagging, AdaBoost, voting and stacking against scikit-learn."""
+"""Parity of bagging, AdaBoost, voting and stacking with scikit-learn."""
 
 from typing import Any
 
@@ -131,6 +131,6 @@ CASES: dict[type, list[Case]] = {
 }
 
 
-@pytest.mark.parametrize("found", CASES, ids=lambda found: found.__name__)
-def test_agrees_with_scikit_learn(found: type) -> None:
-    check(found, CASES[found])
+@pytest.mark.parametrize("estimator", CASES, ids=lambda estimator: estimator.__name__)
+def test_agrees_with_scikit_learn(estimator: type) -> None:
+    check(estimator, CASES[estimator])

@@ -1,4 +1,4 @@
-"""FunctionTransformer against scikit-learn."""
+"""Parity of FunctionTransformer with scikit-learn."""
 
 from typing import Any
 
@@ -54,9 +54,9 @@ AT = [0.0, -0.0, 0.5, -0.5, 1.0, -1.0, 1.5, 2.5, -2.5, 1e-300, 5e-324, 710.0, 1e
 ODD = [np.inf, -np.inf, np.nan]
 
 
-@pytest.mark.parametrize("found", CASES, ids=lambda found: found.__name__)
-def test_agrees_with_scikit_learn(found: type) -> None:
-    check(found, CASES[found])
+@pytest.mark.parametrize("estimator", CASES, ids=lambda estimator: estimator.__name__)
+def test_agrees_with_scikit_learn(estimator: type) -> None:
+    check(estimator, CASES[estimator])
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -71,10 +71,10 @@ def test_every_function_agrees_with_numpy_at_every_edge(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["ceil", "floor", "rint", "trunc", "negative", "sqrt", "reciprocal", "absolute"])
 def test_zeros_keep_the_sign_that_numpy_gives_them(name: str) -> None:
-    # The reciprocal tells the zeros apart.
+    # The reciprocal has a different sign for each zero.
     part = make_pipeline(FunctionTransformer(getattr(np, name)), FunctionTransformer(np.reciprocal))
     rows = np.array([[0.0], [-0.0], [0.2], [-0.2], [0.5], [-0.5], [np.inf], [-np.inf]])
-    # It computes what it was fitted on, and warns of the infinities.
+    # Fitting computes the reciprocal too, and warns about infinities.
     with np.errstate(all="ignore"):
         part.fit(rows)
     compare(part, rows, "exact")
@@ -82,7 +82,7 @@ def test_zeros_keep_the_sign_that_numpy_gives_them(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["log", "exp", "arcsin", "reciprocal"])
 @pytest.mark.parametrize("before", [True, False])
-def test_what_becomes_infinite_or_missing_is_refused_where_scikit_learn_refuses_it(name: str, before: bool) -> None:
+def test_infinite_or_missing_results_are_refused_where_scikit_learn_refuses_them(name: str, before: bool) -> None:
     x = np.abs(data.three()[0]) / 10
     model: Any = StandardScaler() if before else DecisionTreeClassifier(random_state=0)
     part = make_pipeline(FunctionTransformer(getattr(np, name)), model).fit(x, data.three()[1])
@@ -90,6 +90,6 @@ def test_what_becomes_infinite_or_missing_is_refused_where_scikit_learn_refuses_
     compare(part, rows, "exact" if name == "reciprocal" else "close")
 
 
-def test_a_frame_of_numbers_is_taken_column_by_column() -> None:
+def test_a_frame_of_numbers_is_transformed_column_by_column() -> None:
     frame = pd.DataFrame({"a": [1.0, 4.0, 9.0], "b": [0.25, 0.0, -1.0]})
     assert compare(FunctionTransformer(np.sqrt).fit(frame), frame, "exact") == 3

@@ -1,4 +1,4 @@
-"""SimpleImputer and MissingIndicator against scikit-learn."""
+"""Parity of SimpleImputer and MissingIndicator with scikit-learn."""
 
 from typing import Any
 
@@ -18,25 +18,25 @@ TREE = DecisionTreeClassifier(random_state=0)
 
 
 def empty() -> tuple[Any, Any]:
-    """Gaps, and a column without one value."""
+    """Data with missing values, and a column that has no value."""
     x, y = data.gaps()
     return np.column_stack([x[:, 0], np.full(len(x), np.nan), x[:, 1:]]), y
 
 
 def marked(value: float) -> tuple[Any, Any]:
-    """Gaps, written as a number."""
+    """Data in which a number marks missing values."""
     x, y = data.gaps()
     return np.where(np.isnan(x), value, np.round(x)), y
 
 
 def partly() -> tuple[Any, Any]:
-    """Gaps in two of four columns."""
+    """Data with missing values in two of four columns."""
     x, y = data.gaps()
     return np.column_stack([x[:, :2], data.three()[0][:, 2:]]), y
 
 
 def text(value: Any = np.nan) -> tuple[pd.DataFrame, Any]:
-    """Two columns of text, with gaps written as ``value``."""
+    """Two text columns in which ``value`` marks missing values."""
     frame, y = data.table()
     return frame[["city", "plan"]].fillna(value) if value == value else frame[["city", "plan"]], y
 
@@ -101,6 +101,6 @@ CASES: dict[type, list[Case]] = {
 }
 
 
-@pytest.mark.parametrize("found", CASES, ids=lambda found: found.__name__)
-def test_agrees_with_scikit_learn(found: type) -> None:
-    check(found, CASES[found])
+@pytest.mark.parametrize("estimator", CASES, ids=lambda estimator: estimator.__name__)
+def test_agrees_with_scikit_learn(estimator: type) -> None:
+    check(estimator, CASES[estimator])

@@ -1,4 +1,4 @@
-"""The isotonic regression against scikit-learn."""
+"""Parity of the isotonic regression with scikit-learn."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from tests.parity.rows import probes, schema_of
 
 
 def _column(low: float = -1e3, high: float = 1e3) -> data.Data:
-    """One column, and a number that rises with it; values occur twice."""
+    """One column and a target that rises with it. Some values occur twice."""
     random = np.random.default_rng(3)
     x = np.repeat(random.uniform(low, high, size=(60, 1)), 2, axis=0)
     return x, np.cbrt(x[:, 0]) + random.normal(size=120)
@@ -39,16 +39,16 @@ CASES: dict[type, list[Case]] = {
 }
 
 
-@pytest.mark.parametrize("found", CASES, ids=lambda found: found.__name__)
-def test_agrees_with_scikit_learn(found: type) -> None:
-    check(found, CASES[found])
+@pytest.mark.parametrize("estimator", CASES, ids=lambda estimator: estimator.__name__)
+def test_agrees_with_scikit_learn(estimator: type) -> None:
+    check(estimator, CASES[estimator])
 
 
 def test_every_entry_has_cases() -> None:
     assert set(CASES) == set(isotonic.ENTRIES)
 
 
-def test_an_isotonic_regression_takes_one_column_of_float64() -> None:
+def test_an_isotonic_regression_needs_one_column_of_float64() -> None:
     x, y = _column()
     single = IsotonicRegression().fit(x.astype(np.float32), y.astype(np.float32))
     with pytest.raises(NotPortableError, match="IsotonicRegression was fitted on float32"):
@@ -57,7 +57,7 @@ def test_an_isotonic_regression_takes_one_column_of_float64() -> None:
         compiled(IsotonicRegression().fit(x, y), schema_of(np.column_stack([x, x])))
 
 
-def test_an_isotonic_regression_of_a_frame() -> None:
+def test_an_isotonic_regression_fitted_on_a_frame_agrees() -> None:
     x, y = _column()
     frame = pd.DataFrame(x, columns=["size"])
     model = IsotonicRegression(out_of_bounds="clip").fit(frame, y)

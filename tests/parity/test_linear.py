@@ -1,4 +1,4 @@
-"""The linear regressions against scikit-learn."""
+"""Parity of the linear regressions with scikit-learn."""
 
 from typing import Any
 
@@ -51,13 +51,13 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 
 def _one_column() -> data.Data:
-    """A target of shape (rows, 1), so predictions of that shape."""
+    """Data with a target of shape (rows, 1). Predictions have the same shape."""
     x, y = data.numbers()
     return x, y.reshape(-1, 1)
 
 
 def _both(part: Any) -> list[Case]:
-    """One output and several, sizes from 1e-6 to 1e6, and a target of one column."""
+    """Cases with one and several outputs, sizes from 1e-6 to 1e6, and a target of one column."""
     return [
         Case("one", part, data.numbers()),
         Case("several", part, data.outputs()),
@@ -152,22 +152,22 @@ if _PASSIVE is not None:
     CASES[_PASSIVE] = _descent(_PASSIVE)
 
 
-@pytest.mark.parametrize("found", CASES, ids=lambda found: found.__name__)
-def test_agrees_with_scikit_learn(found: type) -> None:
-    check(found, CASES[found])
+@pytest.mark.parametrize("estimator", CASES, ids=lambda estimator: estimator.__name__)
+def test_agrees_with_scikit_learn(estimator: type) -> None:
+    check(estimator, CASES[estimator])
 
 
 def test_every_entry_has_cases() -> None:
     assert set(CASES) == set(linear.ENTRIES)
 
 
-def test_a_sparse_coef_is_the_same_as_a_dense_one() -> None:
+def test_a_sparse_coef_gives_the_same_answers_as_a_dense_one() -> None:
     x, y = data.numbers()
     model = SGDRegressor(penalty="l1", alpha=10, random_state=0).fit(x, y).sparsify()
     assert compare(model, probes(x, 200), "close") == 200
 
 
-def test_a_sparse_matrix_on_the_way_changes_nothing_that_close_would_tell() -> None:
+def test_an_intermediate_sparse_matrix_keeps_close_parity() -> None:
     from sklearn.compose import make_column_transformer
     from sklearn.preprocessing import OneHotEncoder
 
@@ -182,7 +182,7 @@ def test_a_sparse_matrix_on_the_way_changes_nothing_that_close_would_tell() -> N
     assert compare(model, probes(frame, 300), "close") == 300
 
 
-def test_the_exponential_of_a_score_beyond_float64_is_refused_as_no_finite_number() -> None:
+def test_a_prediction_beyond_float64_is_refused() -> None:
     x, y = data.positive()
     model = PoissonRegressor().fit(x, y)
     rows = np.repeat(np.sign(model.coef_)[None, :], 3, axis=0) * np.array([[1.0], [1e6], [-1e6]])
@@ -192,7 +192,7 @@ def test_the_exponential_of_a_score_beyond_float64_is_refused_as_no_finite_numbe
     assert compare(model, rows, "close") == 3
 
 
-def test_scores_that_leave_float64_are_what_plain_sums_make_of_them() -> None:
+def test_scores_beyond_float64_equal_plain_sums() -> None:
     x, y = data.positive()
     model = PoissonRegressor().fit(x, y)
     model.coef_ = np.array([1e280, -1e280, 1e300, 1.0, 0.0])
@@ -202,7 +202,7 @@ def test_scores_that_leave_float64_are_what_plain_sums_make_of_them() -> None:
 
 
 @pytest.mark.parametrize("fault", [float("nan"), float("inf")])
-def test_a_coefficient_that_is_no_number_is_not_compiled(fault: float) -> None:
+def test_a_coefficient_that_is_not_finite_is_not_compiled(fault: float) -> None:
     x, y = data.numbers()
     model = Ridge().fit(x, y)
     model.coef_[3] = fault

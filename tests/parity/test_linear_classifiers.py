@@ -1,4 +1,4 @@
-"""The linear classifiers against scikit-learn."""
+"""Parity of the linear classifiers with scikit-learn."""
 
 import importlib
 from typing import Any
@@ -29,8 +29,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 OLD = "multi_class" in LogisticRegression().get_params()  # gone since scikit-learn 1.8
 
 
-def _each(part: Any, other: Any) -> list[Case]:
-    """Two classes, three and ten."""
+def _cases(part: Any, other: Any) -> list[Case]:
+    """Cases with two, three and ten classes."""
     return [
         Case("two", part, data.binary()),
         Case("two, scaled", make_pipeline(StandardScaler(), other), data.binary()),
@@ -41,18 +41,18 @@ def _each(part: Any, other: Any) -> list[Case]:
 
 
 def _descent(kind: Any, **params: Any) -> list[Case]:
-    return _each(kind(random_state=0, **params), kind(fit_intercept=False, random_state=0, **params))
+    return _cases(kind(random_state=0, **params), kind(fit_intercept=False, random_state=0, **params))
 
 
 CASES: dict[type, list[Case]] = {
     LogisticRegression: [
-        *_each(LogisticRegression(max_iter=50), LogisticRegression(fit_intercept=False, C=100, max_iter=50)),
+        *_cases(LogisticRegression(max_iter=50), LogisticRegression(fit_intercept=False, C=100, max_iter=50)),
         Case("liblinear", LogisticRegression(solver="liblinear"), data.binary()),
     ],
-    LogisticRegressionCV: _each(
+    LogisticRegressionCV: _cases(
         LogisticRegressionCV(Cs=2, cv=2, max_iter=30), LogisticRegressionCV(Cs=[0.1], cv=2, max_iter=30)
     ),
-    LinearDiscriminantAnalysis: _each(
+    LinearDiscriminantAnalysis: _cases(
         LinearDiscriminantAnalysis(), LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
     ),
     SGDClassifier: [
@@ -67,8 +67,8 @@ CASES: dict[type, list[Case]] = {
         Case("two, together", LinearSVC(multi_class="crammer_singer", max_iter=100, random_state=0), data.binary()),
         Case("together", LinearSVC(multi_class="crammer_singer", max_iter=100, random_state=0), data.three()),
     ],
-    RidgeClassifier: _each(RidgeClassifier(), RidgeClassifier(fit_intercept=False, class_weight="balanced")),
-    RidgeClassifierCV: _each(RidgeClassifierCV(), RidgeClassifierCV(alphas=[0.5, 5], cv=2, fit_intercept=False)),
+    RidgeClassifier: _cases(RidgeClassifier(), RidgeClassifier(fit_intercept=False, class_weight="balanced")),
+    RidgeClassifierCV: _cases(RidgeClassifierCV(), RidgeClassifierCV(alphas=[0.5, 5], cv=2, fit_intercept=False)),
 }
 if OLD:
     CASES[LogisticRegression] += [
@@ -83,9 +83,9 @@ if _PASSIVE is not None:
     CASES[_PASSIVE] = _descent(_PASSIVE)
 
 
-@pytest.mark.parametrize("found", CASES, ids=lambda found: found.__name__)
-def test_agrees_with_scikit_learn(found: type) -> None:
-    check(found, CASES[found])
+@pytest.mark.parametrize("estimator", CASES, ids=lambda estimator: estimator.__name__)
+def test_agrees_with_scikit_learn(estimator: type) -> None:
+    check(estimator, CASES[estimator])
 
 
 def test_every_entry_has_cases() -> None:
@@ -93,26 +93,26 @@ def test_every_entry_has_cases() -> None:
 
 
 @pytest.mark.parametrize("loss", ["log_loss", "modified_huber"])
-def test_rows_to_which_no_class_gives_a_probability(loss: str) -> None:
+def test_rows_without_a_probability_for_any_class_agree(loss: str) -> None:
     x, y = data.three()
     model = SGDClassifier(loss=loss, random_state=0).fit(x, y)
     model.coef_ = -np.abs(model.coef_)
     rows = np.abs(probes(x, 200)) * 1e3 + 1
     with np.errstate(all="ignore"):
-        found = model.predict_proba(rows)
-    assert (found[~np.isnan(found[:, 0])] == 1 / 3).all()
+        probabilities = model.predict_proba(rows)
+    assert (probabilities[~np.isnan(probabilities[:, 0])] == 1 / 3).all()
     assert compare(model, rows, "close") == 200
 
 
 @pytest.mark.parametrize("kind", [SGDClassifier, LogisticRegression, LinearSVC])
 @pytest.mark.parametrize("source", [data.binary, data.three])
-def test_a_sparse_coef_is_the_same_as_a_dense_one(kind: Any, source: Any) -> None:
+def test_a_sparse_coef_gives_the_same_answers_as_a_dense_one(kind: Any, source: Any) -> None:
     x, y = source()
     model = kind(max_iter=50, random_state=0).fit(x, y).sparsify()
     assert compare(model, probes(x, 100), "close") == 100
 
 
-def test_ties_go_to_the_first_class_and_a_score_of_zero_to_the_first_of_two() -> None:
+def test_a_tie_or_a_score_of_zero_gives_the_first_class() -> None:
     x, y = data.many()
     model = Perceptron(random_state=0).fit(x, y)
     model.coef_[3:7] = model.coef_[2]
@@ -134,22 +134,22 @@ def test_ties_go_to_the_first_class_and_a_score_of_zero_to_the_first_of_two() ->
     ids=["logistic", "log_loss", "modified_huber", "scores"],
 )
 @pytest.mark.parametrize("source", [data.binary, data.three])
-def test_scores_beyond_float64_answer_where_scikit_learn_does(model: Any, huge: float, source: Any) -> None:
+def test_scores_beyond_float64_agree_with_scikit_learn(model: Any, huge: float, source: Any) -> None:
     x, y = source()
     model = model.fit(x, y)
     model.coef_[0, 1:3] = (huge, -huge)
     rows = np.zeros((3, x.shape[1]))
     rows[0, 1], rows[1, 1], rows[2, 1] = 3e38, -3e38, 1e-290
     assert compare(model, rows, "close") == 3
-    # inf - inf: NaN, but some BLAS kernels say inf, so scikit-learn's answer depends on the processor.
+    # inf - inf is NaN, but some BLAS kernels return inf, so scikit-learn's answer depends on the processor.
     undefined = np.zeros((1, x.shape[1]))
     undefined[0, 1:3] = 3e38
-    ask = loaded(compiled(model, schema_of(x)))
+    predict = loaded(compiled(model, schema_of(x)))
     with pytest.raises(importlib.import_module("handler.ops").UnprocessableRow):
-        ask(plain_rows(undefined)[0])
+        predict(plain_rows(undefined)[0])
 
 
-def test_several_labels_at_once_are_not_compiled() -> None:
+def test_multilabel_targets_are_not_compiled() -> None:
     x, y = data.three()
     model = RidgeClassifier().fit(x, np.column_stack([y == 0, x[:, 0] > 5]).astype(int))
     with pytest.raises(NotPortableError, match="RidgeClassifier predicts several labels for one row"):
@@ -172,7 +172,7 @@ def test_a_discriminant_in_the_middle_of_a_pipeline_is_a_transformer(solver: str
     assert compare(model, probes(x, 200), "close") == 200
 
 
-def test_a_discriminant_without_axes_is_no_transformer() -> None:
+def test_a_discriminant_without_axes_is_not_a_transformer() -> None:
     x, y = data.three()
     model = make_pipeline(LinearDiscriminantAnalysis(), LogisticRegression()).fit(x, y)
     model[0].solver = "lsqr"

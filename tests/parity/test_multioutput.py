@@ -1,4 +1,4 @@
-"""Models of several outputs against scikit-learn."""
+"""Parity of models of several outputs with scikit-learn."""
 
 import numpy as np
 import pytest
@@ -38,6 +38,6 @@ CASES: dict[type, list[Case]] = {
 }
 
 
-@pytest.mark.parametrize("found", CASES, ids=lambda found: found.__name__)
-def test_agrees_with_scikit_learn(found: type) -> None:
-    check(found, CASES[found])
+@pytest.mark.parametrize("estimator", CASES, ids=lambda estimator: estimator.__name__)
+def test_agrees_with_scikit_learn(estimator: type) -> None:
+    check(estimator, CASES[estimator])

@@ -1,4 +1,4 @@
-"""Normalizer against scikit-learn."""
+"""Parity of Normalizer with scikit-learn."""
 
 import numpy as np
 import pytest
@@ -25,33 +25,33 @@ CASES: dict[type, list[Case]] = {
 }
 
 
-@pytest.mark.parametrize("found", CASES, ids=lambda found: found.__name__)
-def test_agrees_with_scikit_learn(found: type) -> None:
-    check(found, CASES[found])
+@pytest.mark.parametrize("estimator", CASES, ids=lambda estimator: estimator.__name__)
+def test_agrees_with_scikit_learn(estimator: type) -> None:
+    check(estimator, CASES[estimator])
 
 
 @pytest.mark.parametrize("norm", NORMS)
-def test_rows_of_zeros_and_of_almost_nothing_stay_as_they_are(norm: str) -> None:
+def test_rows_of_zeros_and_tiny_numbers_stay_unchanged(norm: str) -> None:
     part = Normalizer(norm).fit(np.ones((2, 2)))
     smallest = 10 * np.finfo(np.float64).eps
-    near = [smallest, np.nextafter(smallest, 0), np.nextafter(smallest, 1), 1e-17, 5e-324, 0.0, -0.0]
-    rows = np.array([[one, 0.0] for one in near] + [[0.0, -one] for one in near])
+    tiny = [smallest, np.nextafter(smallest, 0), np.nextafter(smallest, 1), 1e-17, 5e-324, 0.0, -0.0]
+    rows = np.array([[value, 0.0] for value in tiny] + [[0.0, -value] for value in tiny])
     compare(part, rows, "exact" if norm == "max" else "close")
 
 
 @pytest.mark.parametrize("norm", NORMS)
-def test_a_sparse_row_is_divided_by_whatever_is_not_zero(norm: str) -> None:
+def test_a_sparse_row_is_divided_by_any_norm_above_zero(norm: str) -> None:
     part = data.sparse(Normalizer(norm)).fit(data.counts()[0])
-    rows = np.array([[99.0, one, 0.0, other] for one in (1e-17, 0.0, 3.0) for other in (0.0, 1e-20, -4.0)])
+    rows = np.array([[99.0, first, 0.0, last] for first in (1e-17, 0.0, 3.0) for last in (0.0, 1e-20, -4.0)])
     compare(part, rows, "exact" if norm == "max" else "close")
 
 
-def test_a_norm_that_leaves_float64_leaves_zeros() -> None:
-    # Fourth powers of 1e60 are finite; their squares are not.
+def test_a_norm_beyond_float64_gives_zeros() -> None:
+    # The fourth power of 1e60 is finite, its square is not.
     part = make_pipeline(PolynomialFeatures((4, 4)), Normalizer("l2")).fit(np.ones((2, 2)))
     compare(part, np.array([[1e60, 1.0], [1e60, 1e60], [1e38, -1e38]]), "close")
 
 
-def test_what_is_infinite_before_it_is_refused() -> None:
+def test_infinite_input_is_refused() -> None:
     part = make_pipeline(PolynomialFeatures((4, 4)), Normalizer("max")).fit(np.ones((2, 2)))
     compare(part, np.array([[1e80, 1.0], [1e70, -1e78], [1.0, 2.0]]), "exact")

@@ -1,4 +1,4 @@
-"""PolynomialFeatures against scikit-learn."""
+"""Parity of PolynomialFeatures with scikit-learn."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ SETTINGS: list[dict[str, Any]] = [
 CASES: dict[type, list[Case]] = {
     PolynomialFeatures: [
         *(Case(f"dense {settings}", PolynomialFeatures(**settings), data.three()) for settings in SETTINGS),
-        # Of a high degree scikit-learn makes column after column.
+        # For high degrees scikit-learn computes one column after the other, which is slow.
         *(
             Case(
                 f"sparse {settings}",
@@ -51,12 +51,12 @@ CASES: dict[type, list[Case]] = {
 }
 
 
-@pytest.mark.parametrize("found", CASES, ids=lambda found: found.__name__)
-def test_agrees_with_scikit_learn(found: type) -> None:
-    check(found, CASES[found])
+@pytest.mark.parametrize("estimator", CASES, ids=lambda estimator: estimator.__name__)
+def test_agrees_with_scikit_learn(estimator: type) -> None:
+    check(estimator, CASES[estimator])
 
 
-def test_products_beyond_float64_are_infinite_and_a_model_behind_refuses_them() -> None:
+def test_products_beyond_float64_are_infinite_and_the_next_model_refuses_them() -> None:
     rows = np.array([[1e38, 2.0], [3e38, 3e38], [-3e38, 1.0], [3e38, 0.0], [1.0, 2.0]])
     part = PolynomialFeatures(9).fit(rows)
     compare(part, rows, "exact")

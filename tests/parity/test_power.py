@@ -1,4 +1,4 @@
-"""PowerTransformer against scikit-learn."""
+"""Parity of PowerTransformer with scikit-learn."""
 
 from typing import Any
 
@@ -30,14 +30,14 @@ CASES: dict[type, list[Case]] = {
 }
 
 
-@pytest.mark.parametrize("found", CASES, ids=lambda found: found.__name__)
-def test_agrees_with_scikit_learn(found: type) -> None:
-    check(found, CASES[found])
+@pytest.mark.parametrize("estimator", CASES, ids=lambda estimator: estimator.__name__)
+def test_agrees_with_scikit_learn(estimator: type) -> None:
+    check(estimator, CASES[estimator])
 
 
 @pytest.mark.parametrize("method", ["yeo-johnson", "box-cox"])
 @pytest.mark.parametrize("power", LAMBDAS)
-def test_every_power_agrees_alone_near_zero_and_far_out(method: str, power: float) -> None:
+def test_every_power_agrees_near_zero_and_for_large_numbers(method: str, power: float) -> None:
     part = PowerTransformer(method, standardize=False).fit(data.costs()[0][:, :1])
     part.lambdas_ = np.array([power])
     sizes = [0.0, -0.0, 5e-324, 1e-300, 1e-30, 1e-9, 0.3, 1.0, 1 + 1e-12, 7.0, 1e6, 1e30, 3e38]
@@ -45,12 +45,12 @@ def test_every_power_agrees_alone_near_zero_and_far_out(method: str, power: floa
 
 
 @pytest.mark.parametrize("standardize", [True, False])
-def test_what_the_power_makes_infinite_is_refused_by_the_scaler_alone(standardize: bool) -> None:
+def test_infinite_powers_are_refused_only_if_scaled(standardize: bool) -> None:
     part = PowerTransformer(standardize=standardize).fit(data.costs()[0][:, :2])
     part.lambdas_ = np.array([40.0, -40.0])
     compare(part, np.array([[1e30, 1.0], [-1e30, 1.0], [1.0, 1e30], [1.0, -1e30], [1.0, 1.0]]), "close")
 
 
-def test_what_is_infinite_before_it_is_refused() -> None:
+def test_infinite_input_is_refused() -> None:
     part = make_pipeline(PolynomialFeatures((9, 9), include_bias=False), PowerTransformer()).fit([[0.5], [1.0], [1.1]])
     compare(part, np.array([[3e38], [-3e38], [1.0]]), "close")

@@ -1,4 +1,4 @@
-"""PCA and its kin, random projections and FeatureAgglomeration against scikit-learn."""
+"""Parity of PCA and similar decompositions, random projections and FeatureAgglomeration with scikit-learn."""
 
 import numpy as np
 import pytest
@@ -57,9 +57,9 @@ CASES: dict[type, list[Case]] = {
 }
 
 
-@pytest.mark.parametrize("found", CASES, ids=lambda found: found.__name__)
-def test_agrees_with_scikit_learn(found: type) -> None:
-    check(found, CASES[found])
+@pytest.mark.parametrize("estimator", CASES, ids=lambda estimator: estimator.__name__)
+def test_agrees_with_scikit_learn(estimator: type) -> None:
+    check(estimator, CASES[estimator])
 
 
 def test_sums_beyond_float64_give_no_finite_number() -> None:

@@ -1,4 +1,4 @@
-"""A compiled model, and its generated code, gives the same bits on every Python that is at hand."""
+"""A compiled model and its generated code give the same bits on every installed Python."""
 
 import importlib
 import json
@@ -22,15 +22,15 @@ from tests.parity.rows import probes, schema_of
 MINORS = ("3.11", "3.12", "3.13", "3.14")
 ROWS = 40
 
-# Runs in another Python, without site-packages: every model on its rows; refusals are answers too.
+# Runs in another Python without site-packages. It predicts the rows of every model; a refusal is an answer too.
 SCRIPT = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
 from handler.ops import Program, UnprocessableRow
 from handler.safetensors import read
 answers = {}
-asked, generated = json.load(sys.stdin)
-for name, rows in asked.items():
+inputs, generated = json.load(sys.stdin)
+for name, rows in inputs.items():
     metadata, tensors = read(sys.argv[2] + "/" + name)
     program = json.loads(metadata["mlctl.program"])
     built, _ = Program(tensors, False).build(program["steps"], list(range(program["n_features"])))
@@ -52,10 +52,10 @@ print(json.dumps(answers))
 
 
 def interpreter(minor: str) -> str | None:
-    """A Python of this minor version: on PATH, or one of pyenv's."""
+    """A Python of this minor version on PATH or in pyenv, or None."""
     root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
-    found = [str(path) for path in sorted(root.glob(f"versions/{minor}.*/bin/python{minor}"))]
-    for candidate in (*found, shutil.which(f"python{minor}")):
+    pyenv = [str(path) for path in sorted(root.glob(f"versions/{minor}.*/bin/python{minor}"))]
+    for candidate in (*pyenv, shutil.which(f"python{minor}")):
         if candidate and _version_of(candidate) == minor:
             return candidate
     return None
@@ -68,31 +68,31 @@ def _version_of(python: str) -> str:
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """The folder of a model file of each class that compiles, and the rows to ask them as JSON."""
+    """A folder with a model file for each class that compiles, and the rows to predict as JSON."""
     folder = tmp_path_factory.mktemp("models")
-    asked, written = {}, {}
+    inputs, generated = {}, {}
     for path in sorted(Path(__file__).parent.glob("test_*.py")):
         cases: dict[type, list[Case]] = getattr(importlib.import_module(f"tests.parity.{path.stem}"), "CASES", {})
-        for found, (case, *_) in cases.items():
+        for estimator, (case, *_) in cases.items():
             x, y = case.data
             rows = probes(x, ROWS, missing=case.missing)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 model = compiled(clone(case.part).fit(x, y), schema_of(rows, missing=case.missing))
-            (folder / found.__name__).write_bytes(model.to_bytes())
-            asked[found.__name__] = plain_rows(rows)
+            (folder / estimator.__name__).write_bytes(model.to_bytes())
+            inputs[estimator.__name__] = plain_rows(rows)
             source = generate(model) if model.steps else None
             if source is not None and len(model.steps) == 1 and isinstance(rows, np.ndarray):
-                written[found.__name__] = (source, np.nan_to_num(rows.astype(np.float32)).astype(float).tolist())
-    return folder, json.dumps([asked, written])
+                generated[estimator.__name__] = (source, np.nan_to_num(rows.astype(np.float32)).astype(float).tolist())
+    return folder, json.dumps([inputs, generated])
 
 
 def answers(python: str, models: tuple[Path, str]) -> tuple[str, dict[str, Any]]:
-    """The minor version of a Python, and what it answers to all rows."""
-    folder, asked = models
+    """The minor version of a Python, and its answers to all rows."""
+    folder, inputs = models
     source = str(bundle.handler_folder().parent)
     command = [python, "-I", "-S", "-c", SCRIPT, source, str(folder)]
-    finished = subprocess.run(command, input=asked, capture_output=True, text=True, check=True)
+    finished = subprocess.run(command, input=inputs, capture_output=True, text=True, check=True)
     version, text = finished.stdout.splitlines()
     return version, json.loads(text)
 
@@ -101,11 +101,11 @@ def answers(python: str, models: tuple[Path, str]) -> tuple[str, dict[str, Any]]
 def test_the_answers_are_the_same_bits(minor: str, models: tuple[Path, str]) -> None:
     python = interpreter(minor)
     if python is None:
-        pytest.skip(f"no Python {minor} at hand")
-    version, here = answers(python, models)
+        pytest.skip(f"Python {minor} is not installed")
+    version, other = answers(python, models)
     assert version == minor
-    _, own = answers(sys.executable, models)
-    assert len(own) >= 55
-    assert "GradientBoostingClassifier, generated" in own
-    # As text: NaN is unequal to itself.
-    assert {name for name in own if json.dumps(here[name]) != json.dumps(own[name])} == set()
+    _, running = answers(sys.executable, models)
+    assert len(running) >= 55
+    assert "GradientBoostingClassifier, generated" in running
+    # Compared as text, because NaN is not equal to itself.
+    assert {name for name in running if json.dumps(other[name]) != json.dumps(running[name])} == set()

@@ -1,4 +1,4 @@
-"""QuantileTransformer against scikit-learn."""
+"""Parity of QuantileTransformer with scikit-learn."""
 
 import importlib
 from collections.abc import Iterator
@@ -15,12 +15,12 @@ from tests.parity.harness import Case, check, compare
 
 
 def _edges(part: Any) -> Iterator[tuple[int, float]]:
-    """The quantiles, and what is so close to the ends that it counts as beyond."""
+    """The quantiles, and values so close to the ends that they count as outside."""
     part = part[-1] if isinstance(part, Pipeline) else part
     for column, quantiles in enumerate(part.quantiles_.T[:4]):
-        yield from ((column, float(each)) for each in quantiles)
-        for near in (-1.5e-7, -1e-7, -0.5e-7, 0.5e-7, 1e-7, 1.5e-7):
-            yield from ((column, float(quantiles[end]) + near) for end in (0, -1))
+        yield from ((column, float(quantile)) for quantile in quantiles)
+        for offset in (-1.5e-7, -1e-7, -0.5e-7, 0.5e-7, 1e-7, 1.5e-7):
+            yield from ((column, float(quantiles[end]) + offset) for end in (0, -1))
 
 
 def _case(name: str, rows: data.Data, missing: bool = False, **settings: Any) -> Case:
@@ -54,24 +54,24 @@ CASES: dict[type, list[Case]] = {
 }
 
 
-@pytest.mark.parametrize("found", CASES, ids=lambda found: found.__name__)
-def test_agrees_with_scikit_learn(found: type) -> None:
-    check(found, CASES[found])
+@pytest.mark.parametrize("estimator", CASES, ids=lambda estimator: estimator.__name__)
+def test_agrees_with_scikit_learn(estimator: type) -> None:
+    check(estimator, CASES[estimator])
 
 
 @pytest.mark.parametrize("distribution", ["uniform", "normal"])
-def test_equal_quantiles_give_the_middle_of_what_is_on_either_side(distribution: str) -> None:
+def test_equal_quantiles_give_the_mean_of_both_sides(distribution: str) -> None:
     x = np.array([[0.0], [1.0], [1.0], [1.0], [2.0], [2.0], [5.0]])
     part = QuantileTransformer(n_quantiles=7, output_distribution=distribution).fit(x)
-    compare(part, np.array([[each] for each in (-1.0, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 6.0)]), "close")
+    compare(part, np.array([[value] for value in (-1.0, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 6.0)]), "close")
 
 
 def test_the_inverse_of_the_normal_distribution_is_accurate_to_1e_15() -> None:
     inverse = importlib.import_module("handler.ops.quantiles").inverse_normal
     shares = [*np.linspace(0.0005, 0.9995, 1999), *np.logspace(-10.8, -1, 500), *(1 - np.logspace(-10.8, -1, 500))]
     for share in map(float, shares):
-        want = NormalDist().inv_cdf(share)
-        assert abs(inverse(share) - want) <= 1e-15 * abs(want)
+        expected = NormalDist().inv_cdf(share)
+        assert abs(inverse(share) - expected) <= 1e-15 * abs(expected)
     assert inverse(0.5) == 0.0
     assert [inverse(0.0), inverse(1.0), inverse(1e-12)] == [-np.inf, np.inf, -np.inf]
     assert np.isnan(inverse(np.nan))

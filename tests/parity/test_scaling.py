@@ -1,4 +1,4 @@
-"""The scalers against scikit-learn."""
+"""Parity of the scalers with scikit-learn."""
 
 import pytest
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
@@ -31,6 +31,6 @@ CASES: dict[type, list[Case]] = {
 }
 
 
-@pytest.mark.parametrize("found", CASES, ids=lambda found: found.__name__)
-def test_agrees_with_scikit_learn(found: type) -> None:
-    check(found, CASES[found])
+@pytest.mark.parametrize("estimator", CASES, ids=lambda estimator: estimator.__name__)
+def test_agrees_with_scikit_learn(estimator: type) -> None:
+    check(estimator, CASES[estimator])

@@ -1,4 +1,4 @@
-"""Searches of parameters and thresholds of decision against scikit-learn."""
+"""Parity of parameter searches and threshold classifiers with scikit-learn."""
 
 from typing import Any
 
@@ -25,35 +25,35 @@ DEPTHS = {"max_depth": [2, 4]}
 PIPE = make_pipeline(StandardScaler(), TREE)
 
 
-def searches(found: Any, **settings: Any) -> list[Case]:
-    """A search of classifiers, of regressors, of pipelines, and of a transformer."""
+def searches(search: Any, **settings: Any) -> list[Case]:
+    """Cases for a search over classifiers, regressors, pipelines and transformers."""
     return [
-        Case("classes", found(TREE, DEPTHS, cv=2, **settings), data.three()),
-        Case("number", make_pipeline(StandardScaler(), found(NUMBER, DEPTHS, cv=2, **settings)), data.numbers()),
+        Case("classes", search(TREE, DEPTHS, cv=2, **settings), data.three()),
+        Case("number", make_pipeline(StandardScaler(), search(NUMBER, DEPTHS, cv=2, **settings)), data.numbers()),
         Case(
             "pipeline",
-            found(PIPE, {"decisiontreeclassifier__max_depth": [2, 3]}, cv=2, **settings),
+            search(PIPE, {"decisiontreeclassifier__max_depth": [2, 3]}, cv=2, **settings),
             data.gaps(),
             missing=True,
         ),
         Case(
             "transforms",
             make_pipeline(
-                found(StandardScaler(), {"with_mean": [True, False]}, cv=2, scoring=_nothing, **settings), TREE
+                search(StandardScaler(), {"with_mean": [True, False]}, cv=2, scoring=_constant_score, **settings), TREE
             ),
             data.three(),
         ),
         Case(
             "close",
-            found(LinearRegression(), {"fit_intercept": [True, False]}, cv=2, **settings),
+            search(LinearRegression(), {"fit_intercept": [True, False]}, cv=2, **settings),
             data.numbers(),
             parity="close",
         ),
     ]
 
 
-def _nothing(*_: Any) -> float:
-    """The score of a transformer."""
+def _constant_score(*_: Any) -> float:
+    """A score for transformers."""
     return 0.0
 
 
@@ -99,10 +99,10 @@ CASES: dict[type, list[Case]] = {
 }
 
 
-@pytest.mark.parametrize("found", CASES, ids=lambda found: found.__name__)
-def test_agrees_with_scikit_learn(found: type) -> None:
-    check(found, CASES[found])
+@pytest.mark.parametrize("estimator", CASES, ids=lambda estimator: estimator.__name__)
+def test_agrees_with_scikit_learn(estimator: type) -> None:
+    check(estimator, CASES[estimator])
 
 
-def test_halving_searches_are_known_without_switching_them_on() -> None:
+def test_halving_searches_are_supported_without_the_experimental_import() -> None:
     assert {HalvingGridSearchCV, HalvingRandomSearchCV} <= set(ENTRIES)

@@ -1,4 +1,4 @@
-"""The selectors against scikit-learn: alone as transformers, before a model, and those that predict as models."""
+"""Parity of the selectors with scikit-learn: as transformers, before a model, and as models."""
 
 from typing import Any
 
@@ -31,28 +31,28 @@ from tests.parity.harness import Case, check
 
 TREE = DecisionTreeClassifier(max_depth=4, random_state=0)
 NUMBER = DecisionTreeRegressor(max_depth=4, random_state=0)
-# Something behind it, so that what selects and predicts only selects.
+# A last step, so that a selector that also predicts is used as a transformer.
 SAME = FunctionTransformer()
 
 
 def columns_with_one_value() -> tuple[Any, Any]:
-    """Iris, with gaps and a column that never changes."""
+    """Iris with missing values and a constant column."""
     x, y = data.gaps()
     return np.column_stack([x[:, :2], np.full(len(x), 3.0), x[:, 2:]]), y
 
 
 def text() -> tuple[Any, Any]:
-    """Columns of text, for what encodes them."""
+    """Text columns, for encoders."""
     frame, y = data.table()
     return frame[["city", "plan"]], y
 
 
-def univariate(found: Any, **settings: Any) -> list[Case]:
-    """The cases of a selector that looks at one column at a time."""
+def univariate(selector: Any, **settings: Any) -> list[Case]:
+    """The cases of a univariate selector."""
     return [
-        Case("classes", found(**settings), data.binary()),
-        Case("numbers", make_pipeline(found(f_regression, **settings), NUMBER), data.numbers()),
-        Case("gaps refused", make_pipeline(MinMaxScaler(), found(chi2, **settings)), data.three(), missing=True),
+        Case("classes", selector(**settings), data.binary()),
+        Case("numbers", make_pipeline(selector(f_regression, **settings), NUMBER), data.numbers()),
+        Case("gaps refused", make_pipeline(MinMaxScaler(), selector(chi2, **settings)), data.three(), missing=True),
     ]
 
 
@@ -111,6 +111,6 @@ CASES: dict[type, list[Case]] = {
 }
 
 
-@pytest.mark.parametrize("found", CASES, ids=lambda found: found.__name__)
-def test_agrees_with_scikit_learn(found: type) -> None:
-    check(found, CASES[found])
+@pytest.mark.parametrize("estimator", CASES, ids=lambda estimator: estimator.__name__)
+def test_agrees_with_scikit_learn(estimator: type) -> None:
+    check(estimator, CASES[estimator])

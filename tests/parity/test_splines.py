@@ -1,4 +1,4 @@
-"""SplineTransformer against scikit-learn."""
+"""Parity of SplineTransformer with scikit-learn."""
 
 import inspect
 from collections.abc import Iterator
@@ -14,8 +14,8 @@ from tests.parity.harness import Case, check, compare
 
 EXTRAPOLATIONS = ("error", "constant", "linear", "continue", "periodic")
 NEW = "handle_missing" in inspect.signature(SplineTransformer).parameters  # scikit-learn 1.8
-# In three columns, rising.
-OWN = np.array([[4.0, 2.0, 1.0], [4.5, 2.1, 2.0], [6.0, 3.0, 5.0], [8.0, 4.4, 7.0]])
+# Knots of three columns, in ascending order.
+KNOTS = np.array([[4.0, 2.0, 1.0], [4.5, 2.1, 2.0], [6.0, 3.0, 5.0], [8.0, 4.4, 7.0]])
 
 
 def _edges(part: Any) -> Iterator[tuple[int, float]]:
@@ -39,7 +39,7 @@ CASES: dict[type, list[Case]] = {
             for degree in (0, 1, 2, 3, 5)
         ),
         *(
-            _case(f"{extrapolation} own knots", _three(), extrapolation=extrapolation, knots=OWN)
+            _case(f"{extrapolation} own knots", _three(), extrapolation=extrapolation, knots=KNOTS)
             for extrapolation in EXTRAPOLATIONS
         ),
         *(
@@ -81,19 +81,19 @@ if NEW:
     ]
 
 
-@pytest.mark.parametrize("found", CASES, ids=lambda found: found.__name__)
-def test_agrees_with_scikit_learn(found: type) -> None:
-    check(found, CASES[found])
+@pytest.mark.parametrize("estimator", CASES, ids=lambda estimator: estimator.__name__)
+def test_agrees_with_scikit_learn(estimator: type) -> None:
+    check(estimator, CASES[estimator])
 
 
 @pytest.mark.parametrize("extrapolation", EXTRAPOLATIONS)
 @pytest.mark.parametrize("missing", ["error", "zeros"])
-def test_what_is_infinite_before_it_is_refused_or_taken_as_scikit_learn_does(extrapolation: str, missing: str) -> None:
+def test_infinite_input_is_refused_or_accepted_as_in_scikit_learn(extrapolation: str, missing: str) -> None:
     settings = {"handle_missing": missing} if NEW else {}
     splines = SplineTransformer(extrapolation=extrapolation, n_knots=3, degree=2, **settings)
     part = make_pipeline(PolynomialFeatures((9, 9), include_bias=False), splines).fit([[0.5], [1.0], [1.1]])
     rows = np.array([[3e38], [-3e38], [1.0], [0.9]])
-    # A sum of infinities is NaN here and there, in other columns.
+    # A sum of infinities gives NaN in other columns than in scikit-learn, so these cases have no infinite rows.
     compare(
         part, rows[2:] if NEW and missing == "zeros" and extrapolation in ("continue", "periodic") else rows, "close"
     )

@@ -1,4 +1,4 @@
-"""Decision trees, random forests and extra trees against scikit-learn, in every form that the handler has for them."""
+"""Parity of decision trees, random forests and extra trees with scikit-learn, in every form of the handler."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ def _edges(part: Any) -> list[tuple[int, float]]:
 
 
 def _numbers_of_classes() -> data.Data:
-    """Two outputs of numbers, 4 columns with gaps."""
+    """Two numeric outputs, 4 columns with missing values."""
     x, y = data.gaps()
     return x, np.column_stack([y * 0.1, -y]) + np.nan_to_num(x[:, :2])
 
@@ -107,31 +107,32 @@ FORMS: dict[str, tuple[Any, tuple[Any, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("found", CASES, ids=lambda found: found.__name__)
-def test_agrees_with_scikit_learn(found: type) -> None:
-    check(found, CASES[found])
+@pytest.mark.parametrize("estimator", CASES, ids=lambda estimator: estimator.__name__)
+def test_agrees_with_scikit_learn(estimator: type) -> None:
+    check(estimator, CASES[estimator])
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_all_forms_answer_alike(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bit for bit, but for bit vectors; rows with gaps too."""
+def test_all_forms_give_the_same_answers(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All bits are equal except with bit vectors, also in rows with missing values."""
     part, (x, y) = FORMS[name]
     rows = probes(x, 400, missing=True)
     model = compiled(part.fit(x, y), schema_of(rows, missing=True))
-    found, reached = forms(model, monkeypatch)
+    models, reached = forms(model, monkeypatch)
     values = [[_cell(value) for value in row] for row in (rows if isinstance(rows, np.ndarray) else rows.to_numpy())]
-    expected = answers(found["lists"], values)
-    assert repr(answers(found["bytes"], values)) == repr(expected)
-    got = answers(found["code"], values)
+    expected = answers(models["lists"], values)
+    assert repr(answers(models["bytes"], values)) == repr(expected)
+    generated = answers(models["code"], values)
     if bitvectors.generate(model.steps[-1]) is None:
-        assert repr(got) == repr(expected)
+        assert repr(generated) == repr(expected)
     else:
-        # A classifier: (position, probabilities), or the words of a refusal.
-        assert [each if isinstance(each, str) else each[0] for each in got] == [
-            each if isinstance(each, str) else each[0] for each in expected
+        # An answer of a classifier is (position, probabilities), or the message of a refusal.
+        assert [answer if isinstance(answer, str) else answer[0] for answer in generated] == [
+            answer if isinstance(answer, str) else answer[0] for answer in expected
         ]
         numbers = [
-            [number for each in form if not isinstance(each, str) for number in each[1]] for form in (got, expected)
+            [number for answer in form if not isinstance(answer, str) for number in answer[1]]
+            for form in (generated, expected)
         ]
         assert numbers[0] == pytest.approx(numbers[1], rel=1e-12)
     assert len(reached) > 100

@@ -1,6 +1,6 @@
-"""What the audit recognises is then loaded, in a process of its own: no crash, no file written, nothing started.
+"""A pickle that the audit recognises loads in a separate process without a crash, a written file or a new process.
 
-Models are damaged operation by operation: values, names, order. The default tier tries some hundred of them, and
+The tests damage models operation by operation: values, names, order. The default tier tries some hundred, and
 ``--hypothesis-profile=thorough`` thousands.
 """
 
@@ -35,7 +35,7 @@ from tests.support.pickles import F8, written
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
-# Loads one file after the other and says how each ended. It exits with 77 when something opens a file to write,
+# Loads one file after the other and prints the outcome of each. It exits with 77 if something opens a file to write,
 # starts a process or opens a connection.
 _LOADER = """
 import gc, os, resource, sys, warnings
@@ -78,7 +78,7 @@ import sklearn.feature_extraction.text, sklearn.gaussian_process, sklearn.model_
 
 
 def models() -> Iterator[Any]:
-    """One model for each way in which state is saved."""
+    """One model for each way of saving state."""
     rng = np.random.RandomState(0)
     x = rng.rand(30, 3)
     y = rng.randint(0, 3, 30)
@@ -103,48 +103,48 @@ def operations(data: bytes) -> list[bytes]:
 
 
 def damaged(parts: list[bytes], others: list[bytes], dice: random.Random) -> bytes:
-    """The operations with a few of them changed."""
-    made = list(parts)
+    """The pickle of ``parts`` after a few random changes."""
+    changed = list(parts)
     for _ in range(dice.choice((1, 1, 1, 2, 3))):
-        place = dice.randrange(1, len(made) - 1)
+        place = dice.randrange(1, len(changed) - 1)
         kind = dice.randrange(8)
         if kind == 0:
-            del made[place]
+            del changed[place]
         elif kind == 1:
-            made.insert(place, dice.choice(others))
+            changed.insert(place, dice.choice(others))
         elif kind == 2:
-            made[place] = dice.choice(others)
+            changed[place] = dice.choice(others)
         elif kind == 3:
-            # One operation for another of its kind: a name, a number, a text, a memo entry.
-            same = [each for each in others if each[:1] == made[place][:1]]
-            made[place] = dice.choice(same) if same else made[place]
+            # Replace an operation with another of the same kind: a name, a number, a text, a memo entry.
+            same = [operation for operation in others if operation[:1] == changed[place][:1]]
+            changed[place] = dice.choice(same) if same else changed[place]
         elif kind == 4:
-            made[place], made[place - 1] = made[place - 1], made[place]
+            changed[place], changed[place - 1] = changed[place - 1], changed[place]
         elif kind == 5:
-            numbers = [at for at, each in enumerate(made) if each[:1] in b"KMJ\x8a"]
+            numbers = [index for index, operation in enumerate(changed) if operation[:1] in b"KMJ\x8a"]
             if numbers:
                 value = dice.choice((0, 1, 2, 7, 255, 2**31 - 1, -1, 2**40, 2**63 - 1, 2**64))
-                made[dice.choice(numbers)] = pickle.dumps(value, protocol=2)[2:-1]
+                changed[dice.choice(numbers)] = pickle.dumps(value, protocol=2)[2:-1]
         elif kind == 6:
-            made[place] = dice.choice(
+            changed[place] = dice.choice(
                 (b"N", b"\x88", b"\x89", b")", b"]", b"}", b"K\x00", b"G" + bytes(8), b"X\x00\x00\x00\x00")
             )
         else:
-            data = bytearray(made[place])
-            at = dice.randrange(len(data))
-            data[at] = dice.randrange(256)
-            made[place] = bytes(data)
-    return b"".join(made)
+            data = bytearray(changed[place])
+            offset = dice.randrange(len(data))
+            data[offset] = dice.randrange(256)
+            changed[place] = bytes(data)
+    return b"".join(changed)
 
 
-def test_what_is_recognised_loads_without_a_crash_or_a_file(tmp_path: Path) -> None:
+def test_a_recognised_pickle_loads_without_a_crash_or_a_file(tmp_path: Path) -> None:
     thorough = (hypothesis.settings.default or hypothesis.settings()).max_examples > 1000
     dice = random.Random(None if thorough else 1)
     programs = []
     for model in models():
         for protocol in (2, 3):
             programs.append(operations(pickle.dumps(model, protocol=protocol)))
-    others = sorted({each for parts in programs for each in parts if len(each) < 100})
+    others = sorted({operation for parts in programs for operation in parts if len(operation) < 100})
     folder = tmp_path / "empty"
     folder.mkdir()
     with subprocess.Popen(
@@ -165,7 +165,7 @@ def test_what_is_recognised_loads_without_a_crash_or_a_file(tmp_path: Path) -> N
                 continue
             loader.stdin.write(f"{path}\n")
             loader.stdin.flush()
-            # The end of the output is the end of the loader: a crash, or what it watches for.
+            # No output means that the loader ended: a crash, or an event that it watches for.
             assert loader.stdout.readline() in ("loaded\n", "refused\n"), (turn, data)
             loaded += 1
         loader.stdin.close()
@@ -173,7 +173,7 @@ def test_what_is_recognised_loads_without_a_crash_or_a_file(tmp_path: Path) -> N
     assert list(folder.iterdir()) == []
 
 
-def test_the_loader_notices_what_it_is_for(tmp_path: Path) -> None:
+def test_the_loader_detects_files_commands_and_crashes(tmp_path: Path) -> None:
     crash = b"\x80\x02cnumpy._core.multiarray\n_reconstruct\ncnumpy\nndarray\n"
     crash += b"K\x00\x85C\x01b\x87R(K\x01J\x00\x00\x00\x01\x85"
     objects = F8.replace(b"f8", b"O8").replace(b"<NNN", b"|NNN").replace(b"K\x00tb", b"K\x3ftb")
@@ -186,19 +186,19 @@ def test_the_loader_notices_what_it_is_for(tmp_path: Path) -> None:
     }
     for name, (data, outcome, code) in files.items():
         path = written(tmp_path / name, data)
-        done = subprocess.run(
+        finished = subprocess.run(
             [sys.executable, "-B", "-W", "ignore", "-c", _LOADER],
             input=f"{path}\n", stdout=subprocess.PIPE, text=True, cwd=tmp_path, check=False,
         )  # fmt: skip
-        # A crash is whichever signal the system sends.
-        assert (done.stdout.split()[1:], max(done.returncode, -1)) == ([outcome] if outcome else [], code), name
+        # A crash ends the process with a signal that depends on the system.
+        assert (finished.stdout.split()[1:], max(finished.returncode, -1)) == ([outcome] if outcome else [], code), name
         assert audit(path).recognised == (name == "fine")
 
 
 @pytest.mark.parametrize("compress", [0, 3])
-def test_what_is_loaded_here_is_recognised(tmp_path: Path, compress: int) -> None:
+def test_the_audit_recognises_the_undamaged_models(tmp_path: Path, compress: int) -> None:
     for model in models():
         joblib.dump(model, str(tmp_path / "model"), compress=compress)
-        found = audit(tmp_path / "model")
-        assert found.recognised, found
+        result = audit(tmp_path / "model")
+        assert result.recognised, result
         assert joblib.load(io.BytesIO((tmp_path / "model").read_bytes())) is not None

@@ -1,6 +1,6 @@
-"""A broken or hostile model file is refused, or answers; it never hangs, and nothing else is ever raised.
+"""A broken or hostile model file is refused or answers. It never hangs and raises no other exception.
 
-The default tier flips each byte of small models in one way; the full tier flips it in eight.
+The default tier flips each byte of small models in one way, the full tier in eight.
 """
 
 import importlib
@@ -42,7 +42,7 @@ from tests.parity import data
 from tests.parity.rows import schema_of
 from tests.support import tier
 
-# Far more than a small model takes, and only for one that would never end.
+# Far more time than a small model needs. Only a model that hangs takes it.
 SECONDS = 60
 NUMERIC = make_pipeline(StandardScaler(), RandomForestClassifier(2, max_depth=3, random_state=0))
 BOOSTED = make_pipeline(GradientBoostingClassifier(n_estimators=2, max_depth=2, random_state=0))
@@ -75,35 +75,35 @@ PIPELINES: dict[str, tuple[Pipeline, Any]] = {
 
 @cache
 def model_of(name: str) -> tuple[bytes, tuple[tuple[Any, ...], ...]]:
-    """The model file of a small pipeline, and rows to ask it."""
+    """The model file of a small pipeline, and rows to predict."""
     pipeline, source = PIPELINES[name]
     x, y = source()
     with np.errstate(all="ignore"):
         compiled = compile_pipeline(pipeline.fit(x, y), schema_of(x))
-    # Floats of Python, as a request holds them: those of NumPy warn of inf - inf.
+    # Python floats, as in a request. NumPy floats warn about inf - inf.
     rows = x.to_numpy(dtype=object) if hasattr(x, "to_numpy") else x.astype(object)
-    asked = [tuple(None if value != value and name == "table" else value for value in row) for row in rows[:40:20]]
-    return compiled.to_bytes(), tuple(asked)
+    samples = [tuple(None if value != value and name == "table" else value for value in row) for row in rows[:40:20]]
+    return compiled.to_bytes(), tuple(samples)
 
 
 @contextmanager
-def ending() -> Iterator[None]:
-    """Raises TimeoutError in what does not end."""
+def time_limit() -> Iterator[None]:
+    """Raise TimeoutError after SECONDS."""
 
-    def ring(*_: Any) -> None:
+    def stop(*_: Any) -> None:
         raise TimeoutError("a broken model does not end")
 
-    before = signal.signal(signal.SIGALRM, ring)
+    previous = signal.signal(signal.SIGALRM, stop)
     signal.alarm(SECONDS)
     try:
         yield
     finally:
         signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGALRM, previous)
 
 
-def load_and_ask(path: Path, content: bytes, rows: tuple[tuple[Any, ...], ...]) -> bool:
-    """Whether the model was taken; it is then asked. Anything but the two refusals is raised."""
+def load_and_predict(path: Path, content: bytes, rows: tuple[tuple[Any, ...], ...]) -> bool:
+    """Load a model file and predict rows. Returns whether it loads. Only the two refusals are caught."""
     engine = importlib.import_module("handler.engine")
     path.write_bytes(content)
     try:
@@ -122,42 +122,42 @@ def load_and_ask(path: Path, content: bytes, rows: tuple[tuple[Any, ...], ...]) 
 def test_any_byte_may_be_flipped(name: str, tmp_path: Path) -> None:
     whole, rows = model_of(name)
     flips = [1 << bit for bit in range(8)] if tier.current.grids_whole else [0x11]
-    with ending():
+    with time_limit():
         for position in range(len(whole)):
             for flip in flips:
                 changed = bytearray(whole)
                 changed[position] ^= flip
-                load_and_ask(tmp_path / "model", bytes(changed), rows)
+                load_and_predict(tmp_path / "model", bytes(changed), rows)
 
 
 @pytest.mark.parametrize("name", PIPELINES)
-def test_any_length_is_refused_but_the_whole(name: str, tmp_path: Path) -> None:
+def test_a_file_of_any_other_length_is_refused(name: str, tmp_path: Path) -> None:
     whole, rows = model_of(name)
-    with ending():
+    with time_limit():
         for length in range(0, len(whole), 13):
-            assert not load_and_ask(tmp_path / "model", whole[:length], rows)
-        assert not load_and_ask(tmp_path / "model", whole + b"\0", rows)
-        assert load_and_ask(tmp_path / "model", whole, rows)
+            assert not load_and_predict(tmp_path / "model", whole[:length], rows)
+        assert not load_and_predict(tmp_path / "model", whole + b"\0", rows)
+        assert load_and_predict(tmp_path / "model", whole, rows)
 
 
 def paths_of(document: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """The way to every value in a JSON document."""
-    found = [path] if path else []
+    """The path of every value in a JSON document."""
+    paths = [path] if path else []
     items = (
         document.items() if isinstance(document, dict) else enumerate(document) if isinstance(document, list) else ()
     )
     for key, value in items:
-        found += paths_of(value, (*path, key))
-    return found
+        paths += paths_of(value, (*path, key))
+    return paths
 
 
 def replaced(document: Any, path: tuple[Any, ...], value: Any) -> Any:
-    """A copy of a JSON document with another value at a place."""
+    """A copy of a JSON document with ``value`` at ``path``."""
     copy = json.loads(json.dumps(document))
-    place = copy
+    parent = copy
     for key in path[:-1]:
-        place = place[key]
-    place[path[-1]] = value
+        parent = parent[key]
+    parent[path[-1]] = value
     return copy
 
 
@@ -174,30 +174,30 @@ NASTY = st.one_of(
 
 
 @given(st.data())
-def test_any_value_of_a_program_may_be_another(drawn: st.DataObject) -> None:
+def test_any_value_of_a_program_may_be_replaced(drawn: st.DataObject) -> None:
     name = drawn.draw(st.sampled_from(sorted(PIPELINES)))
     whole, rows = model_of(name)
     length = int.from_bytes(whole[:8], "little")
     header = json.loads(whole[8 : 8 + length])
     program = json.loads(header["__metadata__"]["mlctl.program"])
     for _ in range(drawn.draw(st.integers(1, 2))):
-        ways = paths_of(program)
-        program = replaced(program, ways[drawn.draw(st.integers(0, len(ways) - 1))], drawn.draw(NASTY))
+        paths = paths_of(program)
+        program = replaced(program, paths[drawn.draw(st.integers(0, len(paths) - 1))], drawn.draw(NASTY))
         if not isinstance(program, dict):
             break
     header["__metadata__"]["mlctl.program"] = json.dumps(program)
     head = json.dumps(header).encode()
-    with tempfile.TemporaryDirectory() as folder, ending():
-        load_and_ask(Path(folder) / "model", len(head).to_bytes(8, "little") + head + whole[8 + length :], rows)
+    with tempfile.TemporaryDirectory() as folder, time_limit():
+        load_and_predict(Path(folder) / "model", len(head).to_bytes(8, "little") + head + whole[8 + length :], rows)
 
 
 HEADERS = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 2**40) | st.text(max_size=5) | st.sampled_from(["F64", "U8", "F32"]),
-    lambda inner: (
-        st.lists(inner, max_size=4)
+    lambda values: (
+        st.lists(values, max_size=4)
         | st.dictionaries(
             st.sampled_from(["__metadata__", "dtype", "shape", "data_offsets", "mlctl.format", "mlctl.program", "x"]),
-            inner,
+            values,
             max_size=4,
         )
     ),
@@ -206,8 +206,8 @@ HEADERS = st.recursive(
 
 
 @given(header=HEADERS, body=st.binary(max_size=64), length=st.none() | st.integers(0, 2**64 - 1))
-def test_any_header_is_read_or_refused(header: Any, body: bytes, length: int | None) -> None:
+def test_any_header_is_refused(header: Any, body: bytes, length: int | None) -> None:
     head = json.dumps(header).encode()
     prefix = (len(head) if length is None else length).to_bytes(8, "little")
-    with tempfile.TemporaryDirectory() as folder, ending():
-        assert not load_and_ask(Path(folder) / "model", prefix + head + body, ((1.0, 2.0),))
+    with tempfile.TemporaryDirectory() as folder, time_limit():
+        assert not load_and_predict(Path(folder) / "model", prefix + head + body, ((1.0, 2.0),))

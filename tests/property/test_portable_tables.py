@@ -1,4 +1,4 @@
-"""Composed, encoded, imputed and selected tables: any of them answers any row as scikit-learn does."""
+"""Composed, encoded, imputed and selected tables agree with scikit-learn on any row."""
 
 import warnings
 from typing import Any
@@ -24,7 +24,7 @@ from sklearn.tree import DecisionTreeClassifier
 from mlctl.portable.families.functions import _CLOSE, _EXACT
 from tests.parity.harness import compare
 
-# The same examples in each run; `pytest --hypothesis-profile=thorough` draws many new ones.
+# Each run uses the same examples. `pytest --hypothesis-profile=thorough` draws many new ones.
 COMMON = settings()
 
 NAN = float("nan")
@@ -70,14 +70,14 @@ PARTS: Any = st.one_of(
 
 
 def frame_of(cities: list[Any], numbers: list[tuple[float, float]]) -> pd.DataFrame:
-    """A table of text and two numbers."""
+    """A table with a column of text and two of numbers."""
     first, second = zip(*numbers, strict=True)
     return pd.DataFrame({"city": pd.Series(cities, dtype=object), "first": first, "second": second})
 
 
 @st.composite
 def tables(draw: st.DrawFn, least: int, word: Any) -> pd.DataFrame:
-    """Some rows of a table."""
+    """Tables with at least ``least`` rows."""
     size = draw(st.integers(least, least + 12))
     cities = draw(st.lists(word, min_size=size, max_size=size))
     numbers = draw(st.lists(st.tuples(NUMBER, NUMBER), min_size=size, max_size=size))
@@ -103,19 +103,19 @@ def test_any_encoder_beside_any_numbers(data: Any, train: pd.DataFrame, rows: pd
         try:
             part.fit(train, target_of(train, classes))
         except ValueError:
-            # Such as a tree over a sparse matrix with missing codes.
+            # For example, a tree on a sparse matrix with missing codes.
             return
     compare(part, rows, "exact", missing=True)
 
 
 @COMMON
 @given(data=st.data(), train=tables(8, CITIES), rows=tables(1, WORD), parts=st.lists(PARTS, min_size=1, max_size=3))
-def test_any_parts_one_behind_or_beside_the_other(
+def test_any_parts_in_sequence_or_in_parallel(
     data: Any, train: pd.DataFrame, rows: pd.DataFrame, parts: list[Any]
 ) -> None:
     numbers = train[["first", "second"]]
     if data.draw(st.booleans()):
-        named = [(str(at), each) for at, each in enumerate(parts)]
+        named = [(str(number), step) for number, step in enumerate(parts)]
         weights = data.draw(st.none() | st.just({"0": 0.3}))
         if isinstance(parts[0], MissingIndicator) or getattr(parts[0], "func", None) is np.isnan:
             weights = None
@@ -127,13 +127,13 @@ def test_any_parts_one_behind_or_beside_the_other(
         try:
             part.fit(numbers, target_of(train, 2))
         except ValueError:
-            # Missing values for a selector, or no column left.
+            # The selector does not accept missing values, or no column is left.
             return
         except TypeError:
-            # A function of truths.
+            # The function does not accept booleans.
             return
-        truths = any(isinstance(each, MissingIndicator) or getattr(each, "func", None) is np.isnan for each in parts)
-        if truths and any(getattr(each, "func", None) is not None for each in parts[1:]):
+        booleans = any(isinstance(step, MissingIndicator) or getattr(step, "func", None) is np.isnan for step in parts)
+        if booleans and any(getattr(step, "func", None) is not None for step in parts[1:]):
             return
     compare(part, rows[["first", "second"]], "exact", missing=True)
 

@@ -1,4 +1,4 @@
-"""Trees and what is made of them, against scikit-learn: random data, parameters and rows; and random files of trees."""
+"""Trees and ensembles agree with scikit-learn on random data, parameters and rows; random files of trees are safe."""
 
 import importlib
 from pathlib import Path
@@ -81,7 +81,7 @@ def test_any_ensemble_agrees_with_scikit_learn(
 
 @st.composite
 def trees(draw: st.DrawFn, columns: int, width: int) -> Nodes:
-    """Nodes in the order in which they were split, as growing trees best-first leaves them."""
+    """Nodes in the order in which they were split, as in trees that grow best-first."""
     splits = draw(st.integers(0, 12))
     left, right, feature, threshold, missing = [LEAF], [LEAF], [0], [0.0], [0]
     leaves = [0]
@@ -94,18 +94,18 @@ def trees(draw: st.DrawFn, columns: int, width: int) -> Nodes:
         for values, empty in ((left, LEAF), (right, LEAF), (feature, 0), (threshold, 0.0), (missing, 0)):
             values += [empty, empty]
         leaves += [left[node], right[node]]
-    held = draw(st.lists(st.floats(-9, 9), min_size=len(left) * width, max_size=len(left) * width))
+    values_drawn = draw(st.lists(st.floats(-9, 9), min_size=len(left) * width, max_size=len(left) * width))
     return Nodes(
         left=np.array(left),
         right=np.array(right),
         feature=np.array(feature),
         threshold=np.array(threshold),
         missing_left=np.array(missing),
-        values=np.array(held).reshape(-1, width),
+        values=np.array(values_drawn).reshape(-1, width),
     )
 
 
-def _reached(tree: Nodes, row: list[float]) -> int:
+def _leaf(tree: Nodes, row: list[float]) -> int:
     node = 0
     while tree.left[node] != LEAF:
         number = row[tree.feature[node]]
@@ -115,7 +115,9 @@ def _reached(tree: Nodes, row: list[float]) -> int:
 
 
 @given(data=st.data(), columns=st.integers(1, 4), width=st.integers(1, 3), single=st.booleans())
-def test_any_trees_are_walked_alike_in_every_form(data: st.DataObject, columns: int, width: int, single: bool) -> None:
+def test_every_form_of_any_trees_gives_the_same_answers(
+    data: st.DataObject, columns: int, width: int, single: bool
+) -> None:
     parts = [data.draw(trees(columns, width)) for _ in range(data.draw(st.integers(1, 4)))]
     number = st.floats(-5, 5, width=32) | st.sampled_from([float("nan"), 0.1, 1e30, -1e30])
     if not single:
@@ -125,18 +127,18 @@ def test_any_trees_are_walked_alike_in_every_form(data: st.DataObject, columns: 
     tensors = tree_tensors(parts, single=single, missing=True)
     step = Step(op="forest_regressor", parity="exact", params=params, tensors=tensors)
     with pytest.MonkeyPatch.context() as patch:
-        found, _ = forms(PortableModel(n_features=columns, steps=(step,)), patch)
-        given_rows = [[float(np.float32(each)) if single else each for each in row] for row in rows]
+        models, _ = forms(PortableModel(n_features=columns, steps=(step,)), patch)
+        input_rows = [[float(np.float32(value)) if single else value for value in row] for row in rows]
         expected = []
-        for row in given_rows:
+        for row in input_rows:
             totals = [0.0] * width
             for tree in parts:
                 totals = [
-                    total + float(value) for total, value in zip(totals, tree.values[_reached(tree, row)], strict=True)
+                    total + float(value) for total, value in zip(totals, tree.values[_leaf(tree, row)], strict=True)
                 ]
             means = [total / len(parts) for total in totals]
             expected.append(means if width > 1 else means[0])
-        for form in found.values():
+        for form in models.values():
             assert answers(form, rows) == expected
 
 
@@ -152,7 +154,7 @@ _LISTED = st.sampled_from([0, 20_000])
 def test_a_file_of_trees_with_anything_in_it_is_refused_or_answers(
     data: st.DataObject, listed: int, nodes: int, op: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """No other error, and no walk without an end."""
+    """No other error is raised, and no traversal is endless."""
     engine, ops = importlib.import_module("handler.engine"), importlib.import_module("handler.ops.trees")
     small = st.integers(0, nodes + 2)
     number = st.floats(width=32) | st.integers(-1, 3).map(float)
@@ -165,7 +167,7 @@ def test_a_file_of_trees_with_anything_in_it_is_refused_or_answers(
         "feature": array(st.integers(-2, 3), "<i2", nodes),
         "threshold": array(number, data.draw(st.sampled_from(["<f4", "<f8"])), nodes),
         "skip": array(small | st.just(2**32 - 1), "<u4", nodes),
-        # Others than rising ones are refused, and nothing else would be seen.
+        # Sorted, because the engine refuses other roots before it checks anything else.
         "roots": np.array(sorted(data.draw(st.sets(small, min_size=n_trees, max_size=n_trees))), dtype="<u4"),
         "values": array(number, "<f8", width * data.draw(st.integers(0, 4))),
         "missing": array(st.integers(0, 2), "|u1", nodes),

@@ -1,4 +1,4 @@
-"""Laws that hold for any input."""
+"""Properties that hold for any input."""
 
 import importlib
 import json
@@ -27,12 +27,12 @@ from tests.unit.core.test_logs import FakeLogs, messages, reader
 from tests.unit.portable.test_compile import assert_answer, load
 from tests.unit.portable.test_compile_tables import FEATURES, NAMES, columns, engine_rows, table, target_of
 
-# The same examples in each run; `pytest --hypothesis-profile=thorough` draws many new ones.
+# Each run uses the same examples. `pytest --hypothesis-profile=thorough` draws many new ones.
 COMMON = settings()
 
 JSON: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    lambda values: st.lists(values, max_size=5) | st.dictionaries(st.text(max_size=8), values, max_size=4),
     max_leaves=12,
 )
 NUMBERS = (
@@ -58,7 +58,7 @@ def test_the_handler_gives_the_bits_of_scikit_learn(
     )
     frame = pd.DataFrame([row], columns=["sepal_length", "sepal_width", "petal_length", "petal_width"])
     if response["statusCode"] == 422:
-        # Only what leaves float32 is refused, and scikit-learn refuses it too.
+        # The handler refuses only numbers beyond float32, which scikit-learn refuses too.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with pytest.raises(ValueError, match=r"too large|infinity"):
@@ -86,20 +86,20 @@ TABLE_ROWS = st.tuples(
 
 @pytest.fixture(scope="module")
 def of_tables(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Pipeline, Any]]:
-    """Fitted pipelines over a table with categories and gaps, each with the handler's engine on it."""
+    """Fitted pipelines for a table with categories and missing values, each with its model in the handler's engine."""
     train = table(300, 1)
     ordinal = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=NAN)
     infrequent = OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=5)
     imputed = SimpleImputer(strategy="median", add_indicator=True)
-    made = []
+    models = []
     for transformer, model, classes in (
         (columns("passthrough", ordinal), RandomForestClassifier(9, random_state=0), 3),
         (columns(imputed, infrequent), RandomForestClassifier(9, random_state=0), 2),
         (columns("passthrough", ordinal), DecisionTreeRegressor(random_state=0), 0),
     ):
         fitted = make_pipeline(transformer, model).fit(train, target_of(train, classes))
-        made.append((fitted, load(compile_pipeline(fitted, FEATURES), tmp_path_factory.mktemp("model"))))
-    return made
+        models.append((fitted, load(compile_pipeline(fitted, FEATURES), tmp_path_factory.mktemp("model"))))
+    return models
 
 
 @COMMON
@@ -111,7 +111,7 @@ def test_a_table_with_categories_and_gaps_gives_the_bits_of_scikit_learn(
     frame = frame.astype({feature["name"]: float for feature in FEATURES if feature["kind"] != "category"})
     for fitted, engine in of_tables:
         with warnings.catch_warnings():
-            # Of unknown categories.
+            # Unknown categories cause warnings.
             warnings.simplefilter("ignore")
             (example,) = reference_answers.examples(fitted, frame, [row])
         predicted = engine.predict(engine_rows(frame)[0])
@@ -120,7 +120,7 @@ def test_a_table_with_categories_and_gaps_gives_the_bits_of_scikit_learn(
 
 @COMMON
 @given(document=JSON)
-def test_any_json_gets_an_answer_that_is_no_500(handler_app: ModuleType, document: Any) -> None:
+def test_any_json_gets_a_response_other_than_500(handler_app: ModuleType, document: Any) -> None:
     for body in (document, {"features": document}, {"instances": document}):
         response = handler_app.lambda_handler(http_event("POST", "/predict", json.dumps(body)), LambdaContext())
         answer = json.loads(response["body"])
@@ -132,11 +132,11 @@ def test_any_json_gets_an_answer_that_is_no_500(handler_app: ModuleType, documen
 
 @COMMON
 @given(body=st.text(max_size=200), encoded=st.booleans(), method=st.text(max_size=6), path=st.text(max_size=20))
-def test_any_text_gets_an_answer_that_is_no_500(
+def test_any_text_gets_a_response_other_than_500(
     handler_app: ModuleType, body: str, encoded: bool, method: str, path: str
 ) -> None:
-    for where in (("POST", "/predict"), (method, path)):
-        response = handler_app.lambda_handler(http_event(*where, body, isBase64Encoded=encoded), LambdaContext())
+    for route in (("POST", "/predict"), (method, path)):
+        response = handler_app.lambda_handler(http_event(*route, body, isBase64Encoded=encoded), LambdaContext())
         assert response["statusCode"] in (200, 400, 404, 405, 422)
         json.loads(response["body"])
 
@@ -155,23 +155,23 @@ def test_an_archive_does_not_depend_on_the_order_of_its_files(files: dict[str, b
     cuts=st.lists(st.integers(0, 30), max_size=5),
     with_ids=st.booleans(),
 )
-def test_a_tail_gives_each_event_once_however_they_arrive(
+def test_a_tail_returns_each_event_once_in_any_order_of_arrival(
     events: list[tuple[int, str, str]], cuts: list[int], with_ids: bool
 ) -> None:
     fake = FakeLogs(with_ids)
     read = reader(fake)
-    got: list[str] = []
+    received: list[str] = []
     for number, (timestamp, message, stream) in enumerate(events):
         fake.add(timestamp, message, stream)
         if number in cuts:
-            got += messages(read)
-    got += messages(read)
-    assert sorted(got) == sorted(message for _, message, _ in events)
+            received += messages(read)
+    received += messages(read)
+    assert sorted(received) == sorted(message for _, message, _ in events)
 
 
 @COMMON
 @given(data=st.binary(max_size=300), length=st.integers(0, 400))
-def test_no_bytes_make_the_reader_fail_otherwise_than_by_refusing(
+def test_the_reader_refuses_any_bytes_with_a_value_error(
     tmp_path_factory: pytest.TempPathFactory, data: bytes, length: int
 ) -> None:
     path = tmp_path_factory.mktemp("fuzz") / "model"
