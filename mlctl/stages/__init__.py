@@ -1,6 +1,6 @@
-"""Stages: where a release runs. ``open_stage`` gives settings, AWS clients and the URL of an API.
+"""Opens a stage: its settings, AWS clients and API URL.
 
-Stage ``local`` is the AWS code path pointed at an embedded emulator; nothing else knows that.
+Stage ``local`` is the AWS code path pointed at an embedded emulator; only this package knows it.
 """
 
 from collections.abc import Callable
@@ -37,7 +37,7 @@ class Stage:
 
     @property
     def names(self) -> Names:
-        """What the project's things are called here."""
+        """The names of the project's resources on this stage."""
         return Names(self.settings.project, self.name)
 
     def live_url(self) -> str:
@@ -56,7 +56,7 @@ class Stage:
         return f"{self.endpoint}/_aws/execute-api/{api_id}/$default"
 
     def not_deployed(self) -> MlctlError:
-        """The error of a verb that needs a deployment where there is none (exit 6)."""
+        """The error of a command that needs a deployment when there is none (exit 6)."""
         lost = self.name == LOCAL and LocalEmulator(self.project_folder).lost_state
         why = (
             "Stage 'local' has lost its deployment: its emulator was killed."
@@ -92,7 +92,7 @@ class Stage:
         return holding(self.lock(), busy=busy, waiting=waiting)
 
     def settled(self) -> None:
-        """Called after a deploy or a destroy: what an emulator lost, if it did, is missed no longer."""
+        """Clear the record of lost emulator state, after a deploy or a destroy."""
         if self.name == LOCAL:
             LocalEmulator(self.project_folder).forget_loss()
 
@@ -119,7 +119,7 @@ def open_stage(project_folder: Path, settings: Settings, name: str, report: Repo
 
 
 def open_if_running(project_folder: Path, settings: Settings) -> Stage | None:
-    """Stage ``local`` when it is up already, for verbs that can do without it."""
+    """Stage ``local`` if it is running, for commands that do not require it."""
     if settings.local_endpoint is not None:
         return _others(project_folder, settings, settings.local_endpoint)
     try:

@@ -1,4 +1,4 @@
-"""The embedded AWS emulator: start, find, stop. Nothing outside this package knows that it exists."""
+"""Starts, finds and stops the embedded AWS emulator."""
 
 import os
 import secrets

@@ -1,4 +1,4 @@
-"""What the processes that a stage starts get of the user's environment: nothing that a project could have put there."""
+"""Environment variables of the processes that a stage starts, without any that a project can set."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the emulator's port lets through: the deployed APIs for everybody, the rest for whoever has the secret.
+"""Access control for the emulator's port: deployed APIs are open, all else needs the secret.
 
 This file runs in the emulator's own process (``guarded.py``), whose Python environment has no mlctl: it needs the
 standard library alone. The same server parses a request for the guard and for the emulator, so they cannot disagree

@@ -1,4 +1,4 @@
-"""Asking a port whether an emulator answers there."""
+"""Checks whether an emulator answers on a port."""
 
 import http.client
 from contextlib import closing

@@ -1,4 +1,4 @@
-"""The emulator's process: how it is started, and how it is known again."""
+"""Starts, identifies and ends the emulator's process."""
 
 import os
 import socket

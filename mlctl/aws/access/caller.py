@@ -1,4 +1,4 @@
-"""Who calls AWS, and where."""
+"""Identifies the AWS caller, account and region."""
 
 from dataclasses import dataclass, replace
 

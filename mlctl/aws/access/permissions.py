@@ -1,4 +1,4 @@
-"""The IAM policy of whoever deploys: what the operations of ``mlctl.aws.operations`` need, and no more."""
+"""Builds the minimal IAM policy for the operations in ``mlctl.aws.operations``."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

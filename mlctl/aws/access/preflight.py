@@ -1,4 +1,4 @@
-"""What can be asked of AWS before a deploy, changing nothing: each question gives one Check."""
+"""Read-only checks before a deploy; each function returns one ``Check``."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace

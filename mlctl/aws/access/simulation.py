@@ -1,4 +1,4 @@
-"""Whether the caller may make the changes that a deploy makes, as IAM itself judges: nothing is tried."""
+"""Simulates with IAM whether the caller has the permissions for a deploy."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,5 +1,5 @@
-"""Carries out a plan, a module a kind of resource. Each step can be repeated: a deploy that was cut off is run again.
+"""Applies a plan, with one module for each kind of resource. Each step can run twice, after an interrupted deploy.
 
-Every change of the function and the alias names the revision that it was planned on, so of two commands at once
-one goes through and the other stops. A call that took effect though its answer was lost is known by its result.
+Every change of the function and the alias names the revision that it was planned on, so of two concurrent commands
+one succeeds and the other stops. If the response of a call is lost, the step reads the resource to see its effect.
 """

@@ -1,4 +1,4 @@
-"""The alias ``live``: the one thing that decides which release gets traffic."""
+"""Steps for the alias ``live``, which decides which release gets traffic."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -56,7 +56,7 @@ def update(
 
 
 def move(run: DeployContext, step: Step) -> str:
-    """Let traffic in: at once, or to a part of it first."""
+    """Move traffic to the release: all at once, or a canary share first."""
     if step.action == "create" or run.actual.alias is None:
         return _create(run)
     before = run.actual.alias.release

@@ -1,4 +1,4 @@
-"""The HTTP API in front of the alias, who may call it, and its domain name."""
+"""Steps for the HTTP API, the permission to invoke the alias, and the domain name."""
 
 from collections.abc import Callable
 from functools import partial
@@ -29,7 +29,7 @@ from mlctl.aws.stack.state import ApiConfig, ApiState, Cors, Domain, DomainState
 
 
 def api(run: DeployContext, step: Step) -> str:
-    """Make the API, or what of it is missing or differs; delete one that was made twice."""
+    """Create the API, or correct its missing or different parts; or delete a duplicate."""
     if step.action == "delete":
         return _delete(run, step.target)
     state = run.actual.api or _found(run) or _create(run)
@@ -49,7 +49,7 @@ def api(run: DeployContext, step: Step) -> str:
 
 
 def permission(run: DeployContext, step: Step) -> str:
-    """Let this API, and nobody else, invoke the alias."""
+    """Allow this API only to invoke the alias."""
     client = run.aws.lambda_
     source = run.desired.source_arn(run.api_id)
     if step.action == "update":
@@ -76,7 +76,7 @@ def permission(run: DeployContext, step: Step) -> str:
 
 
 def domain(run: DeployContext, step: Step) -> str:
-    """Make the domain name and map it to the API; or delete one that the settings name no longer."""
+    """Create the domain name and map it to the API, or delete one that is no longer in the settings."""
     client = run.aws.api
     state = next((each for each in run.actual.domains if each.config.name == step.target), None)
     if step.action == "delete":
@@ -103,7 +103,7 @@ def domain(run: DeployContext, step: Step) -> str:
             client.update_api_mapping(ApiMappingId=state.mapping_id, **mapping)
         else:
             _map(run, mapping)
-    return f"let its DNS record point to {state.target}"
+    return f"point its DNS record to {state.target}"
 
 
 def _make_domain(run: DeployContext, wanted: Domain, configuration: Any) -> DomainState:
@@ -180,7 +180,7 @@ def _delete(run: DeployContext, api_id: str) -> str:
 
 
 def _gone(delete: Callable[[], object]) -> None:
-    """Delete what may be gone already, by a call whose answer was lost."""
+    """Delete a resource that an earlier call may have deleted already."""
     try:
         delete()
     except ClientError as error:

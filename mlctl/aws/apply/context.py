@@ -1,4 +1,4 @@
-"""One run of a plan: what the steps share, and which function does which step."""
+"""The state that the steps of one deploy share."""
 
 import time
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from mlctl.settings.deploy import CanaryLimits
 
 @dataclass
 class DeployContext:
-    """What the steps of one deploy share, and what they find out on the way.
+    """Inputs of a deploy, and the results that later steps need.
 
     ``verify`` takes a release's number and raises when its answers are wrong; ``ask`` asks it one golden example.
     ``release``, ``api_id`` and ``api_endpoint`` are empty until they are there.

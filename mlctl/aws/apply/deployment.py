@@ -1,4 +1,4 @@
-"""The steps of a plan, one after the other."""
+"""Applies the steps of a plan in order."""
 
 from collections.abc import Callable
 
@@ -28,7 +28,7 @@ _STEPS: dict[str, Callable[[DeployContext, Step], str]] = {
 
 
 def carry_out(run: DeployContext, plan: Plan) -> None:
-    """Apply every step that changes something. Raises what boto3 or ``run.verify`` raises."""
+    """Apply each step that changes something. Raises what boto3 or ``run.verify`` raises."""
     for step in plan.steps:
         if step.action != "unchanged":
             run.report(Event("start", step.resource, f"{step.action} {step.resource} {step.name}"))

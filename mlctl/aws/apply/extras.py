@@ -1,4 +1,4 @@
-"""What stands around a release: log group, bucket, concurrency, alarms, tags."""
+"""Steps for the log group, bucket, concurrency, alarms and tags."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ _READY_ATTEMPTS = 120
 
 
 def log_group(run: DeployContext, step: Step) -> str:
-    """Make the log group, and set how long its lines are kept."""
+    """Create the log group and set its retention."""
     names, days = run.desired.names, run.desired.retention_days
     if step.action == "create":
         try:
@@ -36,15 +36,15 @@ def log_group(run: DeployContext, step: Step) -> str:
 
 
 def bucket(run: DeployContext, _: Step) -> str:
-    """Make the bucket for large packages."""
+    """Create the bucket for large packages."""
     package_bucket.ensure(run.aws, run.desired)
     return "private, encrypted, emptied after seven days"
 
 
 def provisioned_concurrency(run: DeployContext, step: Step) -> str:
-    """Have environments of a release ready, or no longer.
+    """Set or remove the provisioned concurrency of a release.
 
-    Raises MlctlError (exit 5) when Lambda does not get them ready.
+    Raises MlctlError (exit 5) when the environments do not become ready.
     """
     client, target = run.aws.lambda_, {"FunctionName": run.function}
     if step.action == "delete":
@@ -66,7 +66,7 @@ def provisioned_concurrency(run: DeployContext, step: Step) -> str:
 
 
 def reserved_concurrency(run: DeployContext, step: Step) -> str:
-    """Set apart how many requests the function handles at once, or give them back."""
+    """Set or remove the reserved concurrency of the function."""
     client = run.aws.lambda_
     if step.action == "delete" or run.desired.reserved is None:
         client.delete_function_concurrency(FunctionName=run.function)
@@ -81,7 +81,7 @@ def reserved_concurrency(run: DeployContext, step: Step) -> str:
 
 
 def alarm(run: DeployContext, step: Step) -> str:
-    """Make, change or delete one alarm on the alias."""
+    """Create, change or delete one alarm on the alias."""
     client = run.aws.cloudwatch
     if step.action == "delete":
         client.delete_alarms(AlarmNames=[step.target])
@@ -110,7 +110,7 @@ def alarm(run: DeployContext, step: Step) -> str:
 
 
 def tags(run: DeployContext, _: Step) -> str:
-    """Put the tags on everything; on the function last, for its tags tell whether this is done."""
+    """Tag every resource. The function is last, because the plan compares only its tags."""
     desired, wanted = run.desired, run.desired.all_tags
     if desired.role is not None:
         run.aws.iam.tag_role(

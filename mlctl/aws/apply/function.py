@@ -1,4 +1,4 @@
-"""The function's unpublished code and configuration, which no traffic sees."""
+"""Steps for the unpublished code and configuration of the function, which get no traffic."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,7 +21,7 @@ _SETTLE_ATTEMPTS = 300
 
 
 def function(run: DeployContext, step: Step) -> str:
-    """Make the function, or give it the release's configuration and code."""
+    """Create the function, or update its configuration and code."""
     if step.action == "create":
         _create(run)
         return f"{_size(len(run.code))} uploaded"

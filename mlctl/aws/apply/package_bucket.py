@@ -1,4 +1,4 @@
-"""The bucket that packages of more than 50 MB go through: ours alone, private, encrypted, emptied by itself."""
+"""The private, encrypted S3 bucket for packages over 50 MB, with automatic expiry."""
 
 from collections.abc import Callable
 from io import BytesIO

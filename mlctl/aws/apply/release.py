@@ -1,4 +1,4 @@
-"""Releases: published, verified, and the old ones deleted."""
+"""Steps that publish, verify and delete releases."""
 
 from functools import partial
 from typing import Any

@@ -1,4 +1,4 @@
-"""Takes a stage down: traffic first, then what served it. Each step is skipped where nothing is left."""
+"""Deletes the resources of a stage: first those that receive traffic, then those behind them."""
 
 from collections.abc import Callable
 from functools import partial

@@ -1,4 +1,4 @@
-"""The user's AWS configuration: profile, region, credentials; and what is wrong with it, in words."""
+"""Reads the user's AWS profile, region and credentials, and explains errors in them."""
 
 import os
 from collections.abc import Iterator

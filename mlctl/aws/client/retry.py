@@ -1,4 +1,4 @@
-"""What AWS has to be waited for: a young role, an update in progress, a release that sleeps."""
+"""Waits and retries for new roles, updates in progress and inactive releases."""
 
 import time
 from collections.abc import Callable

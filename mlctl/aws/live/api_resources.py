@@ -1,4 +1,4 @@
-"""Our HTTP API and its domain names, as API Gateway says they are."""
+"""Reads the HTTP API and its domain names from API Gateway."""
 
 from typing import TYPE_CHECKING, Any, Literal
 

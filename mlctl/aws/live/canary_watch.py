@@ -1,4 +1,4 @@
-"""A canary is watched: golden requests of mlctl's own, and what real traffic makes of it."""
+"""Watches a canary with golden requests and the metrics of real traffic."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Invokes one published version by its number, past API and alias."""
+"""Invokes one published version directly, without the API and the alias."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""Log events from CloudWatch Logs, each exactly once."""
+"""Reads log events from CloudWatch Logs, each exactly once."""
 
 import time
 from collections.abc import Callable, Iterator

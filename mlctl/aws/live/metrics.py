@@ -1,4 +1,4 @@
-"""What CloudWatch and the log know of two releases that share the traffic of the alias ``live``."""
+"""Metrics of two releases that share the traffic of the alias ``live``."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Whether the bucket for large packages exists, and whether it is complete."""
+"""Checks whether the bucket for large packages exists and is complete."""
 
 from collections.abc import Mapping
 

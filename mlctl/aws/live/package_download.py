@@ -1,4 +1,4 @@
-"""The package of a release, as AWS keeps it."""
+"""Downloads the package of a release from AWS."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""What went wrong on a stage of late, from its log group."""
+"""Reads recent errors of a stage from its log group."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What is on AWS now, read from AWS itself: there is no state file."""
+"""Reads the actual state of a stage from AWS; there is no state file."""
 
 import json
 from dataclasses import replace

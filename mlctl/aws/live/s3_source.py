@@ -1,4 +1,4 @@
-"""Objects in S3, to be read as data."""
+"""Reads objects in S3 as data."""
 
 import re
 from collections.abc import Callable

@@ -1,1 +1,1 @@
-"""Pure: what a stage should look like, and the plan that gets it there. Imports neither boto3 nor AWS clients."""
+"""The desired and actual state of a stage, and the plan between them. Pure: no boto3, no AWS clients."""

@@ -1,4 +1,4 @@
-"""From the settings of a stage to what it is to look like on AWS: pure."""
+"""Makes the desired state of a stage from its settings."""
 
 import json
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ UNZIPPED_BYTES = 250 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Code:
-    """A package as Lambda is to have it: for which Python, which model, with which digests and size in bytes."""
+    """A package: its Python version, model, digests, and size in bytes."""
 
     python: str
     model: str
@@ -38,7 +38,7 @@ class Code:
 def desired(
     names: Names, identity: Identity, deploy: DeploySettings, code: Code, canary: Canary | None = None
 ) -> Desired:
-    """What the stage is to look like with this package."""
+    """The desired state of the stage with this package."""
     role = deploy.role or f"arn:{identity.partition}:iam::{identity.account}:role/{names.role}"
     functions = f"arn:{identity.partition}:lambda:{identity.region}:{identity.account}:function"
     return Desired(
@@ -79,7 +79,7 @@ def desired(
 
 
 def canonical(document: object) -> str:
-    """A policy document in one spelling, for comparing."""
+    """A policy document as canonical JSON, so that two can be compared."""
     return json.dumps(document, sort_keys=True)
 
 
@@ -92,7 +92,7 @@ def _allow(actions: list[str], resource: str) -> dict[str, object]:
 
 
 def _role(names: Names, identity: Identity, deploy: DeploySettings) -> RoleConfig:
-    """Its own log group and nothing else; X-Ray and network interfaces only where they are asked for."""
+    """Permissions for the log group; for X-Ray and network interfaces only if the settings need them."""
     group = f"arn:{identity.partition}:logs:{identity.region}:{identity.account}:log-group:{names.log_group}:*"
     policies = {LOGS_POLICY: _policy(_allow(["logs:CreateLogStream", "logs:PutLogEvents"], group))}
     if deploy.tracing:
@@ -107,7 +107,7 @@ def _role(names: Names, identity: Identity, deploy: DeploySettings) -> RoleConfi
             "DescribeSubnets",
         ]
         interfaces += ["AssignPrivateIpAddresses", "UnassignPrivateIpAddresses"]
-        policies[VPC_POLICY] = _policy(_allow([f"ec2:{each}" for each in interfaces], "*"))
+        policies[VPC_POLICY] = _policy(_allow([f"ec2:{action}" for action in interfaces], "*"))
     assuming: dict[str, object] = {
         "Effect": "Allow",
         "Principal": {"Service": "lambda.amazonaws.com"},
@@ -139,17 +139,17 @@ def _api(alias_arn: str, deploy: DeploySettings) -> ApiConfig:
 
 
 def _alarms(names: Names, deploy: DeploySettings) -> tuple[Alarm, ...]:
-    wanted = deploy.alarms
-    if wanted is None:
+    thresholds = deploy.alarms
+    if thresholds is None:
         return ()
-    actions = tuple(sorted(wanted.actions))
-    found = (
-        ("errors", "Errors", "Sum", wanted.errors),
-        ("throttles", "Throttles", "Sum", wanted.throttles),
-        ("p99", "Duration", "p99", wanted.p99),
+    actions = tuple(sorted(thresholds.actions))
+    metrics = (
+        ("errors", "Errors", "Sum", thresholds.errors),
+        ("throttles", "Throttles", "Sum", thresholds.throttles),
+        ("p99", "Duration", "p99", thresholds.p99),
     )
     return tuple(
         Alarm(f"{names.alarm_prefix}{name}", metric, statistic, float(threshold), actions)
-        for name, metric, statistic, threshold in found
+        for name, metric, statistic, threshold in metrics
         if threshold is not None
     )

@@ -1,4 +1,4 @@
-"""What differs between two records, field by field, as a plan shows it."""
+"""Differences between two records by field, in the form that a plan shows."""
 
 from collections.abc import Mapping
 from dataclasses import fields

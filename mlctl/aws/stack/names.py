@@ -1,4 +1,4 @@
-"""Names on AWS for a project and a stage, and the descriptions by which releases are known."""
+"""Names of AWS resources, and the descriptions that identify releases."""
 
 import hashlib
 import re
@@ -14,8 +14,8 @@ _NAME_LIMIT = 64  # functions and roles alike
 _DESCRIPTION = re.compile(r"^mlctl model=(?P<model>[0-9a-f]{64}) package=(?P<package>[0-9a-f]{64}) by=(?P<by>\S*)$")
 # https://docs.aws.amazon.com/lambda/latest/api/API_PublishVersion.html and API_CreateAlias.html
 _DESCRIPTION_LIMIT = 256
-# Far more than one function is given; anybody with the rights may write a description.
-_RELEASES_AT_MOST = 100_000
+# Far more than a function has; a description can be written by anyone with the permission.
+_MAX_RELEASES = 100_000
 
 
 def stage_option(stage: str) -> str:
@@ -35,7 +35,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class Names:
-    """What a project's things are called on a stage."""
+    """The names of a project's resources on a stage."""
 
     project: str
     stage: str
@@ -67,17 +67,17 @@ class Names:
 
     @property
     def tags(self) -> dict[str, str]:
-        """What marks a resource as ours."""
+        """The tags that mark a resource as ours."""
         return {"mlctl:project": self.project, "mlctl:stage": self.stage}
 
     @property
     def fit(self) -> bool:
-        """Whether AWS takes names this long."""
+        """Whether the names are within the limits of AWS."""
         return len(self.role) <= _NAME_LIMIT
 
     @property
     def alarm_prefix(self) -> str:
-        """What the names of our alarms begin with: ``iris-prod-errors`` is one."""
+        """The prefix of our alarms, as in ``iris-prod-errors``."""
         return f"{self.function}-"
 
     def bucket(self, account: str, region: str) -> str:
@@ -147,14 +147,14 @@ class AliasText:
         marker, *words = description.split(" ")
         if marker != "mlctl":
             return cls()
-        found = dict(word.partition("=")[::2] for word in words)
+        fields = dict(word.partition("=")[::2] for word in words)
         try:
             canary = (
-                CanaryText(found["canary"], int(found["percent"]), int(found["since"]), int(found["bake"]))
-                if "canary" in found
+                CanaryText(fields["canary"], int(fields["percent"]), int(fields["since"]), int(fields["bake"]))
+                if "canary" in fields
                 else None
             )
-            return cls(found.get("previous"), _from_ranges(found.get("verified", "")), canary)
+            return cls(fields.get("previous"), _from_ranges(fields.get("verified", "")), canary)
         except (KeyError, ValueError):
             return cls()
 
@@ -171,13 +171,13 @@ def _ranges(numbers: frozenset[str]) -> list[str]:
 
 
 def _from_ranges(text: str) -> frozenset[str]:
-    """Raises ValueError for what is no range, and for more releases than a function has."""
-    found: set[str] = set()
+    """Raises ValueError for an invalid range, and for more releases than a function can have."""
+    releases: set[str] = set()
     for part in filter(None, text.split(",")):
         first, _, last = part.partition("-")
         numbers = range(int(first), int(last or first) + 1)
         # By its ends: the length of a range of any numbers is more than Python counts to.
-        if numbers.stop - numbers.start + len(found) > _RELEASES_AT_MOST:
-            raise ValueError(f"more than {_RELEASES_AT_MOST} releases")
-        found |= {str(number) for number in numbers}
-    return frozenset(found)
+        if numbers.stop - numbers.start + len(releases) > _MAX_RELEASES:
+            raise ValueError(f"more than {_MAX_RELEASES} releases")
+        releases |= {str(number) for number in numbers}
+    return frozenset(releases)

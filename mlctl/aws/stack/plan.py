@@ -1,4 +1,4 @@
-"""Desired and actual state in, steps out: pure, with no AWS at all."""
+"""Plans the steps from the actual state of a stage to the desired state."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace

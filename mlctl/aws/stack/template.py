@@ -1,4 +1,4 @@
-"""The same resources as a template for AWS SAM: pure, with no AWS at all."""
+"""Renders the desired state as a template for AWS SAM."""
 
 import hashlib
 import json

@@ -45,7 +45,7 @@ TRANSFERS = {
     )
 }
 # Where clients are made: of Aws, and of the reader of training data, whose rights are its user's own affair.
-MAKERS = {"session.py", "objects.py"}
+MAKERS = {"session.py", "s3_source.py"}
 
 PLACE = Identity("123456789012", "aws", "eu-west-1", "ana")
 NAMES = Names("iris", "prod")
@@ -135,7 +135,7 @@ def named_by_text(path: Path, function: str) -> Iterator[tuple[str | None, str |
 
 
 def waited_for(path: Path) -> Iterator[str]:
-    """The waiters that ``patience.wait(aws, "name", …)`` is asked for."""
+    """The waiters that ``retry.wait(aws, "name", …)`` is asked for."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "wait":
             name = node.args[1]
@@ -163,7 +163,7 @@ def made() -> set[str]:
             assert pages is not None, path.name
             found.add(f"{SERVICES[owner]}:{operations_by_method(SERVICES[owner])[pages]}")
         for owner, waiter in named_by_text(path, "get_waiter"):
-            assert (waiter is None) == (path.name == "patience.py"), f"{path.name}: wait through patience.wait"
+            assert (waiter is None) == (path.name == "retry.py"), f"{path.name}: wait through retry.wait"
             assert owner == "lambda_"
         found |= {f"lambda:{waiters('lambda')[waiter]}" for waiter in waited_for(path)}
     return found
@@ -218,12 +218,12 @@ def test_every_client_of_aws_is_known_here() -> None:
 
 
 def _source(name: str) -> ast.AST:
-    tree = ast.parse((SOURCES / "session.py").read_text(encoding="utf-8"))
+    tree = ast.parse((SOURCES / "client" / "session.py").read_text(encoding="utf-8"))
     return next(node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == name)
 
 
 def test_the_reader_of_training_data_reads_one_object_and_nothing_else() -> None:
-    tree = ast.parse((SOURCES / "objects.py").read_text(encoding="utf-8"))
+    tree = ast.parse((SOURCES / "live" / "s3_source.py").read_text(encoding="utf-8"))
     names = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     assert names & operations_by_method("s3").keys() == {"get_object"}
 
