@@ -533,7 +533,7 @@ class TestTable:
         assert lines[14] == "✓ Both engines give the same answers for all 30 held-out rows."
         assert all(len(line) <= width for line in lines)
         told = " ".join(lines[15:])
-        assert "1,000,000 requests, 1 % of them cold, on arm64 in us-east-1 at $0.20 a million" in told
+        assert "1,000,000 requests, 1 % of them cold, on arm64 in us-east-1 at $0.20 per million" in told
         assert (
             "Not included: API Gateway, logs, traffic out, the free tier and Lambda's own part of a cold start." in told
         )
@@ -554,7 +554,7 @@ class TestTable:
         slow = bench._figures(None, [Measurement(3.0, (0.001,), 0, 1)], 256, Traffic(1, 0), Price(0, 0))
         told = " ".join(self.drawn(120, sklearn=slow))
         assert (
-            "! A cold start of scikit-learn with 256 MB takes 20.7 s: more than the function's timeout of 10 s" in told
+            "! A cold start of scikit-learn with 256 MB takes 20.7 s, more than the function's timeout of 10 s" in told
         )
         assert "timeout" not in " ".join(self.drawn(120))
 

@@ -60,7 +60,7 @@ def test_the_command_finds_classes_by_name() -> None:
     shown = runner.invoke(app, ["models", "support", "randomforestc"])
     assert shown.exit_code == 0
     assert shown.stdout.split() == [
-        *["compiles", "kind", "parity", "but", "not"],
+        *["compiles", "kind", "parity", "except"],
         *["ensemble.RandomForestClassifier", "classifier", "exact"],
     ]
 

@@ -208,7 +208,7 @@ def test_changed_data_is_refused(trained: Path, cli: Cli) -> None:
     other = rewritten(version, registry.folder, data={**version.manifest.data, "digest": "f" * 64})
     refused = cli("evaluate", other.id)
     assert refused.code == 3
-    assert "not what model version" in refused.err
+    assert "not the data that model version" in refused.err
 
 
 def test_a_write_that_fails_leaves_nothing(project: Path, iris: ModelVersion, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -203,5 +203,5 @@ def test_limits_grow_with_the_file_and_never_beyond_the_machine(monkeypatch: pyt
 def test_the_help_says_that_opening_runs_code_and_what_is_safer(cli: Cli) -> None:
     said = " ".join(cli("import", "--help").out.split())
     assert "Opening a pickle or joblib file runs the code in it." in said
-    assert "A .skops file is the safer way" in said
+    assert "A .skops file is safer" in said
     assert "pip install 'mlctl[skops]'" in said
