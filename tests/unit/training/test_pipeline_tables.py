@@ -390,7 +390,7 @@ def test_a_list_of_transformers_that_cannot_take_texts_says_which_setting_can(sh
     [
         (
             lambda text: text.replace(",no\n", ",\n", 1),
-            "has no value of the target churned in 1 of 60 rows, the first is row",
+            "has no value of the target churned in 1 of 60 rows (first: row",
         ),
         (lambda text: text.replace(",no\n", ",yes\n"), "has only one class: churned is 'yes' in every row"),
         (lambda text: "\n".join(text.splitlines()[:2]) + "\n", "has only one class"),
