@@ -60,7 +60,7 @@ def test_an_object_is_read(bucket: Any, tmp_path: Path) -> None:
     assert table.name == "rows.csv"
     assert {name: each.for_request() for name, each in table.columns.items()} == {"a": [1.0, 2.0], "b": ["x", "y"]}
     assert told[:2] == [
-        Event("start", "download", "Fetching s3://ours-only/some/rows.csv", unit="MB"),
+        Event("start", "download", "Downloading s3://ours-only/some/rows.csv", unit="MB"),
         Event("finish", "download", "0.0 MB"),
     ]
     assert list(tmp_path.iterdir()) == []

@@ -410,7 +410,7 @@ def test_a_tail_ends_with_an_emulator_that_is_not_started_again(project: Path, e
     told: list[str] = []
     lines = tailed(project, told)
     assert next(lines).message == "before"
-    with pytest.raises(MlctlError, match="has ended and writes no more log lines") as end:
+    with pytest.raises(MlctlError, match="stopped and writes no more log lines") as end:
         next(lines)
     assert (end.value.code, end.value.exit_code) == ("emulator_ended", ExitCode.AWS)
     assert told == ["The local emulator stopped. Waiting for it to start again (Ctrl-C to stop)"]
