@@ -157,7 +157,7 @@ def test_a_rollback_from_elsewhere_ends_a_canary_that_is_watched(next_one: Cloud
     next_one.on_call = roll_back
     result = cli(*CANARY)
     assert result.code == 5
-    assert "Another command changed stage 'prod' meanwhile" in result.err
+    assert "Another command changed stage 'prod' at the same time" in result.err
     assert next_one.live() == {"1": 1.0}
 
 
@@ -313,7 +313,7 @@ def test_a_canary_that_cannot_be_taken_back_is_told(next_one: Cloud, cli: Cli, m
     result = cli(*CANARY)
     assert result.code == 5
     assert "The canary could not be taken back: release 2 keeps its part of the traffic." in result.err
-    assert "`mlctl rollback --stage prod` ends it." in result.err
+    assert "run `mlctl rollback --stage prod`, which ends the canary." in result.err
     assert next_one.live() == {"1": 0.9, "2": 0.1}
 
 

@@ -171,7 +171,7 @@ def _take_back(run: DeployContext, before: str, text: AliasText) -> None:
             f"The canary could not be taken back: release {run.release} keeps its part of the traffic. {why}",
             code="canary_left",
             exit_code=ExitCode.AWS,
-            hint=f"Put that right, then `mlctl rollback{names.stage_option}` takes it back.",
+            hint=f"Correct that, then run `mlctl rollback{names.stage_option}`, which ends the canary.",
         ) from error
     run.report(Event("warning", "canary", f"Canary taken back: release {before} has all the traffic again."))
 
