@@ -190,7 +190,7 @@ class Matrix:
         if other != 0 or end not in (0, ExitCode.AWS):
             wrong.append(f"they end with {end} and {other}: {said}")
         if end == ExitCode.AWS:
-            if "Another command changed stage 'prod' meanwhile" not in said:
+            if "Another command changed stage 'prod' at the same time" not in said:
                 wrong.append(f"the loser does not say why: {said}")
             wrong += [f"the loser changes something: {line}" for line in differences(left, now)]
         status, apis = cloud.request().status, len(cloud.gateway.apis)
