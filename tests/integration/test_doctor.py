@@ -463,7 +463,7 @@ def test_without_a_model_version_the_account_is_looked_at_all_the_same(
 def test_a_version_that_was_changed_on_disk(account: Account, cli: Cli, trained: Path) -> None:
     (schema,) = trained.glob("artifacts/iris/*/schema.json")
     schema.write_bytes(schema.read_bytes() + b" ")
-    assert "schema.json was changed" in one(cli, "model version", 4)["detail"]
+    assert "schema.json in model version" in one(cli, "model version", 4)["detail"]
 
 
 def test_a_missed_gate(account: Account, cli: Cli, trained: Path) -> None:
@@ -480,7 +480,7 @@ def test_a_package_that_is_too_large(
     monkeypatch.setattr("mlctl.core.doctor.DIRECT_BYTES", len(iris_package.zip) - 1)
     assert "uploaded through a bucket" in one(cli, "package", 0)["detail"]
     monkeypatch.setattr("mlctl.core.shared.release_package.UNZIPPED_BYTES", 1000)
-    assert one(cli, "package", 3)["detail"].endswith("Lambda takes 0 MB.")
+    assert one(cli, "package", 3)["detail"].endswith("the limit of Lambda is 0 MB.")
     assert UNZIPPED_BYTES == 262_144_000
 
 

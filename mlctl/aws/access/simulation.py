@@ -74,7 +74,7 @@ def _summary(verdicts: list[_Verdict]) -> Check:
             "permissions",
             "failed",
             f"{len(lacking)} of {len(actions)} actions are lacking: {', '.join(lacking)}.",
-            "Ask whoever manages the account. `mlctl doctor --policy` prints all that is needed.",
+            "Ask an administrator of the account. `mlctl doctor --policy` prints the required policy.",
             "aws_access_denied",
             ExitCode.AWS,
         )
