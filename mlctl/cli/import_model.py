@@ -44,8 +44,9 @@ def import_model(
 
     Opening a pickle or joblib file runs the code in it. mlctl first lists what it recognises in the file and what it
     does not. It opens the file only if you agree or give --trust, in a child process with limits, without your
-    environment variables and, on Linux, without network. That process can still read and write your files. A file may
-    run code even if mlctl recognises everything in it, so open only files from people you know.
+    environment variables and, on Linux, without network. That process can still read your files. Without Landlock
+    (macOS, Linux before 5.13) it can also write them. A file may run code even if mlctl recognises everything in it,
+    so open only files from people you know.
 
     A .skops file is safer: it contains data and names of types, and mlctl asks for trust only if skops does not trust
     one of them. It needs an extra: pip install 'mlctl[skops]'.

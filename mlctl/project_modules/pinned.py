@@ -1,6 +1,6 @@
 """Imports modules of one folder only if their digests match.
 
-``packaging/measured.py`` executes this file in a process without mlctl that measures its start time. It therefore uses
+``bench/worker.py`` executes this file in a process without mlctl that measures its start time. It therefore uses
 only the standard library, and imports at the top only modules that an interpreter always imports.
 """
 

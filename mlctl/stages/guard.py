@@ -1,7 +1,7 @@
 """Access control for the emulator's port: deployed APIs are open, all else needs the secret.
 
-This file runs in the emulator's own process (``guarded.py``), whose Python environment has no mlctl: it needs the
-standard library alone. The same server parses a request for the guard and for the emulator, so they cannot disagree
+This file runs in the emulator's process (``guarded_emulator.py``), whose Python environment has no mlctl, so it uses
+the standard library only. The same server parses a request for the guard and for the emulator, so they cannot disagree
 about where it begins or ends.
 
 The secret travels as the access key id of Signature Version 4 (``Authorization: … Credential=<secret>/…``, or

@@ -66,10 +66,10 @@ class Statement:
 
 
 def policy(names: Names, place: Identity, deploy: DeploySettings) -> dict[str, Any]:
-    """The IAM policy of whoever deploys this project to this stage: what these settings can need, and no more.
+    """The IAM policy for deploying this project to this stage: what these settings can need, and no more.
 
-    ``names`` with EVERY_STAGE as their stage give one for all stages. API Gateway gives an API an id of its own
-    choice, so rights on APIs cannot be narrowed to ours; everything else is named.
+    If the stage of ``names`` is EVERY_STAGE, the policy covers all stages. API Gateway chooses the id of an API, so
+    the policy allows actions on all APIs; it names every other resource.
     """
     return {
         "Version": "2012-10-17",

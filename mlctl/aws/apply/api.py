@@ -25,7 +25,7 @@ from mlctl.aws.stack.constants import (
 from mlctl.aws.stack.names import ALIAS, STATEMENT
 from mlctl.aws.stack.ownership import overtaken
 from mlctl.aws.stack.plan import Step, wanted_routes
-from mlctl.aws.stack.state import ApiConfig, ApiState, Cors, Domain, DomainState
+from mlctl.aws.stack.state import ApiConfig, ApiState, Domain, DomainState
 
 
 def api(run: DeployContext, step: Step) -> str:
@@ -160,7 +160,7 @@ def _found(run: DeployContext) -> ApiState | None:
 def _create(run: DeployContext) -> ApiState:
     """A new API. Nothing on AWS keeps two deploys from making one each: the younger one is deleted at once."""
     names = run.desired.names
-    cors = {"CorsConfiguration": _cors_document(run.desired.api.cors)} if run.desired.api.cors else {}
+    cors = {"CorsConfiguration": run.desired.api.cors.to_document()} if run.desired.api.cors else {}
     created: Any = run.aws.api_once.create_api(
         Name=names.function, ProtocolType="HTTP", Tags=run.desired.all_tags, **cors
     )
@@ -264,15 +264,4 @@ def _cors(run: DeployContext, state: ApiState) -> None:
     if wanted is None:
         run.aws.api.delete_cors_configuration(ApiId=state.id)
     else:
-        run.aws.api.update_api(ApiId=state.id, CorsConfiguration=_cors_document(wanted))
-
-
-def _cors_document(cors: Cors) -> Any:
-    return {
-        "AllowOrigins": list(cors.origins),
-        "AllowMethods": list(cors.methods),
-        "AllowHeaders": list(cors.headers),
-        "ExposeHeaders": list(cors.expose),
-        "MaxAge": cors.max_age,
-        "AllowCredentials": cors.credentials,
-    }
+        run.aws.api.update_api(ApiId=state.id, CorsConfiguration=wanted.to_document())

@@ -5,7 +5,7 @@ A record that stands in both (``FunctionConfig``, ``ApiConfig``, ``Alarm`` …) 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from mlctl.aws.stack.names import AliasText, Names, ReleaseText
 
@@ -57,6 +57,17 @@ class Cors:
 
     def __str__(self) -> str:
         return f"{' '.join(self.methods)} from {' '.join(self.origins)}"
+
+    def to_document(self) -> Any:
+        """The ``CorsConfiguration`` of API Gateway and of CloudFormation."""
+        return {
+            "AllowOrigins": list(self.origins),
+            "AllowMethods": list(self.methods),
+            "AllowHeaders": list(self.headers),
+            "ExposeHeaders": list(self.expose),
+            "MaxAge": self.max_age,
+            "AllowCredentials": self.credentials,
+        }
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from mlctl.aws.stack.constants import (
 from mlctl.aws.stack.desired import canonical
 from mlctl.aws.stack.names import ALIAS, Identity
 from mlctl.aws.stack.plan import wanted_routes
-from mlctl.aws.stack.state import Alarm, Cors, Desired
+from mlctl.aws.stack.state import Alarm, Desired
 
 # CloudFormation fills these in, so that the template is tied to no account.
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/pseudo-parameter-reference.html
@@ -234,7 +234,7 @@ def _api(desired: Desired) -> Template:
             "AWS::ApiGatewayV2::Api",
             Name=name,
             ProtocolType="HTTP",
-            CorsConfiguration=_cors(desired.api.cors) if desired.api.cors else None,
+            CorsConfiguration=desired.api.cors.to_document() if desired.api.cors else None,
             Tags=desired.all_tags,
         ),
         "Integration": integration,
@@ -271,17 +271,6 @@ def _route(desired: Desired, key: str) -> Template:
         AuthorizationType=auth,
         AuthorizerId={"Ref": "Authorizer"} if auth == "JWT" else None,
     )
-
-
-def _cors(cors: Cors) -> Template:
-    return {
-        "AllowOrigins": list(cors.origins),
-        "AllowMethods": list(cors.methods),
-        "AllowHeaders": list(cors.headers),
-        "ExposeHeaders": list(cors.expose),
-        "MaxAge": cors.max_age,
-        "AllowCredentials": cors.credentials,
-    }
 
 
 def _domain(desired: Desired) -> Template:
